@@ -1,0 +1,7 @@
+"""Data sets, one file each. `bench.datasets.base` says what a data set is; built-ins are named lazily."""
+
+DATASETS: dict[str, str] = {
+    "digits": "bench.datasets.digits:Digits",
+    "mnist": "bench.datasets.mnist:MNIST",
+    "fmnist": "bench.datasets.fmnist:FashionMNIST",
+}

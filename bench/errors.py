@@ -1,0 +1,18 @@
+"""The one exception that means 'the input is at fault': its message is all that the user sees, exit status 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Bad input. The message names the field, the value, what is valid, and what to do next."""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str], hint: str = "") -> BenchError:
+    """'Unknown model 'topkk'. Did you mean 'topk'? Valid: ...', with an optional last sentence."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    guess = f" Did you mean '{close[0]}'?" if close else ""
+    return BenchError(f"Unknown {kind} '{name}'.{guess} Valid: {', '.join(names)}.{' ' + hint if hint else ''}")

@@ -1,0 +1,170 @@
+"""Models x data sets x seeds x settings -> a list of RunSpec, and what of it is done or missing. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench.errors import BenchError, unknown
+from bench.registry import Plugin
+from bench.request import Override, Request, describe_validation
+from bench.spec import BUDGETS, Budget, Record, RunSpec
+from models.base import Model, ModelConfig
+
+MATCHED = {"n_latents": 256, "batch_size": 128, "learning_rate": 1e-3}
+"""What every model shares in the matched setting; its sparsity knob runs over the model's own grid."""
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that was asked for: its plug-in and its class."""
+
+    plugin: Plugin
+    cls: type[Model]
+
+
+@dataclass(frozen=True)
+class DatasetChoice:
+    """A data set that was asked for: its plug-in and its checksum."""
+
+    plugin: Plugin
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a request and their state.
+
+    Attributes
+    ----------
+    specs : list of RunSpec
+        All runs, each once.
+    todo : list of RunSpec
+        Those that will run.
+    done, failed, unreadable : list of str
+        Run ids that already have a record, or one that cannot be read.
+    """
+
+    specs: list[RunSpec]
+    todo: list[RunSpec]
+    done: list[str]
+    failed: list[str]
+    unreadable: list[str]
+
+    @property
+    def size(self) -> str:
+        """'27 runs = 9 models x 1 dataset x 3 seeds', with the variants if there are more rows than models."""
+        counts = {
+            "model": len({spec.model for spec in self.specs}),
+            "variant": len({(spec.label, spec.settings) for spec in self.specs}),
+            "dataset": len({spec.dataset for spec in self.specs}),
+            "seed": len({spec.seed for spec in self.specs}),
+        }
+        rows = "variant" if counts["variant"] > counts["model"] else "model"
+        factors = " x ".join(f"{counts[k]} {k}{'s' * (counts[k] != 1)}" for k in (rows, "dataset", "seed"))
+        return f"{len(self.specs)} run{'s' * (len(self.specs) != 1)} = {factors}"
+
+
+def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
+    """All runs of a request. BenchError for an unknown field or an invalid value, before anything runs."""
+    _check_overrides(request.set, models)
+    specs = {}
+    for settings, choice in itertools.product(request.settings, models):
+        base = _base(choice, settings, BUDGETS[request.budget])
+        for config, variant in _configs(choice, settings, base, request.set):
+            for dataset, seed in itertools.product(datasets, request.seeds):
+                spec = RunSpec(
+                    model=choice.plugin.name,
+                    model_reference=choice.plugin.reference,
+                    code=choice.plugin.checksum(),
+                    config=config,
+                    variant=variant,
+                    dataset=dataset.plugin.name,
+                    dataset_reference=dataset.plugin.reference,
+                    dataset_checksum=dataset.checksum,
+                    settings=settings,
+                    budget=request.budget,
+                    max_steps=BUDGETS[request.budget].max_steps,
+                    max_eval=BUDGETS[request.budget].max_eval,
+                    seed=seed,
+                )
+                specs[spec.run_id] = spec
+    return sorted(specs.values(), key=lambda spec: (spec.seed, spec.dataset))
+
+
+def resolve(
+    specs: list[RunSpec], records: Mapping[str, Record | None], retry_failed: bool = False, force: bool = False
+) -> Plan:
+    """Sort runs by what the store has; a None in `records` is a record that cannot be read."""
+    states = {}
+    for spec in specs:
+        if spec.run_id in records:
+            record = records[spec.run_id]
+            states[spec.run_id] = record.status if record else "unreadable"
+    again = {run_id for run_id, state in states.items() if force or (retry_failed and state == "failed")}
+    kept = {run_id: state for run_id, state in states.items() if run_id not in again}
+    todo = [spec for spec in specs if spec.run_id not in kept]
+    done, failed, unreadable = (
+        [i for i, s in kept.items() if s == state] for state in ("done", "failed", "unreadable")
+    )
+    return Plan(specs, todo, done, failed, unreadable)
+
+
+def estimate_seconds(todo: Sequence[RunSpec], records: Sequence[Record]) -> tuple[float, int]:
+    """Seconds that runs will take, from the mean of like runs, and for how many of them that is known."""
+
+    def kind(spec: RunSpec) -> tuple[Any, ...]:
+        return spec.model, spec.dataset, spec.settings, spec.budget, str(spec.variant)
+
+    times: dict[tuple[Any, ...], list[float]] = {}
+    for record in records:
+        if record.status == "done":
+            times.setdefault(kind(record.spec), []).append(record.timings["total"])
+    known = [times[kind(spec)] for spec in todo if kind(spec) in times]
+    return sum(sum(seconds) / len(seconds) for seconds in known), len(known)
+
+
+def _base(choice: ModelChoice, settings: str, budget: Budget) -> dict[str, Any]:
+    """The values that a setting and a budget give to the fields that the model has."""
+    wanted: dict[str, Any] = dict(MATCHED) if settings == "matched" else {}
+    if budget.epochs is not None:
+        wanted["epochs"] = budget.epochs
+    return {field: value for field, value in wanted.items() if field in choice.cls.Config.model_fields}
+
+
+def _configs(
+    choice: ModelChoice, settings: str, base: dict[str, Any], overrides: Sequence[Override]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each full config of a model, with the part of it that differs from the setting."""
+    grid = dict(choice.cls.matched_grid) if settings == "matched" else {}
+    for override in overrides:
+        if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
+            grid[override.field] = override.values
+    reference = _validate(choice, base).model_dump(mode="json")
+    for values in itertools.product(*grid.values()):
+        config = _validate(choice, base | dict(zip(grid, values, strict=True))).model_dump(mode="json")
+        yield config, {field: value for field, value in config.items() if value != reference[field]}
+
+
+def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:
+    try:
+        return choice.cls.Config(**values)
+    except ValidationError as error:
+        raise BenchError(describe_validation(choice.plugin.name, error)) from error
+
+
+def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice]) -> None:
+    """Every override must reach a model that is part of the request, and name a field that it has."""
+    fields = {choice.plugin.name: set(choice.cls.Config.model_fields) for choice in models}
+    for model, field, values in overrides:
+        if model is not None and model not in fields:
+            raise unknown("model in --set", model, fields, "It must be one of --models.")
+        valid = fields[model] if model else set().union(*fields.values())
+        if field not in valid:
+            raise unknown(f"field of {model or 'any chosen model'}", field, valid)
+        if not values:
+            raise BenchError(f"--set {field}=[]: an empty list leaves nothing to run; give one value or more.")

@@ -1,0 +1,127 @@
+"""What the user asked for: from flags or a study file to one validated Request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from bench.errors import BenchError, unknown
+from bench.spec import BUDGETS, Settings
+
+
+class Override(NamedTuple):
+    """`MODEL.FIELD=VALUE`, or `FIELD=VALUE` for every model that has the field (model None); several values: a grid."""
+
+    model: str | None
+    field: str
+    values: tuple[Any, ...]
+
+
+class Request(BaseModel):
+    """Models x data sets x seeds, in one setting, with overrides, at a budget. The keys of a study file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[str, ...] = ("all",)
+    datasets: tuple[str, ...] = ("digits",)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    settings: tuple[Settings, ...] = ("native",)
+    budget: Literal["smoke", "quick", "full"] = "quick"
+    set: tuple[Override, ...] = ()
+
+    @classmethod
+    def build(cls, **values: Any) -> Self:
+        """A Request from raw values, with BenchError for what is invalid."""
+        for key in values:
+            if key not in cls.model_fields:
+                raise unknown("key of a study", key, cls.model_fields)
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise BenchError(describe_validation("", error)) from error
+
+    @field_validator("models", "datasets", "settings", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [word.strip() for word in value.split(",") if word.strip()]
+        if not value:
+            raise ValueError("name at least one, or leave it out for the default")
+        return value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, value: Any) -> Any:
+        if isinstance(value, str) and "," in value:
+            value = [int(word) if word.strip().isdecimal() else word for word in value.split(",") if word.strip()]
+        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
+            value = range(int(value))
+        if isinstance(value, str) or not value:
+            raise ValueError("give a number of seeds (at least 1) or a list such as 0,1,2")
+        return tuple(value)
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_not_negative(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(seed < 0 for seed in value):
+            raise ValueError("seeds are 0 or more")
+        return value
+
+    @field_validator("set", mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return [_override(key, item) for key, item in value.items()]
+        return [parse_assignment(item) if isinstance(item, str) else item for item in value]
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _known_budget(cls, value: Any) -> Any:
+        if value not in BUDGETS:
+            raise ValueError(f"valid: {', '.join(BUDGETS)}")
+        return value
+
+
+def parse_assignment(text: str) -> Override:
+    """`topk.k=8`, `alpha=[0.1,0.2]` (a grid); the value is YAML."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise BenchError(f"--set '{text}' is not MODEL.FIELD=VALUE or FIELD=VALUE, e.g. --set topk.k=8")
+    try:
+        return _override(key, yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise BenchError(f"--set '{text}': the value is not readable as YAML ({error})") from error
+
+
+def _override(key: str, value: Any) -> Override:
+    model, _, field = key.rpartition(".")
+    return Override(model or None, field, tuple(value) if isinstance(value, list) else (value,))
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """The keys of a study file (YAML), unvalidated."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BenchError(f"The study '{path}' cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise BenchError(
+            f"The study '{path}' is not a mapping; write e.g. 'models: [topk, mp]' and 'datasets: [digits]'."
+        )
+    return {str(key): value for key, value in content.items()}
+
+
+def describe_validation(owner: str, error: ValidationError) -> str:
+    """One line per invalid field: its name, the value, and what is valid."""
+    lines = []
+    for item in error.errors(include_url=False):
+        field = ".".join(
+            [*([owner] if owner else []), *(str(part) for part in item["loc"] if part != "function-after")]
+        )
+        message = item["msg"].removeprefix("Value error, ")
+        shown = "" if item["loc"] == () else f" = {item['input']!r:.80}"
+        lines.append(f"{field}{shown}: {message}")
+    return "\n".join(lines)

@@ -1,0 +1,237 @@
+"""Boards -> text, markdown, csv, json and latex, from one source of numbers."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from bench.leaderboard import Board, Column, Row
+from bench.spec import Record
+from bench.stats import Interval
+
+
+def write_all(boards: Sequence[Board], folder: Path) -> list[Path]:
+    """Write leaderboard.md, .csv, .json and .tex into a folder; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "leaderboard.md": markdown(boards),
+        "leaderboard.csv": frame(boards).to_csv(index=False),
+        "leaderboard.json": json.dumps(as_dict(boards), indent=1, allow_nan=False),
+        "leaderboard.tex": latex(boards),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def text(board: Board) -> str:
+    """A board for the terminal; * marks the best and what cannot be told from it."""
+    table = _table(board, lambda cell, best: f"{cell}{' *' if best else '  ' if board.ties else ''}", str)
+    return f"{board.title}\n{tabulate(table[1:], table[0], 'simple', disable_numparse=True, colalign=_align(table))}"
+
+
+def markdown(boards: Sequence[Board]) -> str:
+    """All boards with their legend and provenance."""
+    parts = ["# Leaderboards", _READING]
+    for board in boards:
+        table = _table(board, lambda cell, best: f"**{cell}**" if best else cell, _escape_markdown)
+        body = tabulate(table[1:], table[0], "pipe", disable_numparse=True, colalign=_align(table))
+        parts += [f"## {_escape_markdown(board.title)}", body, *_failures(board)]
+    columns = {column.name: column for board in boards for column in board.headline}
+    parts += ["## Columns", "\n".join(_explain(column) for column in columns.values())]
+    parts += ["## Provenance", _provenance([record for board in boards for record in board.records])]
+    return "\n\n".join(parts) + "\n"
+
+
+_READING = (
+    "Mean over seeds on the test split, ± the half-width of the 95% Student-t interval (none below 3 seeds). "
+    "**Bold**: the best, and every row that a paired t test over shared seeds cannot tell from it "
+    "(Holm-adjusted, 5%). n/a: the metric does not apply to the model. Every metric is in the csv beside this file."
+)
+
+
+def frame(boards: Sequence[Board]) -> pd.DataFrame:
+    """One row per board and row: model, dataset, setting, then mean and interval half-width of every metric."""
+    rows = []
+    for board in boards:
+        for row in board.rows:
+            cells: dict[str, Any] = {
+                "model": row.model,
+                "dataset": board.dataset,
+                "settings": board.settings,
+                "budget": board.budget,
+                "variant": " ".join(f"{field}={value}" for field, value in row.variant.items()),
+                "seeds": row.n_done,
+                "failed": len(row.failures),
+            }
+            for name, interval in row.intervals.items():
+                cells |= {name: interval.mean, f"{name}_ci95": interval.half_width}
+            rows.append(cells)
+    fixed = ["model", "dataset", "settings", "budget", "variant", "seeds", "failed"]
+    metrics = [name for board in boards for column in board.columns for name in (column.name, f"{column.name}_ci95")]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys(fixed + metrics)))
+
+
+def as_dict(boards: Sequence[Board]) -> dict[str, Any]:
+    """Everything that the tables show, per seed, with the columns' meaning and the provenance of each run."""
+    return {
+        "boards": [
+            {
+                "dataset": board.dataset,
+                "settings": board.settings,
+                "budget": board.budget,
+                "columns": [{"name": c.name, "explanation": c.explanation, **vars(c.info)} for c in board.columns],
+                "rows": [_row_dict(board, row) for row in board.rows],
+                "runs": [
+                    {"run_id": r.run_id, "status": r.status, "config": r.spec.config, "seed": r.spec.seed}
+                    | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance}
+                    for r in board.records
+                ],
+            }
+            for board in boards
+        ]
+    }
+
+
+def _row_dict(board: Board, row: Row) -> dict[str, Any]:
+    metrics = {
+        name: {
+            "mean": _finite(interval.mean),
+            "ci95_half_width": interval.half_width,
+            "by_seed": {str(seed): _finite(value) for seed, value in row.values[name].items()},
+            "best_or_tied": row.label in board.ties[name] if name in board.ties else None,
+        }
+        for name, interval in row.intervals.items()
+    }
+    head = {"model": row.model, "variant": row.variant, "seeds": row.n_done}
+    return head | {"failed": row.failures, "metric_errors": row.metric_errors, "metrics": metrics}
+
+
+def latex(boards: Sequence[Board]) -> str:
+    """A booktabs table per board."""
+    parts = []
+    for board in boards:
+        table = _table(board, lambda cell, best: rf"\textbf{{{cell}}}" if best else cell, _escape_latex)
+        rows = [" & ".join(row) + r" \\" for row in table]
+        parts.append(
+            "\n".join(
+                [
+                    rf"% {board.title}",
+                    rf"\begin{{tabular}}{{ll{'r' * (len(table[0]) - 2)}}}",
+                    *(r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"),
+                    r"\end{tabular}",
+                ]
+            )
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def format_interval(interval: Interval) -> str:
+    """'0.1234 ± 0.0021': two significant digits of the half-width; four of the mean where there is none."""
+    mean, half = interval
+    if not math.isfinite(mean):
+        return str(mean)
+    if half is None or half == 0:
+        return _plain(mean, 4) + (" ± 0" if half == 0 else "")
+    decimals = max(0, min(6, 1 - math.floor(math.log10(half))))
+    return f"{mean:,.{decimals}f} ± {half:,.{decimals}f}"
+
+
+def _plain(value: float, digits: int) -> str:
+    if value == 0 or value == int(value):
+        return f"{value:,.0f}"
+    decimals = max(0, min(6, digits - 1 - math.floor(math.log10(abs(value)))))
+    return f"{value:,.{decimals}f}"
+
+
+def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str], str]) -> list[list[str]]:
+    """Header and rows of the headline columns, every cell a string."""
+    columns = board.headline
+    seeds = len({record.spec.seed for record in board.records})
+    table = [["model", "seeds", *(escape(column.header) for column in columns)]]
+    for row in board.rows:
+        count = f"{row.n_done}/{seeds}" + (" failed" if row.failures else "")
+        cells = [
+            mark(
+                escape(_cell(row, column)),
+                row.label in board.ties.get(column.name, set()) and column.name in row.values,
+            )
+            for column in columns
+        ]
+        table.append([escape(row.label), count, *cells])
+    return table
+
+
+def _cell(row: Row, column: Column) -> str:
+    if column.name in row.intervals:
+        return format_interval(row.intervals[column.name])
+    if row.n_done == 0 or column.name in row.metric_errors:
+        return "failed"
+    return "n/a"
+
+
+def _align(table: list[list[str]]) -> list[str]:
+    return ["left", "left", *["right"] * (len(table[0]) - 2)]
+
+
+def _failures(board: Board) -> list[str]:
+    lines = [
+        f"- {_escape_markdown(row.label)}, seed {seed}, failed: {_escape_markdown(message.partition(chr(10))[0])}"
+        for row in board.rows
+        for seed, message in row.failures.items()
+    ]
+    lines += [
+        f"- {_escape_markdown(row.label)}, {name} failed: {_escape_markdown(message.partition(chr(10))[0])}"
+        for row in board.rows
+        for name, message in row.metric_errors.items()
+    ]
+    return ["\n".join(lines)] if lines else []
+
+
+def _explain(column: Column) -> str:
+    return f"- **{column.header}** (`{column.name}`, {column.info.range}): {column.explanation} Source: {column.info.source}."
+
+
+def _provenance(records: Sequence[Record]) -> str:
+    """What ran all this, each fact once."""
+
+    def unique(values: Sequence[Any]) -> str:
+        return ", ".join(sorted({str(value) for value in values if value is not None}))
+
+    made = [record.provenance for record in records if record.provenance]
+    software = [p["software"] for p in made]
+    facts = {
+        "commit": unique(
+            [f"{s['commit']}{' (with local changes)' if s['dirty'] else ''}" for s in software if s["commit"]]
+        ),
+        "versions": unique([f"python {s['python']}, torch {s['torch']}, numpy {s['numpy']}" for s in software]),
+        "machine": unique([f"{p['hardware']['cpu']}, {p['hardware']['cores']} cores" for p in made]),
+        "device": unique([f"{p['device']}, {p['threads']} threads" for p in made]),
+        "timings": unique(["taken beside other runs" if r.timings_shared else "taken alone" for r in records]),
+        "seeds": unique([record.spec.seed for record in records]),
+        "data": unique([f"{r.spec.dataset} sha256:{r.spec.dataset_checksum[:12]}" for r in records]),
+        "command": unique([f"`{p['command']}`" for p in made]),
+        "made": f"{min((p['start'] for p in made), default='')} to {max((p['end'] for p in made), default='')}",
+    }
+    return "\n".join(f"- {name}: {_escape_markdown(value)}" for name, value in facts.items() if value)
+
+
+def _finite(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def _escape_markdown(text: str) -> str:
+    return html.escape(text, quote=False).replace("|", r"\|")
+
+
+def _escape_latex(text: str) -> str:
+    replacements = {"\\": r"\textbackslash{}", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
+    replacements |= {char: rf"\{char}" for char in "&%$#_{}"}
+    return "".join(replacements.get(char, char) for char in text)

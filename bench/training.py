@@ -1,0 +1,181 @@
+"""Training: Adam over seeded mini-batches, in optimiser steps from start to end."""
+
+from __future__ import annotations
+
+import copy
+import math
+import resource
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.datasets.base import Split
+from bench.errors import BenchError
+from bench.seeding import derive_seed
+from models.base import Fittable, Model
+
+FLUSH_EVERY = 50
+"""Steps between reads of the losses from the device: a NaN is noticed this late, and reported at its exact step."""
+
+
+class DivergedError(Exception):
+    """The loss became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training cost and how it went.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps; 0 for a fitted model.
+    seconds : float
+        Wall clock, device synchronised.
+    step_flops : int
+        Dense matrix-product FLOPs of one step.
+    peak_memory_mb : float
+        Of the GPU's tensors, or on CPU of the process so far.
+    history : DataFrame
+        One row per `FLUSH_EVERY` steps: step, epoch, and the mean of the total and of each named term.
+    """
+
+    steps: int
+    seconds: float
+    step_flops: int
+    peak_memory_mb: float
+    history: pd.DataFrame
+
+
+def train(
+    model: Model,
+    data: Split,
+    batches_seed: int,
+    max_steps: int | None = None,
+    report: Callable[[float], None] = lambda _: None,
+) -> Training:
+    """Fit or train a model in place.
+
+    Parameters
+    ----------
+    model : Model
+        On the device of `data`.
+    data : Split
+        Training split.
+    batches_seed : int
+        Seed of the order of the batches: the same for every model of a run's seed, so that differences are paired.
+    max_steps : int, optional
+        Bound on optimiser steps.
+    report : callable
+        Told the progress in [0, 1] now and then.
+
+    Raises
+    ------
+    DivergedError
+        At the first step whose loss is not finite.
+    """
+    device = data.x.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    start = time.perf_counter()
+    if isinstance(model, Fittable):
+        model.fit(data.x)
+        history, steps, flops = pd.DataFrame(columns=["step", "epoch", "total"]), 0, 0
+    else:
+        model.prepare(data.x)
+        history, steps = _descend(model, data, batches_seed, max_steps, report)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    seconds = time.perf_counter() - start
+    if steps:
+        flops = _step_flops(model, data.head(model.config.batch_size))
+    return Training(steps, seconds, flops, _peak_memory_mb(device), history)
+
+
+def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
+    """BenchError where a batch is larger than the training split."""
+    if batch_size > n_train:
+        raise BenchError(
+            f"{model_name}.batch_size = {batch_size} is more than the {n_train} training samples; "
+            f"choose 1 to {n_train} with --set {model_name}.batch_size=VALUE."
+        )
+
+
+def n_steps(n_samples: int, batch_size: int, epochs: int, max_steps: int | None) -> int:
+    """Optimiser steps of a run; the last batch of an epoch may be smaller."""
+    steps = math.ceil(n_samples / batch_size) * epochs
+    return steps if max_steps is None else min(steps, max_steps)
+
+
+def batches(data: Split, batch_size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless shuffled batches (x, labels): epoch e's permutation depends on the seed and e alone."""
+    epoch = 0
+    while True:
+        generator = torch.Generator().manual_seed(derive_seed(seed, "epoch", str(epoch)))
+        for rows in torch.randperm(len(data), generator=generator).to(data.x.device).split(batch_size):
+            yield data.x[rows], data.labels[rows]
+        epoch += 1
+
+
+def _descend(
+    model: Model, data: Split, seed: int, max_steps: int | None, report: Callable[[float], None]
+) -> tuple[pd.DataFrame, int]:
+    config = model.config
+    total_steps = n_steps(len(data), config.batch_size, config.epochs, max_steps)
+    steps_per_epoch = math.ceil(len(data) / config.batch_size)
+    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    stream = batches(data, config.batch_size, seed)
+    rows: list[dict[str, float]] = []
+    pending: list[Tensor] = []
+    model.train()
+    for step in range(total_steps):
+        x, labels = next(stream)
+        optimiser.zero_grad(set_to_none=True)
+        losses = model.loss(x, labels, step / max(1, total_steps - 1))
+        losses.total.backward()
+        model.after_backward()
+        optimiser.step()
+        model.after_step()
+        pending.append(torch.stack([losses.total.detach(), *(term.detach() for term in losses.terms.values())]))
+        if len(pending) == FLUSH_EVERY or step == total_steps - 1:
+            means = _flush(pending, step + 1)
+            rows.append({"step": step + 1, "epoch": (step + 1) / steps_per_epoch})
+            rows[-1].update(zip(["total", *losses.terms], means, strict=True))
+            pending.clear()
+            report((step + 1) / total_steps)
+    model.eval()
+    return pd.DataFrame(rows), total_steps
+
+
+def _flush(pending: list[Tensor], last_step: int) -> list[float]:
+    """Mean of the pending losses; DivergedError where one is not finite."""
+    values = torch.stack(pending).double().cpu()
+    bad = (~values[:, 0].isfinite()).nonzero()
+    if len(bad):
+        step = last_step - len(pending) + int(bad[0]) + 1
+        raise DivergedError(
+            f"The loss became {values[int(bad[0]), 0].item()} at step {step}. "
+            "Lower learning_rate, or look at the terms in the model's loss."
+        )
+    means: list[float] = values.mean(0).tolist()
+    return means
+
+
+def _step_flops(model: Model, batch: Split) -> int:
+    """Dense FLOPs of one training step, counted on a copy of the model."""
+    twin = copy.deepcopy(model)
+    with torch.random.fork_rng(), FlopCounterMode(display=False) as counter:
+        twin.loss(batch.x, batch.labels, 1.0).total.backward()
+    flops: int = counter.get_total_flops()
+    return flops
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -1,0 +1,58 @@
+"""What a metric is: a plain function whose parameter names say what it needs.
+
+Evaluation passes exactly those of: x, x_hat (N, D), z (N, M), active (N, M) bool, gamma (N, M) in [0, 1], labels (N,),
+categories (C,), atoms (M, D), model, likelihood (the model, where it has one), training. A need that a model or data set cannot meet makes the metric n/a. A
+metric returns a float, a dict of floats (each shown as `metric.key`), or a tensor (kept for figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from torch import Tensor
+
+Direction = Literal["min", "max", "none"]
+MetricValue = float | dict[str, float] | Tensor
+Function = TypeVar("Function", bound=Callable[..., MetricValue])
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """How a metric is read.
+
+    Attributes
+    ----------
+    label : str
+        Column header.
+    direction : {"min", "max", "none"}
+        What is better; "none" for a description that is not ranked.
+    unit : str
+        Unit of the value; "" for a pure number.
+    range : str
+        Possible values, as an interval.
+    source : str
+        Where the definition comes from.
+    headline : bool
+        Whether the printed board shows it; the csv has every metric.
+    """
+
+    label: str
+    direction: Direction
+    unit: str
+    range: str
+    source: str
+    headline: bool = False
+
+
+def metric(
+    *, label: str, direction: Direction, unit: str = "", range: str, source: str, headline: bool = False
+) -> Callable[[Function], Function]:
+    """Attach a `MetricInfo` to a metric function, as its attribute `info`."""
+
+    def attach(function: Function) -> Function:
+        function.info = MetricInfo(label, direction, unit, range, source, headline)  # type: ignore[attr-defined]
+        return function
+
+    return attach

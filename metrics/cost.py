@@ -1,0 +1,38 @@
+"""What a model costs. Timings taken beside other runs are marked in the record, not here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metrics.base import metric
+
+
+@metric(label="parameters", direction="min", range="[0, inf)", source="definition")
+def parameters(model: Any) -> float:
+    """Number of trained parameters; for a fitted model, of its buffers."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return float(trained or sum(b.numel() for b in model.buffers()))
+
+
+@metric(label="train", direction="none", unit="s", range="[0, inf)", source="wall clock", headline=True)
+def train_seconds(training: Any) -> float:
+    """Wall-clock seconds of training, data loading and evaluation excluded."""
+    return float(training.seconds)
+
+
+@metric(label="step", direction="none", unit="ms", range="[0, inf)", source="wall clock")
+def step_ms(training: Any) -> float | dict[str, float]:
+    """Mean milliseconds per optimiser step; not defined ({}) for a model that is not trained by steps."""
+    return 1000 * float(training.seconds) / training.steps if training.steps else {}
+
+
+@metric(label="step", direction="none", unit="GFLOP", range="[0, inf)", source="torch.utils.flop_counter")
+def step_gflops(training: Any) -> float | dict[str, float]:
+    """Dense matrix-product operations of one training step, forward and backward; sparse ones are not counted."""
+    return float(training.step_flops) / 1e9 if training.steps else {}
+
+
+@metric(label="peak memory", direction="none", unit="MB", range="[0, inf)", source="CUDA allocator, or process maximum")
+def peak_memory(training: Any) -> float:
+    """Peak memory of training: of the GPU's tensors, or on CPU of the whole process so far."""
+    return float(training.peak_memory_mb)

@@ -1,0 +1,29 @@
+"""Bounds on the log-likelihood, for models that define one. Spikes are sampled hard, never relaxed.
+
+The noise is drawn in fixed chunks, so that the result does not depend on the evaluation's batch size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metrics.base import metric
+
+CHUNK = 500
+IMPORTANCE_SAMPLES = 50
+
+
+@metric(label="-ELBO", direction="min", unit="nats", range="(-inf, inf)", source="Kingma & Welling 2014", headline=True)
+def neg_elbo(likelihood: Any, x: Tensor) -> float:
+    """Negative evidence lower bound per image, one sample of z and analytic KL terms."""
+    return -torch.cat([likelihood.elbo(chunk) for chunk in x.split(CHUNK)]).double().mean().item()
+
+
+@metric(label="NLL", direction="min", unit="nats", range="(-inf, inf)", source="Burda et al. 2016 (1509.00519), Eq. 8")
+def nll(likelihood: Any, x: Tensor) -> float:
+    """Upper bound on -log p(x) per image, from 50 importance samples; tighter than -ELBO."""
+    bounds = [likelihood.log_likelihood(chunk, IMPORTANCE_SAMPLES) for chunk in x.split(CHUNK)]
+    return -torch.cat(bounds).double().mean().item()

@@ -1,0 +1,56 @@
+"""Reconstruction error. Means run over the whole set, never over batches; sums run in float64."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from metrics.base import metric
+
+NORMALISED = "1 - FVU as in SAELens; Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
+
+
+@metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True)
+def fvu(x: Tensor, x_hat: Tensor) -> float:
+    """Fraction of variance unexplained: sum ||x - x_hat||^2 / sum ||x - mean(x)||^2.
+
+    1 is what the mean image scores. For constant data: 0 if the reconstruction is exact, infinite otherwise.
+    """
+    residual = (x - x_hat).double().square().sum().item()
+    total = (x.double() - x.double().mean(0)).square().sum().item()
+    if total == 0:
+        return 0.0 if residual == 0 else math.inf
+    return residual / total
+
+
+@metric(label="EV", direction="max", range="(-inf, 1]", source=NORMALISED)
+def explained_variance(x: Tensor, x_hat: Tensor) -> float:
+    """Explained variance: 1 - FVU."""
+    return 1 - fvu(x, x_hat)
+
+
+@metric(label="MSE", direction="min", range="[0, inf)", source="definition")
+def mse(x: Tensor, x_hat: Tensor) -> float:
+    """Mean squared error per pixel."""
+    return (x - x_hat).double().square().mean().item()
+
+
+@metric(label="SSE", direction="min", unit="per image", range="[0, inf)", source="definition")
+def sse(x: Tensor, x_hat: Tensor) -> float:
+    """Squared error summed over the pixels of an image, averaged over images."""
+    return mse(x, x_hat) * x.shape[1]
+
+
+@metric(label="PSNR", direction="max", unit="dB", range="(-inf, inf]", source="definition, peak 1")
+def psnr(x: Tensor, x_hat: Tensor) -> float:
+    """Peak signal-to-noise ratio of the whole set: -10 log10(MSE), for pixels in [0, 1]."""
+    error = mse(x, x_hat)
+    return -10 * math.log10(error) if error > 0 else math.inf
+
+
+@metric(label="cosine", direction="max", range="[-1, 1]", source="definition")
+def cosine(x: Tensor, x_hat: Tensor) -> float:
+    """Mean cosine between an image and its reconstruction; 0 where one of them is zero."""
+    return torch.cosine_similarity(x.double(), x_hat.double(), dim=1, eps=1e-12).mean().item()

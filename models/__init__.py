@@ -1,0 +1,17 @@
+"""Sparse latent models, one file each. `models.base` says what a model is.
+
+Built-ins are named lazily, so that listing them imports nothing heavy. The order is the order of the boards' rows
+before they are ranked: the VAE family, the SAE family, the floors.
+"""
+
+MODELS: dict[str, str] = {
+    "vae": "models.vae:VAE",
+    "vsc": "models.vsc:VSC",
+    "vsc-aligned": "models.vsc_aligned:AlignedVSC",
+    "topk": "models.topk:TopK",
+    "vsae": "models.vsae:VSAE",
+    "mp": "models.mp:MatchingPursuit",
+    "pca": "models.pca:PCA",
+    "mean": "models.mean:Mean",
+    "random": "models.random_atoms:RandomAtoms",
+}

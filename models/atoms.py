@@ -1,0 +1,43 @@
+"""Unit-norm dictionaries: how atoms start, and how they stay on the sphere."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
+    """(M, D) unit-norm rows, uniform on the sphere."""
+    return nn.Parameter(F.normalize(torch.randn(n_latents, n_features), dim=1))
+
+
+@torch.no_grad()
+def project_gradient(atoms: nn.Parameter) -> None:
+    """Remove from the gradient its part along each atom, so that a step turns atoms and does not stretch them."""
+    if atoms.grad is not None:
+        atoms.grad -= torch.linalg.vecdot(atoms.grad, atoms)[:, None] * atoms
+
+
+@torch.no_grad()
+def normalise(atoms: nn.Parameter) -> None:
+    """Rescale every atom to unit norm, in place."""
+    atoms.copy_(F.normalize(atoms, dim=1))
+
+
+@torch.no_grad()
+def geometric_median(x: Tensor, max_samples: int = 8192, iterations: int = 50, tolerance: float = 1e-5) -> Tensor:
+    """Point (D,) of least summed distance to the first `max_samples` rows of x (N, D): Weiszfeld's iteration.
+
+    Stops when the point moves by less than `tolerance` times its norm.
+    """
+    x = x[:max_samples]
+    median = x.mean(0)
+    for _ in range(iterations):
+        weights = 1 / torch.linalg.vector_norm(x - median, dim=1).clamp_min(1e-8)
+        moved = (weights @ x) / weights.sum()
+        step = torch.linalg.vector_norm(moved - median)
+        median = moved
+        if step <= tolerance * torch.linalg.vector_norm(median):
+            break
+    return median

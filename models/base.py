@@ -1,0 +1,167 @@
+"""What a model is: a validated config, a loss to minimise, an encoder and a decoder.
+
+The harness trains and measures; a model never reports a number of its own. Write a new one by subclassing `Model`;
+one that is not trained by gradient defines `fit(x)` instead of `loss`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+
+class ModelConfig(BaseModel):
+    """Hyperparameters of one model; every field has a default, a valid range and a line that names its source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    n_latents: int = Field(64, ge=1, description="Number of latents M")
+
+
+class GradientConfig(ModelConfig):
+    """Hyperparameters of a model trained by Adam on shuffled mini-batches."""
+
+    epochs: int = Field(11, ge=1, description="Passes over the training split at the full budget")
+    batch_size: int = Field(32, ge=1, description="Images per optimiser step")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam step size, constant")
+
+
+class Losses(NamedTuple):
+    """One training step's loss: `total` (scalar) is minimised, `terms` are its named parts, for the history."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class DenseCodes:
+    """Codes of a model that has no fixed support size.
+
+    Attributes
+    ----------
+    z : Tensor, (N, M)
+        The code that is decoded; exact zeros where a unit is off.
+    gamma : Tensor, (N, M) in [0, 1], or None
+        Activation probabilities; None where the model defines none (VAE).
+    """
+
+    z: Tensor
+    gamma: Tensor | None = None
+
+    def dense(self) -> Tensor:
+        """The codes as an (N, M) tensor."""
+        return self.z
+
+
+@dataclass(frozen=True)
+class SparseCodes:
+    """Codes of a k-sparse model: at most k units of M per sample.
+
+    Attributes
+    ----------
+    values : Tensor, (N, k)
+        Coefficients; a zero means that the slot is unused.
+    indices : Tensor, (N, k) int64
+        Units in [0, M). A unit that stands twice in a row counts with the sum of its values.
+    n_latents : int
+        M.
+    """
+
+    values: Tensor
+    indices: Tensor
+    n_latents: int
+
+    def dense(self) -> Tensor:
+        """The codes as an (N, M) tensor; for analysis, never for training."""
+        zeros = self.values.new_zeros(len(self.values), self.n_latents)
+        return zeros.scatter_add_(1, self.indices, self.values)
+
+
+Codes = DenseCodes | SparseCodes
+
+
+class Model(nn.Module):
+    """Base of every model.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        An instance of the class's own `Config`.
+    n_features : int
+        D, the length of a flattened input.
+
+    Attributes
+    ----------
+    Config : type
+        The typed hyperparameters; the defaults are the model's own ("native") setting.
+    matched_grid : Mapping
+        The sparsity knob and its values for the "matched" setting, e.g. ``{"k": (4, 8, 16)}``. Empty: one point.
+    dead_variance : float
+        A unit whose code varies less than this over a data set carries nothing and is not active. 0 for sparse codes.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = ModelConfig
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    dead_variance: ClassVar[float] = 0.0
+
+    def __init__(self, config: Any, n_features: int) -> None:
+        super().__init__()
+        self.config = config
+        self.n_features = n_features
+
+    def prepare(self, x: Tensor) -> None:
+        """Initialise what depends on the training inputs x (N, D); called once, before the first step."""
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        """Loss of one batch: x (B, D) in [0, 1], labels (B,) int64, progress in [0, 1] counted in optimiser steps."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither loss() nor fit()")
+
+    def encode(self, x: Tensor) -> Codes:
+        """Deterministic codes of x (N, D), with exact zeros where a unit is off."""
+        raise NotImplementedError(f"{type(self).__name__} defines no encode()")
+
+    def decode(self, codes: Codes) -> Tensor:
+        """Reconstructions (N, D) of codes that `encode` returned."""
+        raise NotImplementedError(f"{type(self).__name__} defines no decode()")
+
+    def after_backward(self) -> None:
+        """Hook between the backward pass and the optimiser step."""
+
+    def after_step(self) -> None:
+        """Hook after the optimiser step."""
+
+
+@runtime_checkable
+class Fittable(Protocol):
+    """A model with a closed-form or one-pass fit; the harness calls it instead of training by gradient."""
+
+    def fit(self, x: Tensor) -> None:
+        """Fit to the training inputs x (N, D)."""
+
+
+class LikelihoodModel(Model):
+    """A model with a likelihood: the harness reports its nats per image."""
+
+    def elbo(self, x: Tensor) -> Tensor:
+        """Evidence lower bound of each image, (N,) nats, with hard spikes and analytic KL terms."""
+        raise NotImplementedError(f"{type(self).__name__} defines no elbo()")
+
+    def log_likelihood(self, x: Tensor, n_samples: int) -> Tensor:
+        """Importance-weighted bound on log p(x) of each image, (N,) nats (Burda et al. 2016, Eq. 8)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no log_likelihood()")
+
+
+def warmup(progress: float, share: float) -> float:
+    """Linear ramp from 0 to 1 over the first `share` of training; 1 at once where the share is 0."""
+    return min(1.0, progress / share) if share else 1.0
+
+
+def importance_bound(log_weights: Tensor) -> Tensor:
+    """log of the mean importance weight: (K, N) log weights -> (N,)."""
+    return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))

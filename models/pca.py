@@ -1,0 +1,57 @@
+"""PCA: the best linear code of its size, dense; a floor for reconstruction (Pearson 1901).
+
+x_hat = mean + (x - mean) V^T V, V the M leading eigenvectors of the training covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from models.base import Codes, DenseCodes, Model, ModelConfig
+
+
+class PCAConfig(ModelConfig):
+    """Hyperparameters of PCA."""
+
+    n_latents: int = Field(10, ge=1, description="Components M, at most D; 10 = the L0 of the sparse models [choice]")
+
+
+class PCA(Model):
+    """Principal components, by the eigendecomposition of the (D, D) covariance in float64."""
+
+    Config = PCAConfig
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"n_latents": (4, 8, 16, 32)}
+    mean: Tensor
+    components: Tensor
+
+    def __init__(self, config: PCAConfig, n_features: int) -> None:
+        super().__init__(config, n_features)
+        if config.n_latents > n_features:
+            raise ValueError(f"n_latents = {config.n_latents} is more than the {n_features} features of the data")
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("components", torch.zeros(config.n_latents, n_features))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> None:
+        """Fit to the training inputs x (N, D)."""
+        self.mean.copy_(x.double().mean(0))
+        centred = x - self.mean
+        covariance = (centred.T @ centred).double() / len(x)
+        leading = torch.linalg.eigh(covariance).eigenvectors.T.flip(0)[: self.config.n_latents]
+        largest = leading.gather(1, leading.abs().argmax(1, keepdim=True))
+        self.components.copy_(leading * largest.sign())  # a fixed sign: the same data give the same components
+
+    def atoms(self) -> Tensor:
+        """The components, (M, D), orthonormal."""
+        return self.components
+
+    def encode(self, x: Tensor) -> DenseCodes:
+        return DenseCodes((x - self.mean) @ self.components.T)
+
+    def decode(self, codes: Codes) -> Tensor:
+        return codes.dense() @ self.components + self.mean

@@ -1,0 +1,41 @@
+"""Random dictionary: unit-norm atoms that are never trained, with TopK codes; the floor of dictionary learning.
+
+z = s TopK(ReLU(D (x - mean))), x_hat = z D + mean, with the one scale s that fits the training images best.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from models.base import SparseCodes
+from models.dictionary import DictionaryModel, KSparseConfig
+
+
+class RandomAtoms(DictionaryModel):
+    """TopK codes on random atoms."""
+
+    Config: ClassVar[type[KSparseConfig]] = KSparseConfig
+    scale: Tensor
+
+    def __init__(self, config: Any, n_features: int) -> None:
+        super().__init__(config, n_features)
+        self.register_buffer("scale", torch.ones(()))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> None:
+        """Centre on the mean image and set the scale by least squares, over the training images x (N, D)."""
+        self.bias.copy_(x.double().mean(0))
+        overlap, energy = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        for chunk in x.split(2000):
+            unscaled = self.decode(self.encode(chunk)) - self.bias
+            overlap += ((chunk - self.bias) * unscaled).sum().cpu()
+            energy += unscaled.square().sum().cpu()
+        self.scale.copy_(overlap / energy.clamp_min(1e-12))
+
+    def encode(self, x: Tensor) -> SparseCodes:
+        correlations = (x - self.bias) @ self.dictionary.T
+        values, indices = correlations.topk(self.config.k, dim=1, sorted=False)
+        return SparseCodes(self.scale * values.relu(), indices, self.config.n_latents)

@@ -1,0 +1,101 @@
+"""Autograd for k-sparse codes: forward and backward cost what the k selected units cost, not what all M cost.
+
+Weight gradients are products with the transposed code matrix in CSR form; no (N, M) tensor is built or kept.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Selection:
+    """Which k of M units each of N samples uses, with its transpose computed once for all gradients of a step.
+
+    Parameters
+    ----------
+    indices : Tensor, (N, k) int64
+        Selected units; repeats within a row are allowed and add up.
+    n_latents : int
+        M.
+    """
+
+    def __init__(self, indices: Tensor, n_latents: int) -> None:
+        self.indices = indices
+        self.n_latents = n_latents
+
+    @cached_property
+    def _transpose(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Row pointers (M + 1), sample of each entry (N k), and the order that sorts the entries by unit."""
+        units, order = self.indices.flatten().sort(stable=True)
+        counts = torch.bincount(units, minlength=self.n_latents)
+        pointers = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        return pointers, order // self.indices.shape[1], order
+
+    def transposed_product(self, values: Tensor, dense: Tensor) -> Tensor:
+        """Z^T @ dense, (M, D), for the code matrix Z of `values` (N, k) and a dense (N, D)."""
+        pointers, samples, order = self._transpose
+        entries = values.reshape(-1)[order]
+        csr = torch.sparse_csr_tensor(pointers, samples, entries, (self.n_latents, len(dense)), check_invariants=False)
+        return csr @ dense
+
+    def sum_by_unit(self, values: Tensor) -> Tensor:
+        """Column sums of the code matrix of `values` (N, k): (M,)."""
+        return values.new_zeros(self.n_latents).index_add_(0, self.indices.flatten(), values.flatten())
+
+
+def decode(values: Tensor, selection: Selection, atoms: Tensor) -> Tensor:
+    """sum_j values[n, j] atoms[indices[n, j]]: (N, k) codes and (M, D) atoms -> (N, D), differentiable in both."""
+    summed = F.embedding_bag(selection.indices, atoms.detach(), per_sample_weights=values, mode="sum")
+    result: Tensor = _AtomGradient.apply(summed, atoms, values.detach(), selection)
+    return result
+
+
+def selected_preactivations(
+    x: Tensor, weight: Tensor, bias: Tensor, centre: Tensor, values: Tensor, selection: Selection
+) -> Tensor:
+    """Attach gradients to already computed values[n, j] = weight[i] . (x[n] - centre) + bias[i], i = indices[n, j].
+
+    Shapes: x (N, D), weight (M, D), bias (M,), centre (D,), values (N, k) without gradient. x gets no gradient.
+    """
+    result: Tensor = _SelectedLinear.apply(weight, bias, centre, x, values, selection)
+    return result
+
+
+class _AtomGradient(torch.autograd.Function):
+    """Identity in x_hat; adds d loss / d atoms = Z^T (d loss / d x_hat)."""
+
+    @staticmethod
+    def forward(ctx: Any, x_hat: Tensor, atoms: Tensor, values: Tensor, selection: Selection) -> Tensor:
+        ctx.selection = selection
+        ctx.save_for_backward(values)
+        return x_hat.view_as(x_hat)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (values,) = ctx.saved_tensors
+        grad = grad.contiguous()
+        return grad, ctx.selection.transposed_product(values, grad), None, None
+
+
+class _SelectedLinear(torch.autograd.Function):
+    """The selected entries of a linear layer; its weight gradient is one sparse product."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, weight: Tensor, bias: Tensor, centre: Tensor, x: Tensor, values: Tensor, selection: Selection
+    ) -> Tensor:
+        ctx.selection = selection
+        ctx.save_for_backward(weight, centre, x)
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        weight, centre, x = ctx.saved_tensors
+        grad_bias = ctx.selection.sum_by_unit(grad)
+        grad_weight = ctx.selection.transposed_product(grad, x) - torch.outer(grad_bias, centre)
+        return grad_weight, grad_bias, -(grad_bias @ weight), None, None, None

@@ -1,0 +1,66 @@
+"""VAE: Gaussian latents and an MLP decoder; the dense reference (Kingma & Welling 2014, arXiv 1312.6114).
+
+Minimises -ELBO = -E_q[log p(x|z)] + beta KL(q(z|x) || N(0, I)), both summed over dimensions, averaged over the batch.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.base import Codes, DenseCodes, GradientConfig, LikelihoodModel, Losses, importance_bound, warmup
+from models.likelihood import Decoder, Likelihood, gaussian_kl, gaussian_log_ratio, sample_gaussian
+
+
+class VAEConfig(GradientConfig):
+    """Hyperparameters of the VAE; the defaults follow the MNIST baseline beside VSC (its ICLR 2019 version)."""
+
+    n_latents: int = Field(64, ge=1, description="M; the paper sweeps 8 to 200, 64 is a choice within it")
+    hidden: int = Field(400, ge=1, description="Width of the one hidden layer of encoder and decoder [VSC, ICLR 2019]")
+    likelihood: Likelihood = Field("bernoulli", description="Pixel likelihood [VSC, ICLR 2019]")
+    beta: float = Field(1.0, ge=0, description="Weight of the KL term; 1 is the ELBO [Kingma & Welling]")
+    beta_warmup: float = Field(0.0, ge=0, le=1, description="Share of training over which beta rises from 0 [choice]")
+
+
+class VAE(LikelihoodModel):
+    """Variational autoencoder. Its codes are the posterior means: dense, with no activation probability."""
+
+    Config = VAEConfig
+    dead_variance: ClassVar[float] = 0.01  # a collapsed unit, Burda et al. 2016, section 5.1
+
+    def __init__(self, config: VAEConfig, n_features: int) -> None:
+        super().__init__(config, n_features)
+        self.encoder = nn.Sequential(nn.Linear(n_features, config.hidden), nn.ReLU())
+        self.heads = nn.Linear(config.hidden, 2 * config.n_latents)
+        self.decoder = Decoder(config.n_latents, config.hidden, n_features, config.likelihood)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x), (N, M) each."""
+        mu, log_variance = self.heads(self.encoder(x)).chunk(2, dim=-1)
+        return mu, log_variance
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        mu, log_variance = self.posterior(x)
+        nll = -self.decoder.log_density(x, sample_gaussian(mu, log_variance)).mean()
+        kl = gaussian_kl(mu, log_variance).sum(-1).mean()
+        beta = self.config.beta * warmup(progress, self.config.beta_warmup)
+        return Losses(nll + beta * kl, {"nll": nll, "kl": kl})
+
+    def encode(self, x: Tensor) -> DenseCodes:
+        return DenseCodes(self.posterior(x)[0])
+
+    def decode(self, codes: Codes) -> Tensor:
+        return self.decoder.mean(codes.dense())
+
+    def elbo(self, x: Tensor) -> Tensor:
+        mu, log_variance = self.posterior(x)
+        log_density = self.decoder.log_density(x, sample_gaussian(mu, log_variance))
+        return log_density - gaussian_kl(mu, log_variance).sum(-1)
+
+    def log_likelihood(self, x: Tensor, n_samples: int) -> Tensor:
+        mu, log_variance = (p.expand(n_samples, *p.shape) for p in self.posterior(x))
+        z = sample_gaussian(mu, log_variance)
+        log_weights = self.decoder.log_density(x, z) + gaussian_log_ratio(z, mu, log_variance).sum(-1)
+        return importance_bound(log_weights)
