@@ -211,10 +211,8 @@ def _print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
         _print_boards(console, mine, scan.records, store.root)
     failed = [record for record in mine if record.status == "failed"]
     done, missing = len(mine) - len(failed), len(wanted) - len(mine)
-    _print_raw(
-        console,
-        f"{done} done ({len(plan.done)} of them before), {len(failed)} failed, {missing} missing of {len(wanted)} runs.",
-    )
+    counts = f"{done} done ({len(plan.done)} of them before), {len(failed)} failed, {missing} missing"
+    _print_raw(console, f"{counts} of {len(wanted)} runs.")
     if failed:
         _print_raw(console, "Next: read an error.log above, then issue the same command with --retry-failed.")
     elif done:

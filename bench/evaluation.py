@@ -88,8 +88,9 @@ def gather(model: Model, split: Split, batch_size: int = BATCH_SIZE) -> dict[str
             given["gamma"] = given["active"].float()
     if isinstance(model, LikelihoodModel):
         given["likelihood"] = model
-    if hasattr(model, "atoms"):
-        given["atoms"] = model.atoms()
+    atoms = getattr(model, "atoms", None)
+    if callable(atoms):
+        given["atoms"] = atoms()
     return given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
 from collections.abc import Callable
@@ -109,9 +110,8 @@ def _carry_out(spec: RunSpec, job: Job, store: RunStore, report: Callable[[float
     evaluation, validation = _evaluate(spec, model, dataset, training)
     clock.append(time.perf_counter())
     store.write_artefacts(spec.run_id, model.state_dict(), training.history, evaluation.arrays)
-    seconds = dict(
-        zip(("load", "train", "evaluate"), (b - a for a, b in zip(clock, clock[1:], strict=False)), strict=True)
-    )
+    phases = zip(("load", "train", "evaluate"), itertools.pairwise(clock), strict=True)
+    seconds = {name: end - start for name, (start, end) in phases}
     return Record(
         run_id=spec.run_id,
         spec=spec,

@@ -196,7 +196,8 @@ def _failures(board: Board) -> list[str]:
 
 
 def _explain(column: Column) -> str:
-    return f"- **{column.header}** (`{column.name}`, {column.info.range}): {column.explanation} Source: {column.info.source}."
+    info = column.info
+    return f"- **{column.header}** (`{column.name}`, {info.range}): {column.explanation} Source: {info.source}."
 
 
 def _provenance(records: Sequence[Record]) -> str:

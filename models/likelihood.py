@@ -28,7 +28,8 @@ class Decoder(nn.Module):
 
     def mean(self, z: Tensor) -> Tensor:
         """Pixel means in (0, 1) for codes z (..., M)."""
-        return torch.sigmoid(self.network(z))
+        logits: Tensor = self.network(z)
+        return torch.sigmoid(logits)
 
     def log_density(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats, summed over the pixels; x (..., D) broadcasts against the codes z (..., M)."""

@@ -58,7 +58,7 @@ def pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None = None) 
 
 
 def pursuit(x: Tensor, centre: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, Selection]:
-    """Codes of x (N, D) by k steps of matching pursuit on x - centre, differentiable in centre (D,) and atoms (M, D)."""
+    """Pursuit of x - centre in k steps, x (N, D); differentiable in centre (D,) and atoms (M, D)."""
     with torch.no_grad():
         gram = atoms @ atoms.T if use_gram(len(x), len(atoms), k) else None
         values, indices = pursue(x - centre, atoms, k, gram)

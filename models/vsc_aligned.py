@@ -44,4 +44,5 @@ def alignment_loss(logit: Tensor, labels: Tensor) -> Tensor:
     per_pair = bernoulli_jsd(logit[first], logit[second]).sum(-1)
     _, pair_class, pairs_of_class = labels[first].unique(return_inverse=True, return_counts=True)
     per_class = per_pair.new_zeros(len(pairs_of_class)).index_add_(0, pair_class, per_pair) / pairs_of_class
-    return per_class.mean()
+    loss: Tensor = per_class.mean()
+    return loss

@@ -1,4 +1,4 @@
-"""Fashion-MNIST, 28x28, 70,000 articles of clothing, through torchvision (Xiao, Rasul & Vollgraf 2017, arXiv 1708.07747)."""
+"""Fashion-MNIST, 28x28, 70,000 articles of clothing, through torchvision (Xiao et al. 2017, arXiv 1708.07747)."""
 
 from __future__ import annotations
 
