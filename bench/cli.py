@@ -84,7 +84,7 @@ def run(
     if dry_run:
         return
     store.require_writable()
-    studies.require_data(plan.todo, data_dir)
+    studies.require_data(plan.todo, job)
     reporter = Reporter(len(plan.todo), results, console)
     try:
         with reporter.showing():

@@ -13,7 +13,7 @@ from bench.leaderboard import Column
 from bench.plan import DatasetChoice, ModelChoice, Plan, expand, resolve
 from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Plugin
 from bench.request import Request
-from bench.run import Event, Job, all_metrics, load_dataset, load_model_class, load_source
+from bench.run import Event, Job, all_metrics, load_dataset, load_model_class, load_source, settle_process
 from bench.spec import Record, RunSpec
 from bench.store import RunStore, UnreadableRecord
 from bench.training import require_batch_fits
@@ -46,10 +46,11 @@ def load_existing(specs: list[RunSpec], store: RunStore) -> dict[str, Record | N
     return records
 
 
-def require_data(specs: list[RunSpec], data_dir: Path) -> None:
+def require_data(specs: list[RunSpec], job: Job) -> None:
     """Load every data set once, on CPU, before any training. BenchError where one is absent, corrupt or too small."""
+    settle_process(job)
     for spec in specs:
-        dataset = load_dataset(Plugin(spec.dataset, spec.dataset_reference, True), data_dir)
+        dataset = load_dataset(Plugin(spec.dataset, spec.dataset_reference, True), job.data_dir)
         if "batch_size" in spec.config:
             require_batch_fits(spec.model, spec.config["batch_size"], len(dataset.train))
 

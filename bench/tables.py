@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from tabulate import tabulate
 from bench.leaderboard import Board, Column, Row
 from bench.spec import Record
 from bench.stats import Interval
+
+HEADER_WIDTH = 10
+"""Characters after which a header wraps in the terminal."""
 
 
 def write_all(boards: Sequence[Board], folder: Path) -> list[Path]:
@@ -34,7 +38,8 @@ def write_all(boards: Sequence[Board], folder: Path) -> list[Path]:
 def text(board: Board) -> str:
     """A board for the terminal; * marks the best and what cannot be told from it."""
     table = _table(board, lambda cell, best: f"{cell}{' *' if best else '  ' if board.ties else ''}", str)
-    return f"{board.title}\n{tabulate(table[1:], table[0], 'simple', disable_numparse=True, colalign=_align(table))}"
+    header = [textwrap.fill(word, HEADER_WIDTH) for word in table[0]]
+    return f"{board.title}\n{tabulate(table[1:], header, 'simple', disable_numparse=True, colalign=_align(table))}"
 
 
 def markdown(boards: Sequence[Board]) -> str:

@@ -33,7 +33,7 @@ class Decoder(nn.Module):
 
     def log_density(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats, summed over the pixels; x (..., D) broadcasts against the codes z (..., M)."""
-        logits = self.network(z)
+        logits: Tensor = self.network(z)
         if self.likelihood == "bernoulli":
             return torch.linalg.vecdot(x.expand_as(logits), logits) - F.softplus(logits).sum(-1)
         squares = (x - torch.sigmoid(logits)).square().sum(-1)

@@ -41,10 +41,12 @@ def pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None = None) 
         Coefficients >= 0 and the atoms they belong to, in the order of selection.
     """
     correlations = residual @ atoms.T
+    # Once no atom correlates, the best is the one just removed, at rounding error of either sign: that is a zero.
+    rounding = 10 * torch.finfo(residual.dtype).eps * torch.linalg.vector_norm(residual, dim=1)
     values, indices = [], []
     for step in range(k):
         value, index = correlations.max(dim=1)
-        value = value.relu_()
+        value = torch.where(value > rounding, value, 0.0)
         values.append(value)
         indices.append(index)
         if step == k - 1:

@@ -1,0 +1,158 @@
+"""From records to tables, on a study small enough to check by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench import tables
+from bench.leaderboard import Board, Column, build
+from bench.spec import Record, RunError, RunSpec
+from bench.stats import Interval
+from metrics.base import MetricInfo
+
+COLUMNS = [
+    Column("loss", MetricInfo("loss", "min", "nats", "[0, inf)", "a test", headline=True), "How bad."),
+    Column("score", MetricInfo("score", "max", "", "[0, 1]", "a test", headline=True), "How good."),
+    Column("size", MetricInfo("size", "none", "", "[0, inf)", "a test"), "How big."),
+]
+
+
+def record(
+    model: str, seed: int, loss: float | None, *, score: float | None = None, end: str = "1", **spec: Any
+) -> Record:
+    fields: dict[str, Any] = {
+        "model": model,
+        "model_reference": model,
+        "config": {},
+        "dataset": "toy",
+        "dataset_reference": "toy",
+        "dataset_checksum": "abc",
+        "settings": "native",
+        "budget": "quick",
+        "seed": seed,
+    }
+    run = RunSpec(**(fields | spec))
+    provenance = {
+        "start": "0",
+        "end": end,
+        "device": "cpu",
+        "threads": 2,
+        "command": "x",
+        "software": {"commit": "c0", "dirty": False, "python": "3", "torch": "2", "numpy": "2"},
+        "hardware": {"cpu": "z", "cores": 2},
+    }
+    metrics = {k: v for k, v in {"loss": loss, "score": score, "size": 3.0}.items() if v is not None}
+    if loss is None:
+        error = RunError(type="ValueError", message="broke | badly <b>\nsecond line", traceback="...")
+        return Record(run_id=run.run_id, spec=run, status="failed", error=error, provenance=provenance)
+    return Record(run_id=run.run_id, spec=run, status="done", metrics=metrics, provenance=provenance)
+
+
+def study() -> list[Record]:
+    #  model   loss by seed 0, 1, 2     mean   note
+    #  good    1.0  1.1  1.2            1.1    best
+    #  same    1.1  1.0  1.25           1.1167 not separable from good
+    #  bad     3.0  3.1  3.2            3.1    separable: differences are all 2
+    #  broken  failed 3.0 failed               one seed only: cannot be separated
+    losses = {
+        "good": (1.0, 1.1, 1.2),
+        "same": (1.1, 1.0, 1.25),
+        "bad": (3.0, 3.1, 3.2),
+        "broken": (None, 3.0, None),
+    }
+    return [
+        record(model, seed, loss, score=0.5 if model == "good" else None)
+        for model, values in losses.items()
+        for seed, loss in enumerate(values)
+    ]
+
+
+def board() -> Board:
+    (only,) = build(study(), COLUMNS)
+    return only
+
+
+def test_rows_are_ranked_with_intervals_and_ties() -> None:
+    rows = board().rows
+    assert [row.label for row in rows] == ["good", "same", "broken", "bad"]
+    assert rows[0].intervals["loss"].mean == pytest.approx(1.1)
+    assert rows[0].intervals["loss"].half_width == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
+    assert board().ties["loss"] == {"good", "same", "broken"}
+    assert "size" not in board().ties, "a description is not ranked"
+
+
+def test_failed_and_inapplicable_cells_are_told_apart() -> None:
+    table = tables.markdown([board()])
+    lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("|")}
+    assert "n/a" in lines["same"]
+    assert "1/3 failed" in lines["broken"]
+    everything_failed = build([record("x", 0, None), record("y", 0, 1.0)], COLUMNS)
+    assert "failed" in tables.markdown(everything_failed).split("| x ")[1].splitlines()[0]
+    assert "broke \\| badly &lt;b&gt;" in table
+
+
+def test_csv_has_a_row_per_model_and_the_numbers_of_the_board() -> None:
+    frame = pd.read_csv(io.StringIO(tables.frame([board()]).to_csv(index=False)))
+    assert list(frame.columns[:2]) == ["model", "dataset"]
+    assert list(frame["model"]) == ["good", "same", "broken", "bad"]
+    for row, (_, line) in zip(board().rows, frame.iterrows(), strict=True):
+        assert line["loss"] == row.intervals["loss"].mean
+    assert frame["loss_ci95"].isna().tolist() == [False, False, True, False]
+    assert frame["failed"].tolist() == [0, 0, 2, 0]
+
+
+def test_json_parses_and_carries_every_seed() -> None:
+    content = json.loads(json.dumps(tables.as_dict([board()]), allow_nan=False))
+    (only,) = content["boards"]
+    assert only["rows"][0]["metrics"]["loss"]["by_seed"] == {"0": 1.0, "1": 1.1, "2": 1.2}
+    assert len(only["runs"]) == 12
+
+
+def test_latex_escapes_and_is_rectangular() -> None:
+    text = tables.latex(build([record("a_b & c", 0, 1.0)], COLUMNS))
+    assert r"a\_b \& c" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len({line.count(" & ") for line in rows}) == 1
+
+
+def test_boards_are_split_by_dataset_setting_and_budget() -> None:
+    records = [record("m", 0, 1.0), record("m", 0, 2.0, dataset="other"), record("m", 0, 3.0, budget="full")]
+    assert len(build(records, COLUMNS)) == 3
+
+
+def test_the_latest_of_two_runs_of_one_cell_counts() -> None:
+    old, new = record("m", 0, 1.0, end="1", code="a"), record("m", 0, 2.0, end="2", code="b")
+    (only,) = build([new, old], COLUMNS)
+    assert only.rows[0].values["loss"] == {0: 2.0}
+
+
+def test_variants_are_rows() -> None:
+    records = [record("m", 0, 1.0, variant={"k": k}, config={"k": k}) for k in (4, 8)]
+    (only,) = build(records, COLUMNS)
+    assert sorted(row.label for row in only.rows) == ["m k=4", "m k=8"]
+
+
+def test_text_marks_ties_and_keeps_columns_aligned() -> None:
+    lines = tables.text(board()).splitlines()
+    assert "1.10 ± 0.25 *" in tables.text(board())
+    assert len({len(line) for line in lines[-4:]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        (Interval(0.123456, 0.00123), "0.1235 ± 0.0012"),
+        (Interval(1234.5, 21.0), "1,234 ± 21"),
+        (Interval(0.123456, None), "0.1235"),
+        (Interval(12.0, 0.0), "12 ± 0"),
+        (Interval(0.0, None), "0"),
+        (Interval(float("inf"), None), "inf"),
+    ],
+)
+def test_number_format(interval: Interval, expected: str) -> None:
+    assert tables.format_interval(interval) == expected

@@ -1,0 +1,33 @@
+"""Shared fixtures: small data, a results folder, and the real data sets where they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.datasets.base import Dataset
+from bench.registry import DATASET_REGISTRY
+from bench.run import load_dataset
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return load_dataset(DATASET_REGISTRY.find("digits"), Path("unused"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of MNIST and Fashion-MNIST. Tests that need it do not run where BENCH_DATA_DIR is not set."""
+    if "BENCH_DATA_DIR" not in os.environ:
+        pytest.skip("BENCH_DATA_DIR is not set: no MNIST and Fashion-MNIST here")
+    return Path(os.environ["BENCH_DATA_DIR"])
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)

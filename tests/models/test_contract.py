@@ -1,0 +1,120 @@
+"""What every model keeps: shapes, hard zeros, invariance to batch size, round trips, the sphere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from bench.datasets.base import Dataset, Split
+from bench.registry import MODEL_REGISTRY
+from bench.run import load_model_class
+from bench.training import train
+from models.base import Model, SparseCodes
+from models.dictionary import DictionaryModel
+from models.topk import TopK
+
+NAMES = list(MODEL_REGISTRY.builtins)
+TINY: dict[str, Any] = {"n_latents": 20, "hidden": 16, "k": 4, "batch_size": 64, "epochs": 2}
+
+
+def trained(name: str, data: Split, **fields: Any) -> Model:
+    cls = load_model_class(MODEL_REGISTRY.find(name))
+    config = cls.Config(**{k: v for k, v in (TINY | fields).items() if k in cls.Config.model_fields})
+    model = cls(config, data.x.shape[1])
+    train(model, data, batches_seed=0)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_codes_and_reconstructions_have_their_shapes(name: str, digits: Dataset) -> None:
+    model = trained(name, digits.train)
+    with torch.no_grad():
+        codes = model.encode(digits.test.x)
+        x_hat = model.decode(codes)
+    assert x_hat.shape == digits.test.x.shape
+    assert x_hat.isfinite().all()
+    assert codes.dense().shape == (len(digits.test), model.config.n_latents)
+    if isinstance(codes, SparseCodes):
+        assert ((codes.dense() != 0).sum(1) <= getattr(model.config, "k", 0)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_codes_do_not_depend_on_the_batch_they_are_in(name: str, digits: Dataset) -> None:
+    model = trained(name, digits.train)
+    x = digits.test.x[:60]
+    with torch.no_grad():
+        whole = model.encode(x).dense()
+        parts = torch.cat([model.encode(part).dense() for part in x.split(7)])
+    torch.testing.assert_close(whole, parts, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loaded_model_gives_the_same_codes_bit_for_bit(name: str, digits: Dataset) -> None:
+    model = trained(name, digits.train)
+    twin = type(model)(model.config, digits.n_features)
+    twin.load_state_dict(model.state_dict())
+    model.train()
+    model.eval()
+    with torch.no_grad():
+        assert torch.equal(model.encode(digits.test.x).dense(), twin.eval().encode(digits.test.x).dense())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_survives_constant_and_duplicate_images(name: str) -> None:
+    x = torch.cat([torch.zeros(20, 12), torch.ones(20, 12), torch.rand(1, 12).repeat(24, 1)])
+    model = trained(name, Split(x, torch.arange(64) % 3), n_latents=8, k=8, batch_size=16)
+    with torch.no_grad():
+        assert model.decode(model.encode(x)).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["topk", "vsae", "mp", "random"])
+def test_atoms_stay_on_the_unit_sphere(name: str, digits: Dataset) -> None:
+    model = trained(name, digits.train)
+    assert isinstance(model, DictionaryModel)
+    torch.testing.assert_close(model.atoms().norm(dim=1), torch.ones(20), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["topk", "vsae", "mp", "random"])
+@pytest.mark.parametrize("k", [0, 21])
+def test_k_out_of_range_names_the_field(name: str, k: int) -> None:
+    cls = load_model_class(MODEL_REGISTRY.find(name))
+    with pytest.raises(ValidationError, match="k"):
+        cls.Config(n_latents=20, k=k)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_says_where_it_comes_from(name: str) -> None:
+    for field, info in load_model_class(MODEL_REGISTRY.find(name)).Config.model_fields.items():
+        assert info.description, f"{name}.{field}"
+
+
+def test_auxk_revives_dead_units_and_reaches_the_encoder(digits: Dataset) -> None:
+    model = TopK(TopK.Config(n_latents=50, k=2, dead_after_epochs=0.01), 64)
+    model.prepare(digits.train.x)
+    labels = digits.train.labels[:50]
+    first = model.loss(digits.train.x[:50], labels, 0.0)
+    assert first.terms["auxk"].item() > 0, "50 samples of silence are more than 0.01 epochs of 1,257"
+    selected = model.encode(digits.train.x[:50]).indices.unique()
+    first.total.backward()
+    silent = torch.ones(50, dtype=torch.bool)
+    silent[selected] = False
+    assert model.encoder.grad is not None
+    assert model.encoder.grad[silent].abs().sum() > 0
+
+
+def test_vsae_without_noise_is_topk_with_half_beta_l2() -> None:
+    from models.vsae import VSAE
+
+    model = VSAE(VSAE.Config(n_latents=30, k=30, variance="none", beta=0.7), 10).double()
+    x = torch.rand(16, 10, dtype=torch.float64)
+    loss = model.loss(x, torch.zeros(16), 1.0).total
+    mu = torch.relu((x - model.bias) @ model.encoder.weight.T + model.encoder.bias)
+    x_hat = mu @ model.dictionary + model.bias
+    expected = ((x - x_hat).square().sum(1) + 0.35 * mu.square().sum(1)).mean()
+    torch.testing.assert_close(loss, expected)
+    parameters = [model.encoder.weight, model.encoder.bias, model.dictionary, model.bias]
+    ours = torch.autograd.grad(loss, parameters)
+    torch.testing.assert_close(ours, torch.autograd.grad(expected, parameters), atol=1e-10, rtol=1e-7)
