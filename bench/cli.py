@@ -109,7 +109,8 @@ def list_(kind: Annotated[str, typer.Argument(help="models, datasets or metrics.
     plugins = registries[kind].plugins
     width = max(map(len, plugins))
     for name, plugin in plugins.items():
-        typer.echo(f"{name:<{width}}  {plugin.summary()}")
+        source = plugin.source()
+        typer.echo(f"{name:<{width}}  {plugin.summary()}{f' [{source}]' if source else ''}")
 
 
 @app.command()

@@ -62,13 +62,36 @@ class Plugin:
         return hashlib.sha256(self.source_file.read_bytes()).hexdigest()
 
     def summary(self) -> str:
-        """First line of the docstring of the module (models, datasets) or of the function (metrics), read as text."""
+        """First line of the docstring of its module, or of the function for a metric, read as text."""
+        tree = self._syntax()
+        return (ast.get_docstring(self._function(tree) or tree) or "(no docstring)").partition("\n")[0]
+
+    def source(self) -> str:
+        """A metric's source, from its decorator, read as text; "" for models, whose summary names it."""
+        tree = self._syntax()
+        function = self._function(tree)
+        if function is None:
+            return ""
+        constants = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        keywords = [key for call in function.decorator_list if isinstance(call, ast.Call) for key in call.keywords]
+        values = [key.value for key in keywords if key.arg == "source"]
+        resolved = [constants.get(v.id, v) if isinstance(v, ast.Name) else v for v in values]
+        return next((str(v.value) for v in resolved if isinstance(v, ast.Constant)), "")
+
+    def _syntax(self) -> ast.Module:
         if self.source_file is None or not self.source_file.is_file():
-            return "(source not found)"
-        tree = ast.parse(self.source_file.read_text(encoding="utf-8"))
-        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-        node = functions.get(self.reference.rpartition(":")[2], tree)
-        return (ast.get_docstring(node) or "(no docstring)").partition("\n")[0]
+            return ast.Module([], [])
+        return ast.parse(self.source_file.read_text(encoding="utf-8"))
+
+    def _function(self, tree: ast.Module) -> ast.FunctionDef | None:
+        name = self.reference.rpartition(":")[2]
+        return next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
 
 
 class Registry:

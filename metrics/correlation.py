@@ -25,10 +25,10 @@ def class_correlation(gamma: Tensor, labels: Tensor) -> Tensor:
 
 @metric(label="category gap", direction="none", range="[-2, 2]", source=SOURCE, headline=True)
 def category_gap(gamma: Tensor, labels: Tensor, categories: Tensor) -> float | dict[str, float]:
-    """Mean class correlation within categories minus between them; categories (C,) gives each class its category.
+    """Mean class correlation within categories minus between them.
 
-    Positive: boots, sandals and sneakers share units more than boots and shirts do. Not defined ({}) without two
-    classes of one category and two categories, or where no class pair has a correlation.
+    `categories` (C,) gives each class its category. Positive: boots, sandals and sneakers share units more than boots
+    and shirts do. n/a without two classes of one category and two categories, or where no pair has a correlation.
     """
     correlation = class_correlation(gamma, labels)
     present = categories[labels.unique()]

@@ -22,13 +22,13 @@ def train_seconds(training: Any) -> float:
 
 @metric(label="step", direction="none", unit="ms", range="[0, inf)", source="wall clock")
 def step_ms(training: Any) -> float | dict[str, float]:
-    """Mean milliseconds per optimiser step; not defined ({}) for a model that is not trained by steps."""
+    """Mean milliseconds per optimiser step; n/a for a model that is not trained by steps."""
     return 1000 * float(training.seconds) / training.steps if training.steps else {}
 
 
 @metric(label="step", direction="none", unit="GFLOP", range="[0, inf)", source="torch.utils.flop_counter")
 def step_gflops(training: Any) -> float | dict[str, float]:
-    """Dense matrix-product operations of one training step, forward and backward; sparse ones are not counted."""
+    """Dense matrix-product operations of one training step, forward and backward, without the sparse ones."""
     return float(training.step_flops) / 1e9 if training.steps else {}
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metrics.base import metric
 
-SOURCE = "after Sangari Abiz et al. 2025 (2505.14476), who show it in pictures; thresholds are a choice"
+SOURCE = "after Sangari Abiz et al. 2025 (2505.14476), who show pictures; the thresholds are a choice"
 TAU = 0.5
 TAUS = (0.3, 0.5, 0.7, 0.9)
 DEAD_RATE = 0.01

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from metrics.base import metric
 
-SOURCE = "Sangari Abiz et al. 2025 (2505.14476)"
-VARIANCE = f"{SOURCE}, its intra-class variance"
+VARIANCE = "after Sangari Abiz et al. 2025 (2505.14476); the normalisations are a choice"
+DIVERGENCE = "Sangari Abiz et al. 2025 (2505.14476), Eq. 6"
 MAX_PER_CLASS = 200
 
 
@@ -26,11 +26,11 @@ def activity_variance(active: Tensor, labels: Tensor) -> float:
 
 @metric(label="activity var share", direction="min", range="[0, 1]", source=VARIANCE, headline=True)
 def activity_variance_share(active: Tensor, labels: Tensor) -> float:
-    """Within-class share of the activity's variance; shrinking all activity wins nothing. 1 where nothing varies."""
+    """Within-class share of the activity's variance, so that shrinking wins nothing. 1 where nothing varies."""
     return gamma_variance_share(active, labels)
 
 
-@metric(label="activity JSD", direction="none", unit="nats", range="[0, M ln 2]", source=f"{SOURCE}, Eq. 6")
+@metric(label="activity JSD", direction="none", unit="nats", range="[0, M ln 2]", source=DIVERGENCE)
 def activity_jsd(active: Tensor, labels: Tensor) -> float:
     """Mean within-class pairwise Jensen-Shannon divergence of the 0/1 activities, summed over units: exact.
 
@@ -63,7 +63,7 @@ def gamma_variance_share(gamma: Tensor, labels: Tensor) -> float:
     return within / len(gamma) / total
 
 
-@metric(label="gamma JSD", direction="none", unit="nats", range="[0, M ln 2]", source=f"{SOURCE}, Eq. 6")
+@metric(label="gamma JSD", direction="none", unit="nats", range="[0, M ln 2]", source=DIVERGENCE)
 def gamma_jsd(gamma: Tensor, labels: Tensor) -> float:
     """Mean within-class pairwise Jensen-Shannon divergence of gamma, summed over units.
 

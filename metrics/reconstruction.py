@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metrics.base import metric
 
-NORMALISED = "1 - FVU as in SAELens; Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
+NORMALISED = "Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
 
 
 @metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True)

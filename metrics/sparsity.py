@@ -16,7 +16,7 @@ def l0(active: Tensor) -> float:
 
 @metric(label="Hoyer", direction="max", range="[0, 1]", source="Hoyer 2004, section 3.1")
 def hoyer(z: Tensor) -> float:
-    """Mean over samples of (sqrt(M) - |z|_1 / |z|_2) / (sqrt(M) - 1).
+    """Hoyer sparsity: mean over samples of (sqrt(M) - |z|_1 / |z|_2) / (sqrt(M) - 1).
 
     1: one active unit; 0: all equal. A sample with no active unit, and every sample where M = 1, counts as 1.
     """

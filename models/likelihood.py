@@ -35,7 +35,8 @@ class Decoder(nn.Module):
         """log p(x|z) in nats, summed over the pixels; x (..., D) broadcasts against the codes z (..., M)."""
         logits: Tensor = self.network(z)
         if self.likelihood == "bernoulli":
-            return torch.linalg.vecdot(x.expand_as(logits), logits) - F.softplus(logits).sum(-1)
+            evidence: Tensor = torch.linalg.vecdot(x.expand_as(logits), logits)
+            return evidence - F.softplus(logits).sum(-1)
         squares = (x - torch.sigmoid(logits)).square().sum(-1)
         constant = x.shape[-1] * (self.log_variance + math.log(2 * math.pi))
         return -0.5 * (squares / self.log_variance.exp() + constant)

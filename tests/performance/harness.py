@@ -91,12 +91,11 @@ def main() -> None:
     data_dir = Path(os.environ.get("BENCH_DATA_DIR", "data"))
     dataset = load_dataset(DATASET_REGISTRY.find("mnist"), data_dir)
     ours, bare, ratio = vae_epoch(dataset)
-    print(
-        f"VAE epoch (batch {BATCH_SIZE}, {torch.get_num_threads()} threads): {ours:.2f} s, bare {bare:.2f} s, ratio {ratio:.3f}"
-    )
+    threads = torch.get_num_threads()
+    print(f"VAE epoch, batch {BATCH_SIZE}, {threads} threads: {ours:.2f} s, bare {bare:.2f} s, ratio {ratio:.3f}")
     whole, harness = harness_share()
     print(
-        f"run --models all --datasets mnist --seeds 1: {whole:.0f} s, of it harness {harness:.1f} s = {harness / whole:.1%}"
+        f"run --models all --datasets mnist --seeds 1: {whole:.0f} s, harness {harness:.1f} s = {harness / whole:.1%}"
     )
 
 
