@@ -227,9 +227,13 @@ def _print_boards(console: Console, shown: Sequence[Record], written: Sequence[R
     from bench.study import columns
 
     described = columns()
-    for board in boards.build(shown, described):
+    built = boards.build(shown, described)
+    for board in built:
         _print_raw(console, f"\n{tables.text(board)}")
-    _print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
+    if any(board.ties for board in built):
+        _print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
+    else:
+        _print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
     paths = tables.write_all(boards.build(written, described), folder)
     _print_raw(console, f"Tables: {os.path.commonpath(paths)}/leaderboard.{{md,csv,json,tex}}")
 

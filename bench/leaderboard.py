@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.spec import Record
 from bench.stats import Interval, best_and_ties, t_interval
 from metrics.base import MetricInfo
 
-GroupKey = tuple[str, str, str]
+GroupKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A model and variant: its runs by seed, latest first if repeated, and what it scored.
+    """A model and variant, and what its runs scored.
 
     Attributes
     ----------
@@ -42,6 +42,8 @@ class Row:
         Metric -> mean and interval over seeds.
     failures : dict
         Seed -> message of a failed run.
+    metric_errors : dict
+        Metric -> seed -> message, for metrics that raised in runs that are done.
     """
 
     model: str
@@ -51,7 +53,7 @@ class Row:
     values: dict[str, dict[int, float]]
     intervals: dict[str, Interval]
     failures: dict[int, str]
-    metric_errors: dict[str, str]
+    metric_errors: dict[str, dict[int, str]]
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,13 @@ class Board:
     Attributes
     ----------
     columns : list of Column
-        Every metric that some row has, in the registry's order.
+        Every scalar that some row has, in the registry's order.
     ties : dict
         Ranked metric -> labels of the best row and of those not separable from it; absent below three seeds.
+    records : list of Record
+        The runs behind the rows.
+    superseded : int
+        Older runs under the label of a newer one with other hyperparameters or code; they are not shown.
     """
 
     dataset: str
@@ -73,11 +79,14 @@ class Board:
     rows: list[Row]
     ties: dict[str, set[str]]
     records: list[Record]
+    superseded: int
+    data_version: str
 
     @property
     def title(self) -> str:
-        """'mnist, native setting, quick budget'."""
-        return f"{self.dataset}, {self.settings} setting, {self.budget} budget"
+        """'mnist, native setting, quick budget', and which data where one name stands for two."""
+        version = f" (data {self.data_version})" if self.data_version else ""
+        return f"{self.dataset}{version}, {self.settings} setting, {self.budget} budget"
 
     @property
     def headline(self) -> list[Column]:
@@ -86,20 +95,25 @@ class Board:
 
 
 def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
-    """All boards of some records. Of two records with the same row and seed, the one that ended last counts."""
+    """All boards of some records. Runs on data of another checksum never share a board."""
     groups: dict[GroupKey, list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.spec.dataset, record.spec.settings, record.spec.budget].append(record)
-    return [_board(key, group, columns) for key, group in sorted(groups.items())]
+        spec = record.spec
+        groups[spec.dataset, spec.settings, spec.budget, spec.dataset_checksum].append(record)
+    names = Counter(key[:3] for key in groups)
+    return [
+        _board(group, columns, data_version=key[3][:8] if names[key[:3]] > 1 else "")
+        for key, group in sorted(groups.items())
+    ]
 
 
-def _board(key: GroupKey, records: list[Record], columns: Sequence[Column]) -> Board:
-    by_row: dict[str, dict[int, Record]] = defaultdict(dict)
+def _board(records: list[Record], columns: Sequence[Column], data_version: str) -> Board:
+    by_label: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda record: str(record.provenance.get("end", ""))):
-        by_row[record.spec.label][record.spec.seed] = record
-    rows = [_row(label, runs) for label, runs in by_row.items()]
-    found = {name for row in rows for name in row.values}
-    shown = [column for column in columns if column.name in found]
+        by_label[record.spec.label].append(record)
+    current = {label: _current(runs) for label, runs in by_label.items()}
+    rows = [_row(label, runs) for label, runs in current.items()]
+    shown = [scalar for column in columns for scalar in _expand(column, {name for row in rows for name in row.values})]
     ranked = [column for column in shown if column.info.direction != "none"]
     ties = {}
     for column in ranked:
@@ -107,21 +121,46 @@ def _board(key: GroupKey, records: list[Record], columns: Sequence[Column]) -> B
         best = best_and_ties(values, column.info.direction == "max")
         if best is not None:
             ties[column.name] = best
-    latest = [record for runs in by_row.values() for record in runs.values()]
-    return Board(*key, shown, _sorted(rows, ranked), ties, latest)
+    kept = [record for runs in current.values() for record in runs.values()]
+    spec = kept[0].spec
+    superseded = len(records) - len(kept)
+    where = (spec.dataset, spec.settings, spec.budget)
+    return Board(*where, shown, _sorted(rows, ranked), ties, kept, superseded, data_version)
+
+
+def _current(runs: Sequence[Record]) -> dict[int, Record]:
+    """Of the runs of one label, oldest first: by seed, those with the newest run's hyperparameters and code."""
+
+    def identity(record: Record) -> tuple[Any, ...]:
+        return record.spec.config, record.spec.code, record.spec.max_steps, record.spec.max_eval
+
+    return {record.spec.seed: record for record in runs if identity(record) == identity(runs[-1])}
+
+
+def _expand(column: Column, found: set[str]) -> list[Column]:
+    """The column, or one for each key of a metric that returns several scalars; none where no row has it."""
+    if column.name in found:
+        return [column]
+    keys = sorted(name.partition(".")[2] for name in found if name.partition(".")[0] == column.name)
+    return [
+        Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}"), column.explanation)
+        for key in keys
+    ]
 
 
 def _row(label: str, runs: Mapping[int, Record]) -> Row:
     values: dict[str, dict[int, float]] = defaultdict(dict)
-    errors: dict[str, str] = {}
+    errors: dict[str, dict[int, str]] = defaultdict(dict)
     for seed, record in sorted(runs.items()):
         for name, value in record.metrics.items():
             values[name][seed] = value
-        errors.update(record.metric_errors)
-    first = next(iter(runs.values())).spec
+        for name, message in record.metric_errors.items():
+            errors[name][seed] = message
+    spec = next(iter(runs.values())).spec
     failures = {seed: record.error.message for seed, record in sorted(runs.items()) if record.error}
     intervals = {name: t_interval(list(by_seed.values())) for name, by_seed in values.items()}
-    return Row(first.model, first.variant, label, len(runs) - len(failures), dict(values), intervals, failures, errors)
+    n_done = len(runs) - len(failures)
+    return Row(spec.model, spec.variant, label, n_done, dict(values), intervals, failures, dict(errors))
 
 
 def _sorted(rows: list[Row], ranked: Sequence[Column]) -> list[Row]:

@@ -30,7 +30,7 @@ VALIDATION_METRICS = ("fvu", "mse", "l0")
 
 @dataclass(frozen=True)
 class Job:
-    """How and where runs are carried out; nothing in it changes a number, but `device` and `threads` its last digits.
+    """How and where runs are carried out. `threads` may change the last digits of a number; `device` the noise as well.
 
     Attributes
     ----------

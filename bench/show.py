@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from bench.spec import Record
 
 
@@ -37,7 +35,7 @@ def describe(record: Record, folder: Path) -> str:
 
 
 def _pairs(values: dict[str, Any], indent: str = "") -> str:
-    rows = [
-        [indent + key, f"{value:,.6g}" if isinstance(value, float) else str(value)] for key, value in values.items()
-    ]
-    return tabulate(rows, tablefmt="plain", disable_numparse=True)
+    """Aligned lines of names and values."""
+    width = max(map(len, values), default=0)
+    shown = {key: f"{value:,.6g}" if isinstance(value, float) else str(value) for key, value in values.items()}
+    return "\n".join(f"{indent}{key:<{width}}  {value}" for key, value in shown.items())

@@ -31,16 +31,27 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     if n < MIN_SEEDS or not math.isfinite(mean):
         return Interval(mean, None)
     quantile = float(stdtrit(n - 1, (1 + level) / 2))
-    return Interval(mean, quantile * float(np.std(values, ddof=1)) / math.sqrt(n))
+    return Interval(mean, quantile * _spread(values) / math.sqrt(n))
 
 
 def paired_p_value(differences: Sequence[float]) -> float:
-    """Two-sided p-value of the paired t test of no difference. Without any spread: 1 if all are zero, else 0."""
-    n = len(differences)
-    mean, spread = float(np.mean(differences)), float(np.std(differences, ddof=1))
-    if spread <= 1e-12 * abs(mean) or spread == 0:
+    """Two-sided p-value of the paired t test of no difference.
+
+    Without any spread: 1 if all are zero, else 0. Infinite differences (one model diverged) separate if all have the
+    same sign, and otherwise say nothing.
+    """
+    n, mean = len(differences), float(np.mean(differences))
+    if not all(map(math.isfinite, differences)):
+        return 0.0 if set(differences) in ({math.inf}, {-math.inf}) else 1.0
+    spread = _spread(differences)
+    if spread <= 1e-12 * abs(mean):
         return 1.0 if mean == 0 else 0.0
     return 2 * float(stdtr(n - 1, -abs(mean) / spread * math.sqrt(n)))
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Sample standard deviation; exactly 0 where all values are equal."""
+    return 0.0 if min(values) == max(values) else float(np.std(values, ddof=1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -55,32 +66,30 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL) -> set[str] | None:
-    """The row with the best mean, and the rows that cannot be told from it.
+    """The row with the best mean over the seeds that all rows share, and the rows that it is not separably better than.
 
     Parameters
     ----------
     rows : mapping
-        Row -> seed -> value. Rows are paired over the seeds they share with the best.
+        Row -> seed -> value.
     maximise : bool
         Whether more is better.
 
     Returns
     -------
     set of str, or None
-        None where the best row has fewer than three seeds: nothing can be said. A row that shares fewer than three
-        seeds with the best cannot be separated, and ties.
+        None where the rows with three seeds or more share fewer than three: nothing can be said. A row with fewer than
+        three seeds of its own cannot be separated from the best, and ties.
     """
-    rows = {row: values for row, values in rows.items() if values}
-    if not rows:
+    compared = [row for row, values in rows.items() if len(values) >= MIN_SEEDS]
+    shared = sorted(set.intersection(*(set(rows[row]) for row in compared))) if compared else []
+    if len(shared) < MIN_SEEDS:
         return None
     sign = 1 if maximise else -1
-    best = max(rows, key=lambda row: sign * float(np.mean(list(rows[row].values()))))
-    if len(rows[best]) < MIN_SEEDS:
-        return None
-    others = [row for row in rows if row != best]
-    p_values = []
-    for row in others:
-        shared = rows[best].keys() & rows[row].keys()
-        differences = [rows[best][seed] - rows[row][seed] for seed in shared]
-        p_values.append(paired_p_value(differences) if len(differences) >= MIN_SEEDS else 1.0)
-    return {best} | {row for row, p in zip(others, holm(p_values), strict=True) if p > 1 - level}
+    scores = {row: sign * np.array([rows[row][seed] for seed in shared]) for row in compared}
+    best = max(scores, key=lambda row: float(np.mean(scores[row])))
+    others = [row for row in compared if row != best]
+    with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
+        p_values = holm([paired_p_value((scores[best] - scores[row]).tolist()) for row in others])
+    separated = {row for row, p in zip(others, p_values, strict=True) if p <= 1 - level}
+    return {row for row, values in rows.items() if values} - separated

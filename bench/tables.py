@@ -20,6 +20,9 @@ from bench.stats import Interval
 HEADER_WIDTH = 10
 """Characters after which a header wraps in the terminal."""
 
+LARGE, MAX_DECIMALS = 1e9, 6
+"""Beyond these, numbers are written with an exponent."""
+
 
 def write_all(boards: Sequence[Board], folder: Path) -> list[Path]:
     """Write leaderboard.md, .csv, .json and .tex into a folder; returns their paths."""
@@ -139,21 +142,29 @@ def latex(boards: Sequence[Board]) -> str:
 
 
 def format_interval(interval: Interval) -> str:
-    """'0.1234 ± 0.0021': two significant digits of the half-width; four of the mean where there is none."""
+    """'0.1235 ± 0.0012': the half-width to two significant digits or more; the mean alone to four."""
     mean, half = interval
-    if not math.isfinite(mean):
-        return str(mean)
-    if half is None or half == 0:
-        return _plain(mean, 4) + (" ± 0" if half == 0 else "")
-    decimals = max(0, min(6, 1 - math.floor(math.log10(half))))
-    return f"{mean:,.{decimals}f} ± {half:,.{decimals}f}"
+    if half is None or not math.isfinite(mean):
+        return _plain(mean)
+    if half == 0:
+        return f"{_plain(mean)} ± 0"
+    decimals = 1 - math.floor(math.log10(float(f"{half:.1e}")))
+    if decimals > MAX_DECIMALS or abs(mean) >= LARGE:
+        return f"{mean:.3e} ± {half:.1e}"
+    decimals = max(0, decimals)
+    return f"{round(mean, decimals) + 0.0:,.{decimals}f} ± {half:,.{decimals}f}"
 
 
-def _plain(value: float, digits: int) -> str:
-    if value == 0 or value == int(value):
+def _plain(value: float) -> str:
+    """Four significant digits; whole numbers whole."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:.0f}"
+    if abs(value) >= LARGE:
+        return f"{value:.3e}"
+    if value == int(value):
         return f"{value:,.0f}"
-    decimals = max(0, min(6, digits - 1 - math.floor(math.log10(abs(value)))))
-    return f"{value:,.{decimals}f}"
+    decimals = 3 - math.floor(math.log10(abs(value)))
+    return f"{value:.3e}" if decimals > MAX_DECIMALS else f"{value:,.{max(0, decimals)}f}"
 
 
 def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str], str]) -> list[list[str]]:
@@ -176,7 +187,9 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
 
 def _cell(row: Row, column: Column) -> str:
     if column.name in row.intervals:
-        return format_interval(row.intervals[column.name])
+        missing = len(row.metric_errors.get(column.name, {}))
+        counted = f" ({row.n_done - missing}/{row.n_done})" if missing else ""
+        return format_interval(row.intervals[column.name]) + counted
     if row.n_done == 0 or column.name in row.metric_errors:
         return "failed"
     return "n/a"
@@ -188,16 +201,25 @@ def _align(table: list[list[str]]) -> list[str]:
 
 def _failures(board: Board) -> list[str]:
     lines = [
-        f"- {_escape_markdown(row.label)}, seed {seed}, failed: {_escape_markdown(message.partition(chr(10))[0])}"
+        f"- {_escape_markdown(row.label)}, seed {seed}, failed: {_first_line(message)}"
         for row in board.rows
         for seed, message in row.failures.items()
     ]
     lines += [
-        f"- {_escape_markdown(row.label)}, {name} failed: {_escape_markdown(message.partition(chr(10))[0])}"
+        f"- {_escape_markdown(row.label)}, seed {seed}, {name} failed: {_first_line(message)}"
         for row in board.rows
-        for name, message in row.metric_errors.items()
+        for name, messages in row.metric_errors.items()
+        for seed, message in messages.items()
     ]
+    if board.superseded:
+        lines.append(
+            f"- {board.superseded} older runs, of other hyperparameters or code under the same name, are left out."
+        )
     return ["\n".join(lines)] if lines else []
+
+
+def _first_line(message: str) -> str:
+    return _escape_markdown(message.partition("\n")[0])
 
 
 def _explain(column: Column) -> str:

@@ -22,6 +22,9 @@ from models.base import Fittable, Model
 FLUSH_EVERY = 50
 """Steps between reads of the losses from the device: a NaN is noticed this late, and reported at its exact step."""
 
+WARM_STEPS = 10
+"""Steps that the time per step leaves out: the first allocate memory and load kernels."""
+
 
 class DivergedError(Exception):
     """The loss became NaN or infinite."""
@@ -36,7 +39,9 @@ class Training:
     steps : int
         Optimiser steps; 0 for a fitted model.
     seconds : float
-        Wall clock, device synchronised.
+        Wall clock, device synchronised, data-dependent initialisation included.
+    step_seconds : float
+        Mean of a step, the first few left out; 0 for a fitted model.
     step_flops : int
         Dense matrix-product FLOPs of one step.
     peak_memory_mb : float
@@ -47,6 +52,7 @@ class Training:
 
     steps: int
     seconds: float
+    step_seconds: float
     step_flops: int
     peak_memory_mb: float
     history: pd.DataFrame
@@ -82,19 +88,19 @@ def train(
     device = data.x.device
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    start = time.perf_counter()
     if isinstance(model, Fittable):
+        start = _now(device)
         model.fit(data.x)
-        history, steps, flops = pd.DataFrame(columns=["step", "epoch", "total"]), 0, 0
-    else:
-        model.prepare(data.x)
-        history, steps = _descend(model, data, batches_seed, max_steps, report)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    seconds = time.perf_counter() - start
-    if steps:
-        flops = _step_flops(model, data.head(model.config.batch_size))
-    return Training(steps, seconds, flops, _peak_memory_mb(device), history)
+        seconds, memory = _now(device) - start, _peak_memory_mb(device)
+        return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
+    # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
+    optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
+    start = _now(device)
+    model.prepare(data.x)
+    history, steps, step_seconds = _descend(model, optimiser, data, batches_seed, max_steps, report)
+    seconds, memory = _now(device) - start, _peak_memory_mb(device)
+    flops = _step_flops(model, data.head(model.config.batch_size))
+    return Training(steps, seconds, step_seconds, flops, memory, history)
 
 
 def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
@@ -123,17 +129,25 @@ def batches(data: Split, batch_size: int, seed: int) -> Iterator[tuple[Tensor, T
 
 
 def _descend(
-    model: Model, data: Split, seed: int, max_steps: int | None, report: Callable[[float], None]
-) -> tuple[pd.DataFrame, int]:
+    model: Model,
+    optimiser: torch.optim.Optimizer,
+    data: Split,
+    seed: int,
+    max_steps: int | None,
+    report: Callable[[float], None],
+) -> tuple[pd.DataFrame, int, float]:
+    """The training loop: history, steps, and seconds per step after the first, slow ones."""
     config = model.config
     total_steps = n_steps(len(data), config.batch_size, config.epochs, max_steps)
     steps_per_epoch = math.ceil(len(data) / config.batch_size)
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     stream = batches(data, config.batch_size, seed)
     rows: list[dict[str, float]] = []
     pending: list[Tensor] = []
     model.train()
+    warm = min(WARM_STEPS, total_steps // 2)
     for step in range(total_steps):
+        if step == warm:
+            warm_since = _now(data.x.device)
         x, labels = next(stream)
         optimiser.zero_grad(set_to_none=True)
         losses = model.loss(x, labels, step / max(1, total_steps - 1))
@@ -149,7 +163,15 @@ def _descend(
             pending.clear()
             report((step + 1) / total_steps)
     model.eval()
-    return pd.DataFrame(rows), total_steps
+    step_seconds = (_now(data.x.device) - warm_since) / (total_steps - warm)
+    return pd.DataFrame(rows), total_steps, step_seconds
+
+
+def _now(device: torch.device) -> float:
+    """Seconds on the clock when the device has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def _flush(pending: list[Tensor], last_step: int) -> list[float]:
@@ -169,7 +191,8 @@ def _flush(pending: list[Tensor], last_step: int) -> list[float]:
 def _step_flops(model: Model, batch: Split) -> int:
     """Dense FLOPs of one training step, counted on a copy of the model."""
     twin = copy.deepcopy(model)
-    with torch.random.fork_rng(), FlopCounterMode(display=False) as counter:
+    devices = [batch.x.device] if batch.x.is_cuda else []
+    with torch.random.fork_rng(devices), FlopCounterMode(display=False) as counter:
         twin.loss(batch.x, batch.labels, 1.0).total.backward()
     flops: int = counter.get_total_flops()
     return flops

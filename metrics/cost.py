@@ -9,9 +9,9 @@ from metrics.base import metric
 
 @metric(label="parameters", direction="min", range="[0, inf)", source="definition")
 def parameters(model: Any) -> float:
-    """Number of trained parameters; for a fitted model, of its buffers."""
+    """Number of trained parameters; for a fitted model, of all the numbers that it keeps."""
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return float(trained or sum(b.numel() for b in model.buffers()))
+    return float(trained or sum(tensor.numel() for tensor in model.state_dict().values()))
 
 
 @metric(label="train", direction="none", unit="s", range="[0, inf)", source="wall clock", headline=True)
@@ -22,8 +22,8 @@ def train_seconds(training: Any) -> float:
 
 @metric(label="step", direction="none", unit="ms", range="[0, inf)", source="wall clock")
 def step_ms(training: Any) -> float | dict[str, float]:
-    """Mean milliseconds per optimiser step; n/a for a model that is not trained by steps."""
-    return 1000 * float(training.seconds) / training.steps if training.steps else {}
+    """Mean milliseconds per optimiser step, the first few left out; n/a for a model that is not trained by steps."""
+    return 1000 * float(training.step_seconds) if training.steps else {}
 
 
 @metric(label="step", direction="none", unit="GFLOP", range="[0, inf)", source="torch.utils.flop_counter")

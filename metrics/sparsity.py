@@ -14,15 +14,16 @@ def l0(active: Tensor) -> float:
     return active.double().sum(1).mean().item()
 
 
-@metric(label="Hoyer", direction="max", range="[0, 1]", source="Hoyer 2004, section 3.1")
-def hoyer(z: Tensor) -> float:
+@metric(label="Hoyer", direction="none", range="[0, 1]", source="Hoyer 2004, section 3.1")
+def hoyer(z: Tensor) -> float | dict[str, float]:
     """Hoyer sparsity: mean over samples of (sqrt(M) - |z|_1 / |z|_2) / (sqrt(M) - 1).
 
-    1: one active unit; 0: all equal. A sample with no active unit, and every sample where M = 1, counts as 1.
+    1: one active unit; 0: all equal. Over the samples with an active unit; n/a where there are none, or M = 1.
     """
+    z = z[z.any(1)].double()
     root = z.shape[1] ** 0.5
-    norm = torch.linalg.vector_norm(z.double(), dim=1)
-    if root == 1:
-        return 1.0
-    ratio = z.double().abs().sum(1) / norm
-    return torch.where(norm > 0, (root - ratio) / (root - 1), 1.0).mean().item()
+    if len(z) == 0 or root == 1:
+        return {}
+    ratio = z.abs().sum(1) / torch.linalg.vector_norm(z, dim=1)
+    mean: Tensor = ((root - ratio) / (root - 1)).mean()
+    return mean.item()

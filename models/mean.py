@@ -1,4 +1,4 @@
-"""Mean: predicts the mean training image and codes nothing; FVU 1 by definition, the floor of every board."""
+"""Mean: predicts the mean training image and codes nothing; its FVU is 1 but for the test set's own mean. A floor."""
 
 from __future__ import annotations
 

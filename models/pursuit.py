@@ -16,7 +16,7 @@ from models.sparse import Selection
 
 
 def use_gram(n_samples: int, n_latents: int, k: int) -> bool:
-    """Whether D D^T pays: k correlations with all atoms cost 2 k N M D flops, the Gram matrix 2 M^2 D twice over."""
+    """Whether D D^T pays in a step: k correlations with all atoms cost 2 k N M D flops, D D^T and its use 4 M^2 D."""
     return n_latents <= k * n_samples / 2
 
 
@@ -59,10 +59,13 @@ def pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None = None) 
     return torch.stack(values, 1), torch.stack(indices, 1)
 
 
-def pursuit(x: Tensor, centre: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, Selection]:
-    """Pursuit of x - centre in k steps, x (N, D); differentiable in centre (D,) and atoms (M, D)."""
+def pursuit(x: Tensor, centre: Tensor, atoms: Tensor, k: int, by_gram: bool) -> tuple[Tensor, Selection]:
+    """Pursuit of x - centre in k steps, x (N, D); differentiable in centre (D,) and atoms (M, D).
+
+    `by_gram` updates correlations by D D^T instead of recomputing them: equal but for rounding.
+    """
     with torch.no_grad():
-        gram = atoms @ atoms.T if use_gram(len(x), len(atoms), k) else None
+        gram = atoms @ atoms.T if by_gram else None
         values, indices = pursue(x - centre, atoms, k, gram)
     selection = Selection(indices, len(atoms))
     result: Tensor = _Pursuit.apply(centre, atoms, x, values, selection, gram)
@@ -99,5 +102,5 @@ class _Pursuit(torch.autograd.Function):
         else:
             flat = (indices[:, :, None] * len(atoms) + indices[:, None, :]).flatten()
             coupling = atoms.new_zeros(len(atoms) ** 2).index_add_(0, flat, pairs.flatten())
-            grad_atoms.addmm_(coupling.view(len(atoms), -1), atoms, alpha=-1)
+            grad_atoms = torch.addmm(grad_atoms, coupling.view(len(atoms), -1), atoms, alpha=-1)
         return -(u_by_unit @ atoms), grad_atoms, None, None, None, None

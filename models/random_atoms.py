@@ -23,6 +23,7 @@ class RandomAtoms(DictionaryModel):
     def __init__(self, config: Any, n_features: int) -> None:
         super().__init__(config, n_features)
         self.register_buffer("scale", torch.ones(()))
+        self.requires_grad_(False)
 
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:

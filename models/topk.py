@@ -17,6 +17,9 @@ from models.base import Losses, SparseCodes
 from models.dictionary import DictionaryModel, TrainedKSparseConfig
 from models.sparse import Selection, decode, selected_preactivations
 
+MIN_SILENT_BATCHES = 10
+"""On small data a share of an epoch is a batch or two, in which live units are silent too."""
+
 
 class TopKConfig(TrainedKSparseConfig):
     """Hyperparameters of the TopK SAE."""
@@ -47,7 +50,8 @@ class TopK(DictionaryModel):
     def prepare(self, x: Tensor) -> None:
         super().prepare(x)
         self.variance.copy_(x.var(0, correction=0).sum().clamp_min(1e-12))
-        self.dead_after = self.config.dead_after_epochs * len(x)
+        silence = self.config.dead_after_epochs * len(x)
+        self.dead_after = max(silence, MIN_SILENT_BATCHES * self.config.batch_size)
 
     @torch.no_grad()
     def _select(self, x: Tensor) -> tuple[Tensor, Selection]:

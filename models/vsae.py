@@ -1,7 +1,9 @@
 """Variational SAE: Gaussian latents sampled before the TopK selection (Baker & Li 2025, arXiv 2509.22994).
 
 mu = ReLU(W (x - b) + b_enc), z = TopK(mu + sigma eps) by magnitude, x_hat = z D + b with unit-norm atoms D.
-Minimises ||x - x_hat||^2 + beta(t) KL over all M units, where beta(t) rises over the first steps.
+Minimises ||x - x_hat||^2 + beta(t) KL over all M units, where beta(t) rises over the first steps. The ReLU on mu is the
+released code's, the paper has none. Unit-norm atoms, the centring of the encoder's input and an unclamped KL are
+choices: they keep the penalty from being evaded by growing atoms, and make the model comparable with TopK.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class VSAEConfig(TrainedKSparseConfig):
     """Hyperparameters of the variational SAE; the paper has no MNIST setting, so M, k and the budget are TopK's."""
 
     variance: Literal["learned", "unit", "none"] = Field(
-        "learned", description="Noise of the posterior; unit: the paper's text, none: the released checkpoints"
+        "learned", description="Noise of the posterior; unit: sigma = 1 as in the paper, none: as in the checkpoints"
     )
     beta: float = Field(1.0, ge=0, description="Weight of the KL term, kl_coeff [released code]")
     beta_warmup: float = Field(0.1, ge=0, le=1, description="Share of training over which beta rises [released code]")

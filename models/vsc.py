@@ -2,6 +2,7 @@
 
 q(z|x) = prod_j [gamma_j N(mu_j, sigma_j^2) + (1 - gamma_j) delta_0], prior alpha N(0, 1) + (1 - alpha) delta_0.
 Minimises -E_q[log p(x|z)] + sum_j gamma_j KL(slab) + KL(Bernoulli(gamma_j) || Bernoulli(alpha)), a valid -ELBO.
+The spike head is a logit, not the paper's log gamma = -ReLU(-v), whose gradient is zero once gamma = 1 [choice].
 """
 
 from __future__ import annotations

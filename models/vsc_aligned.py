@@ -1,7 +1,8 @@
 """Class-aligned VSC: images of one class share their active units (Sangari Abiz et al. 2025, arXiv 2505.14476).
 
-L = L_VSC + lambda L_JSD (Eq. 7), where L_JSD (Eq. 6) is the mean over the classes of the batch of the mean over
-same-class pairs of sum_j JSD(Bernoulli(gamma_j) || Bernoulli(gamma'_j)): an upper bound on the joint divergence.
+L = L_VSC + lambda L_JSD (Eq. 7), where L_JSD (Eq. 6) is the mean, over the classes with two images or more in the
+batch, of the mean over same-class pairs of sum_j JSD(Bernoulli(gamma_j) || Bernoulli(gamma'_j)): the sum over units
+bounds the joint divergence from above. Which pairs, and which mean over classes, is a choice.
 """
 
 from __future__ import annotations

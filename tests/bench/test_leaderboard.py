@@ -125,10 +125,34 @@ def test_boards_are_split_by_dataset_setting_and_budget() -> None:
     assert len(build(records, COLUMNS)) == 3
 
 
-def test_the_latest_of_two_runs_of_one_cell_counts() -> None:
-    old, new = record("m", 0, 1.0, end="1", code="a"), record("m", 0, 2.0, end="2", code="b")
-    (only,) = build([new, old], COLUMNS)
+def test_runs_of_older_code_are_left_out_and_counted() -> None:
+    old = [record("m", seed, 1.0, end="1", code="a") for seed in range(3)]
+    (only,) = build([record("m", 0, 2.0, end="2", code="b"), *old], COLUMNS)
     assert only.rows[0].values["loss"] == {0: 2.0}
+    assert only.superseded == 3
+    assert "3 older runs" in tables.markdown([only])
+
+
+def test_runs_on_other_data_are_on_a_board_of_their_own() -> None:
+    boards = build([record("m", 0, 1.0), record("m", 0, 5.0, dataset_checksum="fed")], COLUMNS)
+    assert [board.title.partition(",")[0] for board in boards] == ["toy (data abc)", "toy (data fed)"]
+
+
+def test_a_metric_that_failed_for_one_seed_says_over_how_many_it_is() -> None:
+    runs = [record("m", seed, 1.0) for seed in range(3)]
+    del runs[2].metrics["loss"]
+    runs[2].metric_errors["loss"] = "ValueError: the metric is NaN"
+    built = build(runs, COLUMNS)
+    assert "1 (2/3)" in tables.text(built[0])
+    assert "m, seed 2, loss failed: ValueError" in tables.markdown(built)
+
+
+def test_a_metric_of_several_scalars_is_several_columns() -> None:
+    run = record("m", 0, 1.0)
+    run.metrics |= {"curve.a": 1.0, "curve.b": 2.0}
+    curve = Column("curve", MetricInfo("curve", "none", "", "", "a test"), "A curve.")
+    frame = tables.frame(build([run], [*COLUMNS, curve]))
+    assert frame[["curve.a", "curve.b"]].to_numpy().tolist() == [[1.0, 2.0]]
 
 
 def test_variants_are_rows() -> None:
@@ -152,6 +176,12 @@ def test_text_marks_ties_and_keeps_columns_aligned() -> None:
         (Interval(12.0, 0.0), "12 ± 0"),
         (Interval(0.0, None), "0"),
         (Interval(float("inf"), None), "inf"),
+        (Interval(0.5, 0.0996), "0.50 ± 0.10"),
+        (Interval(-0.0001, 0.05), "0.000 ± 0.050"),
+        (Interval(1e-9, 1e-10), "1.000e-09 ± 1.0e-10"),
+        (Interval(3e-9, None), "3.000e-09"),
+        (Interval(1e20, 3.0), "1.000e+20 ± 3.0e+00"),
+        (Interval(815080.0, 0.0), "815,080 ± 0"),
     ],
 )
 def test_number_format(interval: Interval, expected: str) -> None:

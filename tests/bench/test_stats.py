@@ -68,8 +68,24 @@ def test_equal_models_tie_at_the_stated_rate() -> None:
     assert separated / 600 < 0.10, "picking the best first costs some; far from 1 - 0.95^4 unadjusted"
 
 
-def test_nothing_is_said_below_three_seeds_and_missing_rows_tie() -> None:
+def test_nothing_is_said_below_three_shared_seeds_and_small_rows_tie() -> None:
     assert best_and_ties({"a": {0: 1.0, 1: 1.1}, "b": {0: 5.0, 1: 5.1}}, maximise=False) is None
     assert best_and_ties({}, maximise=True) is None
     three = {0: 1.0, 1: 1.1, 2: 1.05}
-    assert best_and_ties({"a": three, "b": {0: 5.0}}, maximise=False) == {"a", "b"}
+    assert best_and_ties({"a": three, "b": {5: 1.0, 6: 1.1, 7: 1.2}}, maximise=False) is None
+    assert best_and_ties({"a": three, "b": {0: 0.1}}, maximise=False) == {"a", "b"}, "one lucky seed is not best"
+
+
+def test_the_best_is_judged_on_shared_seeds() -> None:
+    a = {0: 1.00, 1: 1.01, 2: 0.99}
+    b = {0: 0.90, 1: 0.912, 2: 0.889, 3: 2.0, 4: 2.1}  # better on every shared seed, worse on average
+    assert best_and_ties({"a": a, "b": b}, maximise=False) == {"b"}
+
+
+def test_a_diverged_model_is_not_the_best() -> None:
+    rows = {"fine": {0: 0.1, 1: 0.12, 2: 0.11}, "diverged": dict.fromkeys(range(3), math.inf)}
+    assert best_and_ties(rows, maximise=False) == {"fine"}
+
+
+def test_equal_values_have_no_spread_at_all() -> None:
+    assert t_interval([0.1, 0.1, 0.1]).half_width == 0

@@ -60,7 +60,9 @@ def test_units_by_hand() -> None:
 def test_hoyer_ends() -> None:
     assert sparsity.hoyer(torch.eye(5)) == pytest.approx(1)
     assert sparsity.hoyer(torch.ones(3, 5)) == pytest.approx(0, abs=1e-12)
-    assert sparsity.hoyer(torch.zeros(3, 5)) == 1
+    assert sparsity.hoyer(torch.zeros(3, 5)) == {}, "an empty code is not sparse, it is none"
+    mixed = torch.cat([torch.zeros(98, 5), torch.ones(2, 5)])
+    assert sparsity.hoyer(mixed) == pytest.approx(0, abs=1e-12)
     assert sparsity.hoyer(torch.tensor([[3.0, 4.0, 0.0, 0.0]])) == pytest.approx((2 - 7 / 5) / 1)
 
 

@@ -66,13 +66,14 @@ def unrolled(x: Tensor, centre: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, 
     return torch.stack(values, 1), torch.stack(indices, 1), x - residual
 
 
+@pytest.mark.parametrize("by_gram", [True, False])
 @pytest.mark.parametrize(("n", "m", "d", "k"), [(64, 30, 12, 10), (3, 200, 12, 6), (5, 40, 8, 1), (40, 12, 30, 12)])
-def test_pursuit_equals_the_unrolled_loop_in_value_and_gradient(n: int, m: int, d: int, k: int) -> None:
+def test_pursuit_equals_the_unrolled_loop_in_value_and_gradient(n: int, m: int, d: int, k: int, by_gram: bool) -> None:
     x, centre, atoms = torch.randn(n, d, dtype=torch.float64), rand(d), unit_atoms(m, d)
     weights, code_weights = torch.randn(n, d, dtype=torch.float64), torch.randn(n, k, dtype=torch.float64)
     values, indices, x_hat = unrolled(x, centre, atoms, k)
     loss = (weights * x_hat).sum() + (code_weights * values).sum() + (x - x_hat).square().sum()
-    ours, selection = pursuit(x, centre, atoms, k)
+    ours, selection = pursuit(x, centre, atoms, k, by_gram)
     our_x_hat = decode(ours, selection, atoms) + centre
     our_loss = (weights * our_x_hat).sum() + (code_weights * ours).sum() + (x - our_x_hat).square().sum()
     assert (selection.indices == indices).all()
@@ -104,7 +105,9 @@ def test_pursuit_leaves_the_last_atom_and_never_raises_the_residual() -> None:
 
 def test_pursuit_of_zeros_is_zero_with_zero_gradient() -> None:
     atoms = unit_atoms(6, 4)
-    values, selection = pursuit(torch.zeros(3, 4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64), atoms, 5)
+    values, selection = pursuit(
+        torch.zeros(3, 4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64), atoms, 5, False
+    )
     assert (values == 0).all()
     (grad,) = torch.autograd.grad(decode(values, selection, atoms).sum(), atoms)
     assert (grad == 0).all()
