@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import io
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, first_line, unknown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,8 +125,7 @@ def leaderboard(
     console = _console()
     scan = RunStore(results).scan()
     _warn_unreadable(console, scan)
-    if not scan.records:
-        raise BenchError(f"No records in '{results}'. Make some: python -m bench run --models all --results {results}")
+    _require_records(scan, results)
     _print_boards(console, scan.records, scan.records, out or results)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
@@ -142,13 +142,14 @@ def status(results: ResultsDir = RESULTS) -> None:
     console = _console()
     scan = RunStore(results).scan()
     _warn_unreadable(console, scan)
+    _require_records(scan, results)
     counts = Counter((r.spec.dataset, r.spec.settings, r.spec.budget, r.status) for r in scan.records)
     groups = sorted({key[:3] for key in counts})
     rows = [[*group, counts[*group, "done"], counts[*group, "failed"]] for group in groups]
     _print_raw(console, tabulate(rows, ["dataset", "settings", "budget", "done", "failed"], "simple"))
     for record in scan.records:
         if record.error:
-            _print_raw(console, f"failed: {record.run_id}: {record.error.message.partition(chr(10))[0]}")
+            _print_raw(console, f"failed: {record.run_id}: {first_line(record.error.message)}")
     raise typer.Exit(EXIT_FAILED if scan.unreadable or any(r.error for r in scan.records) else 0)
 
 
@@ -167,10 +168,13 @@ def show(
 
 
 def main() -> None:
-    """Entry point: a BenchError is one message and exit status 2."""
+    """Entry point: bad input, or a file system that refuses, is one message and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± or arrows shows a question mark
     try:
         app(standalone_mode=True)
-    except BenchError as error:
+    except (BenchError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
 
@@ -234,8 +238,14 @@ def _print_boards(console: Console, shown: Sequence[Record], written: Sequence[R
         _print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
     else:
         _print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
-    paths = tables.write_all(boards.build(written, described), folder)
-    _print_raw(console, f"Tables: {os.path.commonpath(paths)}/leaderboard.{{md,csv,json,tex}}")
+    tables.write_all(boards.build(written, described), folder)
+    _print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
+
+
+def _require_records(scan: Scan, results: Path) -> None:
+    if not scan.records:
+        command = f"python -m bench run --models all{_results_flag(results)}"
+        raise BenchError(f"No records that can be read in '{results}'. Make some: {command}")
 
 
 def _warn_unreadable(console: Console, scan: Scan) -> None:
@@ -248,4 +258,4 @@ def _warn_unreadable(console: Console, scan: Scan) -> None:
 
 
 def _results_flag(root: Path) -> str:
-    return "" if root == RESULTS else f" --results {root}"
+    return "" if root == RESULTS else f" --results {shlex.quote(str(root))}"

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from bench.errors import first_line
 from bench.run import Event
 from bench.spec import Record
 
@@ -57,22 +58,21 @@ class Reporter:
             self.active[event.run_id] = (self.active[event.run_id][0], event.progress)
         else:
             self.active.pop(event.run_id, None)
-            state = event.record.status if event.record else "busy"
-            self.counts[state] += 1
-            self.console.print(self._line(event.run_id, state, event.record), highlight=False, soft_wrap=True)
+            self.counts[event.record.status if event.record else "skipped"] += 1
+            self.console.print(self._line(event.run_id, event.record, event.note), highlight=False, soft_wrap=True)
 
-    def _line(self, run_id: str, state: str, record: Record | None) -> str:
+    def _line(self, run_id: str, record: Record | None, note: str) -> str:
         """One finished run: its place in the queue, name, state, and its time, or its error and log."""
         width = len(str(self.n_runs))
         head = f"[{sum(self.counts.values()):>{width}}/{self.n_runs}]".replace("[", r"\[") + f" {escape(run_id)}"
         if record is None:
-            return f"{head} [yellow]skipped[/]: another command is running it"
+            return f"{head} [yellow]skipped[/]: {escape(note)}"
         if record.error:
-            message = record.error.message.partition("\n")[0]
+            message = first_line(record.error.message)
             log = self.results / run_id / "error.log"
             return f"{head} [red]failed[/]: {escape(record.error.type)}: {escape(message)} (log: {escape(str(log))})"
         fvu = f", FVU {record.metrics['fvu']:.4f}" if "fvu" in record.metrics else ""
-        return f"{head} [green]{state}[/] in {format_seconds(record.timings['total'])}{fvu}"
+        return f"{head} [green]done[/] in {format_seconds(record.timings['total'])}{fvu}"
 
     def _table(self) -> Group:
         """The runs under way, and the whole."""

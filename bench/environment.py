@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from bench.errors import printable
 
 PACKAGES = ("torchvision", "numpy", "scipy", "scikit-learn", "pydantic")
 
@@ -51,7 +53,7 @@ def hardware() -> dict[str, Any]:
 
 def command() -> str:
     """The command line as a user would type it again."""
-    return " ".join(["python -m bench", *sys.argv[1:]])
+    return printable(shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
 
 
 def _git(*arguments: str) -> str | None:

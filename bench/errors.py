@@ -16,3 +16,13 @@ def unknown(kind: str, name: str, valid: Iterable[str], hint: str = "") -> Bench
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f" Did you mean '{close[0]}'?" if close else ""
     return BenchError(f"Unknown {kind} '{name}'.{guess} Valid: {', '.join(names)}.{' ' + hint if hint else ''}")
+
+
+def first_line(text: str) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "(no message)")
+
+
+def printable(text: str) -> str:
+    """The text with what UTF-8 cannot encode (undecodable bytes of a command line, say) written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

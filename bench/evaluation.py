@@ -21,6 +21,10 @@ BATCH_SIZE = 1000
 SPIKE_ON = 0.5
 
 
+class InvalidOutputError(Exception):
+    """A model's codes or reconstructions cannot be measured."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Scalars by name (`metric`, or `metric.key`), arrays by name, and the message of each metric that raised."""
@@ -71,27 +75,38 @@ def gather(model: Model, split: Split, batch_size: int = BATCH_SIZE) -> dict[str
     """What metrics may ask for, by parameter name: x, labels, x_hat, z, active and so on."""
     codes = [model.encode(x) for x in split.x.split(batch_size)]
     z = torch.cat([code.dense() for code in codes])
-    given: dict[str, Any] = {
-        "x": split.x,
-        "labels": split.labels,
-        "x_hat": torch.cat([model.decode(code) for code in codes]),
-        "z": z,
-        "model": model,
-    }
+    _require("encode", z, (len(split), model.config.n_latents))
+    x_hat = torch.cat([model.decode(code) for code in codes])
+    _require("decode", x_hat, tuple(split.x.shape))
+    given: dict[str, Any] = {"x": split.x, "labels": split.labels, "x_hat": x_hat, "z": z, "model": model}
     gammas = [code.gamma for code in codes if isinstance(code, DenseCodes) and code.gamma is not None]
     if gammas:
         given["gamma"] = torch.cat(gammas)
+        _require("encode (its gamma)", given["gamma"], tuple(z.shape), low=0.0, high=1.0)
         given["active"] = given["gamma"] > SPIKE_ON
     else:
         given["active"] = (z != 0) & (z.var(0, correction=0) >= model.dead_variance)
         if isinstance(codes[0], SparseCodes):
             given["gamma"] = given["active"].float()
+    if "gamma" in given:
+        given["gamma_hard"] = given["active"]
     if isinstance(model, LikelihoodModel):
         given["likelihood"] = model
     atoms = getattr(model, "atoms", None)
     if callable(atoms):
         given["atoms"] = atoms()
     return given
+
+
+def _require(what: str, tensor: Tensor, shape: tuple[int, ...], low: float = -math.inf, high: float = math.inf) -> None:
+    """InvalidOutputError where a model returns another shape, NaN, an infinity, or values out of range."""
+    if tuple(tensor.shape) != shape:
+        raise InvalidOutputError(f"{what} returned the shape {tuple(tensor.shape)}, expected {shape}")
+    bad = ~tensor.isfinite()
+    if bad.any():
+        raise InvalidOutputError(f"{what} returned {int(bad.sum())} values that are NaN or infinite, of {bad.numel()}")
+    if tensor.numel() and (tensor.min() < low or tensor.max() > high):
+        raise InvalidOutputError(f"{what} returned values outside [{low}, {high}]")
 
 
 def _compute(result: Evaluation, name: str, metric: Callable[..., Any], arguments: dict[str, Any]) -> None:

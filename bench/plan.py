@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from bench.errors import BenchError, unknown
 from bench.registry import Plugin
@@ -122,7 +123,7 @@ def estimate_seconds(todo: Sequence[RunSpec], records: Sequence[Record]) -> tupl
 
     times: dict[tuple[Any, ...], list[float]] = {}
     for record in records:
-        if record.status == "done":
+        if record.status == "done" and "total" in record.timings:
             times.setdefault(kind(record.spec), []).append(record.timings["total"])
     known = [times[kind(spec)] for spec in todo if kind(spec) in times]
     return sum(sum(seconds) / len(seconds) for seconds in known), len(known)
@@ -144,9 +145,9 @@ def _configs(
     for override in overrides:
         if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
             grid[override.field] = override.values
-    reference = _validate(choice, base).model_dump(mode="json")
+    reference = _dump(choice, base)
     for values in itertools.product(*grid.values()):
-        config = _validate(choice, base | dict(zip(grid, values, strict=True))).model_dump(mode="json")
+        config = _dump(choice, base | dict(zip(grid, values, strict=True)))
         yield config, {field: value for field, value in config.items() if value != reference[field]}
 
 
@@ -155,6 +156,14 @@ def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:
         return choice.cls.Config(**values)
     except ValidationError as error:
         raise BenchError(describe_validation(choice.plugin.name, error)) from error
+
+
+def _dump(choice: ModelChoice, values: dict[str, Any]) -> dict[str, Any]:
+    """A validated config as JSON values. BenchError where a field has none."""
+    try:
+        return _validate(choice, values).model_dump(mode="json")
+    except PydanticSerializationError as error:
+        raise BenchError(f"{choice.plugin.name}.Config has a field that cannot be written as JSON: {error}") from error
 
 
 def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice]) -> None:

@@ -142,7 +142,7 @@ class Registry:
         target, _, name = plugin.reference.rpartition(":")
         try:
             module = _import_file(Path(target)) if target.endswith(".py") else importlib.import_module(target)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BenchError(f"{self.kind} '{plugin.reference}' does not import:\n{_own_frames(error)}") from error
         if not hasattr(module, name):
             public = [key for key, value in vars(module).items() if isinstance(value, type) and key[0] != "_"]
@@ -169,7 +169,7 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _own_frames(error: Exception) -> str:
+def _own_frames(error: BaseException) -> str:
     """The error's traceback without the frames of this file and of the import machinery."""
     frames = [
         frame

@@ -55,11 +55,12 @@ class Request(BaseModel):
     @field_validator("seeds", mode="before")
     @classmethod
     def _count_or_list(cls, value: Any) -> Any:
-        if isinstance(value, str) and "," in value:
-            value = [int(word) if word.strip().isdecimal() else word for word in value.split(",") if word.strip()]
-        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
-            value = range(int(value))
-        if isinstance(value, str) or not value:
+        if isinstance(value, str):
+            words = [word.strip() for word in value.split(",") if word.strip()]
+            value = words if "," in value else int(value) if value.strip().isdecimal() else None
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = range(value)
+        if not isinstance(value, list | tuple | range) or not value or any(isinstance(seed, bool) for seed in value):
             raise ValueError("give a number of seeds (at least 1) or a list such as 0,1,2")
         return tuple(value)
 
@@ -73,14 +74,17 @@ class Request(BaseModel):
     @field_validator("set", mode="before")
     @classmethod
     def _parse(cls, value: Any) -> Any:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
             return [_override(key, item) for key, item in value.items()]
-        return [parse_assignment(item) if isinstance(item, str) else item for item in value]
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(item, str | Override) for item in items):
+            raise ValueError("give MODEL.FIELD: VALUE pairs, e.g. {topk.k: [8, 16]}")
+        return [parse_assignment(item) if isinstance(item, str) else item for item in items]
 
     @field_validator("budget", mode="before")
     @classmethod
     def _known_budget(cls, value: Any) -> Any:
-        if value not in BUDGETS:
+        if not isinstance(value, str) or value not in BUDGETS:
             raise ValueError(f"valid: {', '.join(BUDGETS)}")
         return value
 
@@ -92,7 +96,7 @@ def parse_assignment(text: str) -> Override:
         raise BenchError(f"--set '{text}' is not MODEL.FIELD=VALUE or FIELD=VALUE, e.g. --set topk.k=8")
     try:
         return _override(key, yaml.safe_load(value))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BenchError(f"--set '{text}': the value is not readable as YAML ({error})") from error
 
 
@@ -105,7 +109,7 @@ def read_study(path: Path) -> dict[str, Any]:
     """The keys of a study file (YAML), unvalidated."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise BenchError(f"The study '{path}' cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise BenchError(

@@ -8,24 +8,25 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from bench.datasets.base import Dataset, DatasetSource
+from bench.datasets.base import Dataset
 from bench.environment import hardware, software
-from bench.errors import BenchError
+from bench.errors import printable
 from bench.evaluation import Evaluation, evaluate
-from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Plugin
+from bench.loading import all_metrics, build_model, load_dataset
+from bench.registry import Plugin
 from bench.seeding import derive_seed, seed_everything
 from bench.spec import Record, RunError, RunSpec
-from bench.store import RunStore
-from bench.training import Training, require_batch_fits, train
+from bench.store import RunStore, UnreadableRecord
+from bench.training import Training, train
 from models.base import Model
 
 VALIDATION_METRICS = ("fvu", "mse", "l0")
+HELD = "another command is running it"
 
 
 @dataclass(frozen=True)
@@ -58,36 +59,49 @@ class Job:
 
 
 class Event(NamedTuple):
-    """What happened to a run: "started", "progress" (in [0, 1]), "finished" (with its record) or "busy" elsewhere."""
+    """What happened to a run: "started", "progress" in [0, 1], "finished" with its record, or "skipped" with a note."""
 
     kind: str
     run_id: str
     progress: float = 0.0
     record: Record | None = None
+    note: str = ""
 
 
 def run_one(spec: RunSpec, job: Job, report: Callable[[Event], None]) -> None:
     """Carry out one run and record it, whatever happens in it; a run that another process holds is left to it."""
     settle_process(job)
     store = RunStore(job.results)
-    with store.claim(spec.run_id) as mine:
-        if not mine:
-            report(Event("busy", spec.run_id))
-            return
-        finished_meanwhile = store.load(spec.run_id)
-        if finished_meanwhile and finished_meanwhile.status == "done" and not job.force:
-            report(Event("finished", spec.run_id, 1.0, finished_meanwhile))
-            return
-        report(Event("started", spec.run_id))
-        start = datetime.now(UTC)
-        try:
-            record = _carry_out(spec, job, store, lambda progress: report(Event("progress", spec.run_id, progress)))
-        except Exception as error:  # a failure is a record, and never stops the other runs
-            record = failed_record(spec, error)
-        record.provenance = _provenance(job, start)
-        record.timings_shared = job.shared
-        store.write_record(record)
-    report(Event("finished", spec.run_id, 1.0, record))
+    try:
+        with store.claim(spec.run_id) as mine:
+            report(_run_claimed(spec, job, store, report) if mine else Event("skipped", spec.run_id, note=HELD))
+    except UnreadableRecord as error:
+        report(Event("skipped", spec.run_id, note=f"its record cannot be read ({error})"))
+    except OSError as error:  # the results folder itself fails, by a full disk for instance: nowhere to record it
+        report(Event("finished", spec.run_id, 1.0, failed_record(spec, error)))
+
+
+def _run_claimed(spec: RunSpec, job: Job, store: RunStore, report: Callable[[Event], None]) -> Event:
+    if existing := finished_record(spec, job, store):
+        return Event("finished", spec.run_id, 1.0, existing)
+    report(Event("started", spec.run_id))
+    start = datetime.now(UTC)
+    try:
+        record = _carry_out(spec, job, store, lambda progress: report(Event("progress", spec.run_id, progress)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a failure, sys.exit() included, is a record, and never stops the other runs
+        record = failed_record(spec, error)
+    record.provenance = _provenance(job, start)
+    record.timings_shared = job.shared
+    store.write_record(record)
+    return Event("finished", spec.run_id, 1.0, record)
+
+
+def finished_record(spec: RunSpec, job: Job, store: RunStore) -> Record | None:
+    """The record of a run that is done already, unless it is to be replaced. Raises UnreadableRecord."""
+    existing = None if job.force else store.load(spec.run_id)
+    return existing if existing and existing.status == "done" else None
 
 
 def settle_process(job: Job) -> None:
@@ -100,11 +114,14 @@ def settle_process(job: Job) -> None:
         torch.set_num_threads(job.threads)
 
 
-def failed_record(spec: RunSpec, error: Exception) -> Record:
+def failed_record(spec: RunSpec, error: BaseException) -> Record:
     """The record of a run that raised."""
-    details = RunError(
-        type=type(error).__name__, message=str(error), traceback="".join(traceback.format_exception(error))
-    )
+    trace = printable("".join(traceback.format_exception(error)))
+    try:
+        message = printable(str(error))
+    except Exception:  # an exception of a plug-in may not even print
+        message = "(its message cannot be printed)"
+    details = RunError(type=type(error).__name__, message=message, traceback=trace)
     return Record(run_id=spec.run_id, spec=spec, status="failed", error=details)
 
 
@@ -139,51 +156,6 @@ def _evaluate(spec: RunSpec, model: Model, dataset: Dataset, training: Training)
     noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
     test = evaluate(model, dataset, dataset.test.head(spec.max_eval), metrics, noise, training)
     return test, evaluate(model, dataset, dataset.validation.head(spec.max_eval), validation, noise)
-
-
-def build_model(spec: RunSpec, dataset: Dataset) -> Model:
-    """The untrained model of a run, on CPU, from the run's own initialisation stream."""
-    cls = load_model_class(Plugin(spec.model, spec.model_reference, spec.code is None))
-    config = cls.Config(**spec.config)
-    batch_size = getattr(config, "batch_size", None)
-    if batch_size is not None:
-        require_batch_fits(spec.model, batch_size, len(dataset.train))
-    seed_everything(spec.seed, spec.dataset, "initialisation")
-    return cls(config, dataset.n_features)
-
-
-@cache
-def load_dataset(plugin: Plugin, data_dir: Path, device: str = "cpu") -> Dataset:
-    """A data set on a device; read once per process."""
-    if device != "cpu":
-        return load_dataset(plugin, data_dir).to(torch.device(device))
-    return load_source(plugin).load(data_dir)
-
-
-def load_source(plugin: Plugin) -> DatasetSource:
-    """The source of a data-set plug-in. BenchError where it is not one."""
-    cls = DATASET_REGISTRY.load(plugin)
-    if not (isinstance(cls, type) and issubclass(cls, DatasetSource)):
-        raise BenchError(f"'{plugin.reference}' is not a data set: derive it from bench.datasets.base.DatasetSource.")
-    return cls()
-
-
-def load_model_class(plugin: Plugin) -> type[Model]:
-    """The class of a model plug-in. BenchError where it is not one."""
-    cls = MODEL_REGISTRY.load(plugin)
-    if not (isinstance(cls, type) and issubclass(cls, Model)):
-        raise BenchError(f"'{plugin.reference}' is not a model: derive it from models.base.Model.")
-    return cls
-
-
-@cache
-def all_metrics() -> dict[str, Callable[..., Any]]:
-    """Every registered metric function by name. BenchError for one without the `metric` decorator."""
-    metrics = {name: METRIC_REGISTRY.load(plugin) for name, plugin in METRIC_REGISTRY.plugins.items()}
-    for name, function in metrics.items():
-        if not hasattr(function, "info"):
-            raise BenchError(f"The metric '{name}' has no description: decorate it with metrics.base.metric(...).")
-    return metrics
 
 
 def _provenance(job: Job, start: datetime) -> dict[str, Any]:

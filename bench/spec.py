@@ -80,12 +80,13 @@ class RunSpec(BaseModel):
     def run_id(self) -> str:
         """Readable and unique: model, data set, seed and ten digits of the hash; safe as a folder name."""
         words = [self.model, self.dataset, f"s{self.seed}"]
-        return "-".join([*(re.sub(r"[^A-Za-z0-9_]+", "_", word).strip("_")[:40] for word in words), self.hash[:10]])
+        return "-".join([*(re.sub(r"\W+", "_", word).strip("_")[:40] for word in words), self.hash[:10]])
 
     @property
     def label(self) -> str:
         """The row it belongs to: the model, and its variant if it has one, e.g. 'topk k=8'."""
-        return " ".join([self.model, *(f"{field}={value}" for field, value in self.variant.items())])
+        words = [self.model, *(f"{field}={value}" for field, value in self.variant.items())]
+        return " ".join(" ".join(words).split())
 
 
 class RunError(BaseModel):

@@ -118,10 +118,11 @@ class RunStore:
         import numpy as np
         from safetensors.torch import save_file
 
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        _atomically(self.path(run_id, "weights.safetensors"), lambda path: save_file(tensors, path))
-        _atomically(self.path(run_id, "history.csv"), lambda path: history.to_csv(path, index=False))
-        _atomically(
+        # Clones, since safetensors refuses tensors that share memory, as tied weights do.
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+        write_atomically(self.path(run_id, "weights.safetensors"), lambda path: save_file(tensors, path))
+        write_atomically(self.path(run_id, "history.csv"), lambda path: history.to_csv(path, index=False))
+        write_atomically(
             self.path(run_id, "arrays.npz"), lambda path: np.savez_compressed(path, allow_pickle=False, **arrays)
         )
 
@@ -134,10 +135,10 @@ class RunStore:
         else:
             log.unlink(missing_ok=True)
         text = record.model_dump_json(indent=1)
-        _atomically(self.path(record.run_id, "record.json"), lambda path: path.write_text(text, encoding="utf-8"))
+        write_atomically(self.path(record.run_id, "record.json"), lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write to a temporary name in the same folder, then rename: readers see the old file or the new one."""
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
@@ -151,11 +152,14 @@ def _parse(path: Path) -> Record:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableRecord(f"truncated or not a record ({error})") from error
     if version != SCHEMA_VERSION:
         raise UnreadableRecord(f"schema {version}, this version reads {SCHEMA_VERSION}; update bench")
     try:
-        return Record.model_validate(content)
+        record = Record.model_validate(content)
     except ValidationError as error:
         raise UnreadableRecord(f"{error.error_count()} invalid fields, first {error.errors()[0]['loc']}") from error
+    if record.run_id != path.parent.name:
+        raise UnreadableRecord(f"the record of another run, {record.run_id}; delete the copy")
+    return record

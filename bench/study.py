@@ -10,10 +10,11 @@ from typing import Literal
 from bench.errors import BenchError
 from bench.executors import inline, pool
 from bench.leaderboard import Column
+from bench.loading import all_metrics, load_dataset, load_model_class, load_source
 from bench.plan import DatasetChoice, ModelChoice, Plan, expand, resolve
 from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Plugin
 from bench.request import Request
-from bench.run import Event, Job, all_metrics, load_dataset, load_model_class, load_source, settle_process
+from bench.run import Event, Job, settle_process
 from bench.spec import Record, RunSpec
 from bench.store import RunStore, UnreadableRecord
 from bench.training import require_batch_fits
@@ -51,7 +52,7 @@ def require_data(specs: list[RunSpec], job: Job) -> None:
     settle_process(job)
     for spec in specs:
         dataset = load_dataset(Plugin(spec.dataset, spec.dataset_reference, True), job.data_dir)
-        if "batch_size" in spec.config:
+        if isinstance(spec.config.get("batch_size"), int):
             require_batch_fits(spec.model, spec.config["batch_size"], len(dataset.train))
 
 

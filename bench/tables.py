@@ -7,15 +7,18 @@ import json
 import math
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
+from bench.errors import BenchError, first_line
 from bench.leaderboard import Board, Column, Row
 from bench.spec import Record
 from bench.stats import Interval
+from bench.store import write_atomically
 
 HEADER_WIDTH = 10
 """Characters after which a header wraps in the terminal."""
@@ -25,16 +28,21 @@ LARGE, MAX_DECIMALS = 1e9, 6
 
 
 def write_all(boards: Sequence[Board], folder: Path) -> list[Path]:
-    """Write leaderboard.md, .csv, .json and .tex into a folder; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write leaderboard.md, .csv, .json and .tex into a folder; returns their paths. BenchError where it cannot."""
     texts = {
         "leaderboard.md": markdown(boards),
         "leaderboard.csv": frame(boards).to_csv(index=False),
         "leaderboard.json": json.dumps(as_dict(boards), indent=1, allow_nan=False),
         "leaderboard.tex": latex(boards),
     }
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_atomically(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
+    except OSError as error:
+        raise BenchError(
+            f"The tables cannot be written to '{folder}' ({error}); name another folder with --out."
+        ) from error
     return [folder / name for name in texts]
 
 
@@ -201,12 +209,12 @@ def _align(table: list[list[str]]) -> list[str]:
 
 def _failures(board: Board) -> list[str]:
     lines = [
-        f"- {_escape_markdown(row.label)}, seed {seed}, failed: {_first_line(message)}"
+        f"- {_escape_markdown(row.label)}, seed {seed}, failed: {_escape_markdown(first_line(message))}"
         for row in board.rows
         for seed, message in row.failures.items()
     ]
     lines += [
-        f"- {_escape_markdown(row.label)}, seed {seed}, {name} failed: {_first_line(message)}"
+        f"- {_escape_markdown(row.label)}, seed {seed}, {name} failed: {_escape_markdown(first_line(message))}"
         for row in board.rows
         for name, messages in row.metric_errors.items()
         for seed, message in messages.items()
@@ -216,10 +224,6 @@ def _failures(board: Board) -> list[str]:
             f"- {board.superseded} older runs, of other hyperparameters or code under the same name, are left out."
         )
     return ["\n".join(lines)] if lines else []
-
-
-def _first_line(message: str) -> str:
-    return _escape_markdown(message.partition("\n")[0])
 
 
 def _explain(column: Column) -> str:
@@ -233,7 +237,7 @@ def _provenance(records: Sequence[Record]) -> str:
     def unique(values: Sequence[Any]) -> str:
         return ", ".join(sorted({str(value) for value in values if value is not None}))
 
-    made = [record.provenance for record in records if record.provenance]
+    made = [r.provenance for r in records if {"software", "hardware"} <= r.provenance.keys()]
     software = [p["software"] for p in made]
     facts = {
         "commit": unique(
@@ -261,5 +265,6 @@ def _escape_markdown(text: str) -> str:
 
 def _escape_latex(text: str) -> str:
     replacements = {"\\": r"\textbackslash{}", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
+    replacements |= {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     replacements |= {char: rf"\{char}" for char in "&%$#_{}"}
     return "".join(replacements.get(char, char) for char in text)

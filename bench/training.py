@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import resource
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pandas as pd
@@ -97,10 +97,8 @@ def train(
     optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
     start = _now(device)
     model.prepare(data.x)
-    history, steps, step_seconds = _descend(model, optimiser, data, batches_seed, max_steps, report)
-    seconds, memory = _now(device) - start, _peak_memory_mb(device)
-    flops = _step_flops(model, data.head(model.config.batch_size))
-    return Training(steps, seconds, step_seconds, flops, memory, history)
+    steps, step_seconds, flops, history = _descend(model, optimiser, data, batches_seed, max_steps, report)
+    return Training(steps, _now(device) - start, step_seconds, flops, _peak_memory_mb(device), history)
 
 
 def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
@@ -135,14 +133,15 @@ def _descend(
     seed: int,
     max_steps: int | None,
     report: Callable[[float], None],
-) -> tuple[pd.DataFrame, int, float]:
-    """The training loop: history, steps, and seconds per step after the first, slow ones."""
+) -> tuple[int, float, int, pd.DataFrame]:
+    """The training loop: steps, seconds per step after the first, slow ones, FLOPs of the first, and history."""
     config = model.config
     total_steps = n_steps(len(data), config.batch_size, config.epochs, max_steps)
     steps_per_epoch = math.ceil(len(data) / config.batch_size)
     stream = batches(data, config.batch_size, seed)
     rows: list[dict[str, float]] = []
     pending: list[Tensor] = []
+    counter = FlopCounterMode(display=False)
     model.train()
     warm = min(WARM_STEPS, total_steps // 2)
     for step in range(total_steps):
@@ -150,8 +149,9 @@ def _descend(
             warm_since = _now(data.x.device)
         x, labels = next(stream)
         optimiser.zero_grad(set_to_none=True)
-        losses = model.loss(x, labels, step / max(1, total_steps - 1))
-        losses.total.backward()
+        with counter if step == 0 else nullcontext():
+            losses = model.loss(x, labels, step / max(1, total_steps - 1))
+            losses.total.backward()
         model.after_backward()
         optimiser.step()
         model.after_step()
@@ -164,7 +164,7 @@ def _descend(
             report((step + 1) / total_steps)
     model.eval()
     step_seconds = (_now(data.x.device) - warm_since) / (total_steps - warm)
-    return pd.DataFrame(rows), total_steps, step_seconds
+    return total_steps, step_seconds, counter.get_total_flops(), pd.DataFrame(rows)
 
 
 def _now(device: torch.device) -> float:
@@ -186,16 +186,6 @@ def _flush(pending: list[Tensor], last_step: int) -> list[float]:
         )
     means: list[float] = values.mean(0).tolist()
     return means
-
-
-def _step_flops(model: Model, batch: Split) -> int:
-    """Dense FLOPs of one training step, counted on a copy of the model."""
-    twin = copy.deepcopy(model)
-    devices = [batch.x.device] if batch.x.is_cuda else []
-    with torch.random.fork_rng(devices), FlopCounterMode(display=False) as counter:
-        twin.loss(batch.x, batch.labels, 1.0).total.backward()
-    flops: int = counter.get_total_flops()
-    return flops
 
 
 def _peak_memory_mb(device: torch.device) -> float:

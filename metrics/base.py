@@ -1,9 +1,9 @@
 """What a metric is: a plain function whose parameter names say what it needs.
 
-Evaluation passes exactly those of: x, x_hat (N, D), z (N, M), active (N, M) bool, gamma (N, M) in [0, 1], labels (N,),
-categories (C,), atoms (M, D), model, likelihood (the model, where it has one), training. A need that a model or data
-set cannot meet makes the metric n/a. A metric returns a float, a dict of floats (each shown as `metric.key`; an empty
-one is n/a), or a tensor (kept for figures).
+Evaluation passes exactly those of: x, x_hat (N, D), z (N, M), active (N, M) bool, gamma (N, M) in [0, 1], gamma_hard
+(its 0/1 form), labels (N,), categories (C,), atoms (M, D), model, likelihood (the model, where it has one), training.
+A need that a model or data set cannot meet makes the metric n/a. A metric returns a float, a dict of floats (each shown
+as `metric.key`; an empty one is n/a), or a tensor (kept for figures).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Does a class use the same units for all its images? Intra-class spread of activation probabilities.
 
 Each measure comes in a soft form on gamma (within the VSC family) and in a hard form on the 0/1 activity (across
-families: a probability and an indicator do not have comparable variances).
+families: a probability and an indicator do not have comparable variances). A dense model has neither: n/a.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ MAX_PER_CLASS = 200
 
 
 @metric(label="activity var", direction="none", range="[0, 0.25]", source=VARIANCE)
-def activity_variance(active: Tensor, labels: Tensor) -> float:
+def activity_variance(gamma_hard: Tensor, labels: Tensor) -> float:
     """Mean over classes and units of the variance of the 0/1 activity within the class."""
-    return gamma_variance(active, labels)
+    return gamma_variance(gamma_hard, labels)
 
 
 @metric(label="activity var share", direction="min", range="[0, 1]", source=VARIANCE, headline=True)
-def activity_variance_share(active: Tensor, labels: Tensor) -> float:
+def activity_variance_share(gamma_hard: Tensor, labels: Tensor) -> float:
     """Within-class share of the activity's variance, so that shrinking wins nothing. 1 where nothing varies."""
-    return gamma_variance_share(active, labels)
+    return gamma_variance_share(gamma_hard, labels)
 
 
 @metric(label="activity JSD", direction="none", unit="nats", range="[0, M ln 2]", source=DIVERGENCE)
-def activity_jsd(active: Tensor, labels: Tensor) -> float:
+def activity_jsd(gamma_hard: Tensor, labels: Tensor) -> float:
     """Mean within-class pairwise Jensen-Shannon divergence of the 0/1 activities, summed over units: exact.
 
     Two indicators diverge by ln 2 where they differ, so pairs are counted, not formed.
     """
     per_class = []
-    for rows in _classes(active.double(), labels):
+    for rows in _classes(gamma_hard.double(), labels):
         n, on = len(rows), rows.sum(0)
         if n > 1:
             per_class.append((on * (n - on)).sum() / (n * (n - 1) / 2) * math.log(2))

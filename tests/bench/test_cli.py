@@ -92,7 +92,8 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
         (["run", "--workers", "0", "--executor", "pool"], ["--workers"]),
         (["list", "modles"], ["Did you mean 'models'"]),
         (["show", "nothing"], ["Unknown run 'nothing'"]),
-        (["leaderboard"], ["No records in", "python -m bench run"]),
+        (["leaderboard"], ["No records", "python -m bench run"]),
+        (["status"], ["No records"]),
         (["rum"], ["rum"]),
     ],
 )

@@ -102,6 +102,12 @@ def test_duplicates_are_one_run(tmp_path: Path) -> None:
         ({"models": "torch:nope"}, ["nope"]),
         ({"models": "torch:Tensor"}, ["not a model", "models.base.Model"]),
         ({"models": "./missing.py:Model"}, ["missing.py"]),
+        ({"seeds": 2.5}, ["seeds = 2.5"]),
+        ({"seeds": True}, ["seeds = True"]),
+        ({"set": None}, ["set = None", "MODEL.FIELD"]),
+        ({"set": {1: 2}}, ["set", "MODEL.FIELD"]),
+        ({"budget": ["smoke"]}, ["budget = ['smoke']"]),
+        ({"models": "topk", "set": ["topk.k=" + "[" * 5000]}, ["YAML"]),
     ],
 )
 def test_bad_input_is_one_clear_message(tmp_path: Path, keys: dict[str, Any], words: list[str]) -> None:
@@ -178,3 +184,23 @@ def test_a_plugin_may_not_take_the_name_of_a_builtin(tmp_path: Path) -> None:
     file.write_text("class topk: pass\n", encoding="utf-8")
     with pytest.raises(BenchError, match="built-in model 'topk'"):
         specs(tmp_path, models=f"{file}:topk")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise SystemExit(0)", ["does not import", "SystemExit"]),
+        ("from models.base import Model\nclass M(Model):\n    Config = None", ["M.Config is None", "GradientConfig"]),
+        (
+            "from models.base import *\nclass M(Model):\n    Config = GradientConfig\n    matched_grid = None",
+            ["matched_grid"],
+        ),
+        ("def M(): pass", ["not a model"]),
+    ],
+)
+def test_plugins_that_are_no_models(tmp_path: Path, body: str, words: list[str]) -> None:
+    (tmp_path / "mine.py").write_text(body, encoding="utf-8")
+    with pytest.raises(BenchError) as caught:
+        specs(tmp_path, models=f"{tmp_path / 'mine.py'}:M")
+    for word in words:
+        assert word in str(caught.value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +20,11 @@ from safetensors.torch import load_file
 
 from bench.evaluation import evaluate
 from bench.executors import inline, pool
+from bench.loading import all_metrics, build_model, load_dataset
 from bench.plan import Plan
 from bench.registry import DATASET_REGISTRY, Plugin
 from bench.request import Request
-from bench.run import Event, Job, all_metrics, build_model, load_dataset, run_one
+from bench.run import Event, Job, run_one
 from bench.spec import Record, RunSpec
 from bench.store import RunStore
 from bench.study import make_plan
@@ -51,9 +54,10 @@ def only_record(root: Path) -> Record:
     return record
 
 
-def plugin(folder: Path, loss: str, name: str = "Mine") -> str:
+def plugin(folder: Path, loss: str, name: str = "Mine", more: str = "") -> str:
+    """A model file whose loss is the given line, with more methods after its own; its codes are its inputs."""
     file = folder / f"{name.lower()}.py"
-    file.write_text(PLUGIN.format(name=name, loss=loss), encoding="utf-8")
+    file.write_text(PLUGIN.format(name=name, loss=loss) + f"    {more}\n", encoding="utf-8")
     return f"{file}:{name}"
 
 
@@ -132,6 +136,82 @@ def test_a_failing_run_is_recorded_and_stops_no_other(tmp_path: Path) -> None:
     assert [spec.model for spec in retry.todo] == ["Mine"]
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("def decode(self, codes): return codes.dense() * float('nan')", "NaN or infinite"),
+        ("def decode(self, codes): return codes.dense()[:, :1]", r"decode returned the shape \(360, 1\), expected"),
+        ("def encode(self, x): return DenseCodes(x[:, :3])", r"encode returned the shape \(360, 3\), expected"),
+        ("def encode(self, x): return DenseCodes(x, x + 7)", r"outside \[0.0, 1.0\]"),
+        ("def after_step(self): raise SystemExit(3)", "3"),
+    ],
+)
+def test_a_model_that_cannot_be_measured_is_a_failed_run(tmp_path: Path, method: str, words: str) -> None:
+    reference = plugin(tmp_path, "total = self.bias.square().sum()", more=method)
+    run_all(make(tmp_path, models=reference), tmp_path)
+    record = only_record(tmp_path)
+    assert record.status == "failed"
+    assert record.error is not None
+    assert re.search(words, record.error.message)
+
+
+def test_tied_weights_are_stored(tmp_path: Path) -> None:
+    more = "@property\n    def twin(self): return self.bias\n    def prepare(self, x): self.tied = self.bias"
+    run_all(make(tmp_path, models=plugin(tmp_path, "total = self.bias.square().sum()", more=more)), tmp_path)
+    record = only_record(tmp_path)
+    assert record.status == "done", record.error
+    assert load_file(RunStore(tmp_path).path(record.run_id, "weights.safetensors")).keys() == {"bias", "tied"}
+
+
+def test_force_replaces_an_unreadable_record(tmp_path: Path) -> None:
+    run_all(make(tmp_path, models="mean"), tmp_path)
+    path = next(tmp_path.glob("*/record.json"))
+    path.write_text("{", encoding="utf-8")
+    request = Request.build(models="mean", seeds="1", budget="smoke")
+    run_all(make_plan(request, RunStore(tmp_path), Path("x"), force=True), tmp_path, force=True)
+    assert only_record(tmp_path).status == "done"
+
+
+def test_a_copied_run_folder_is_not_counted_twice(tmp_path: Path) -> None:
+    run_all(make(tmp_path, models="mean"), tmp_path)
+    folder = next(tmp_path.glob("mean*"))
+    shutil.copytree(folder, tmp_path / "backup")
+    scan = RunStore(tmp_path).scan()
+    assert len(scan.records) == 1
+    assert "another run" in scan.unreadable[tmp_path / "backup" / "record.json"]
+
+
+def test_killing_the_command_leaves_its_runs_to_be_resumed(tmp_path: Path) -> None:
+    reference = plugin(tmp_path, "import time; time.sleep(0.2); total = self.bias.square().sum()")
+    command = [sys.executable, "-m", "bench", "run", "--models", reference, "--seeds", "2", "--budget", "smoke"]
+    command += ["--results", str(tmp_path / "runs"), "--executor", "pool"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list((tmp_path / "runs").glob("*/lock"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    store = RunStore(tmp_path / "runs")
+    plan = make_plan(Request.build(models=reference, seeds="2", budget="smoke"), store, Path("x"))
+    while not all(_free(store, spec.run_id) for spec in plan.specs) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert store.scan().records == []
+    assert len(plan.todo) == 2
+
+
+def _free(store: RunStore, run_id: str) -> bool:
+    with store.claim(run_id) as mine:
+        return mine
+
+
+def test_a_results_folder_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    plan = make(tmp_path, models="mean,pca")
+    blocked = plan.todo[0].run_id
+    (tmp_path / blocked).write_text("a file where the folder should be", encoding="utf-8")
+    events = [event for event in run_all(plan, tmp_path) if event.kind == "finished"]
+    assert [event.record.status for event in events if event.record] == ["failed", "done"]
+
+
 def test_a_nan_loss_fails_at_its_step(tmp_path: Path) -> None:
     loss = "total = self.bias.square().sum() + (float('nan') if progress > 0.5 else 0.0)"
     run_all(make(tmp_path, models=plugin(tmp_path, loss)), tmp_path)
@@ -155,7 +235,7 @@ def test_a_run_held_by_another_process_is_left_to_it(tmp_path: Path) -> None:
     with RunStore(tmp_path).claim(plan.todo[0].run_id) as mine:
         assert mine
         run_one(plan.todo[0], job(tmp_path), events.append)
-    assert [event.kind for event in events] == ["busy"]
+    assert [event.kind for event in events] == ["skipped"]
 
 
 def test_two_commands_on_one_folder_do_each_run_once(tmp_path: Path) -> None:

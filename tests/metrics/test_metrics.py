@@ -12,7 +12,7 @@ import torch
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import r2_score
 
-from bench.run import all_metrics
+from bench.loading import all_metrics
 from metrics import correlation, dimensions, gamma, likelihood, reconstruction, sparsity, units
 
 # Four samples of two classes, three units:        class  unit 0  unit 1  unit 2
@@ -149,7 +149,7 @@ def test_category_gap_of_planted_relatives() -> None:
 GAMMA_METRICS = {
     name: function
     for name, function in all_metrics().items()
-    if set(inspect.signature(function).parameters) <= {"active", "gamma", "labels", "z"}
+    if set(inspect.signature(function).parameters) <= {"active", "gamma", "gamma_hard", "labels", "z"}
 }
 
 
@@ -159,7 +159,7 @@ def test_degenerate_codes_give_finite_scalars(name: str, case: str) -> None:
     n, m = (1, 4) if case == "one sample" else (6, 1) if case == "one unit" else (6, 4)
     active = {"all dead": torch.zeros(n, m), "all on": torch.ones(n, m)}.get(case, (torch.rand(n, m) < 0.5).float())
     labels = torch.zeros(n, dtype=torch.int64) if case in ("one class", "one sample") else torch.arange(n) % 2
-    given = {"active": active.bool(), "gamma": active, "z": active, "labels": labels}
+    given = {"active": active.bool(), "gamma": active, "gamma_hard": active.bool(), "z": active, "labels": labels}
     function = GAMMA_METRICS[name]
     value = function(**{need: given[need] for need in inspect.signature(function).parameters})
     for number in value.values() if isinstance(value, dict) else [value]:
@@ -174,7 +174,7 @@ def test_order_of_units_and_samples_does_not_matter(name: str) -> None:
     function = GAMMA_METRICS[name]
 
     def value(on: torch.Tensor, classes: torch.Tensor) -> object:
-        given = {"active": on, "gamma": on.float(), "z": on.float(), "labels": classes}
+        given = {"active": on, "gamma": on.float(), "gamma_hard": on, "z": on.float(), "labels": classes}
         return function(**{need: given[need] for need in inspect.signature(function).parameters})
 
     before, after = value(active, labels), value(active[rows][:, columns], labels[rows])

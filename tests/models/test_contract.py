@@ -9,8 +9,8 @@ import torch
 from pydantic import ValidationError
 
 from bench.datasets.base import Dataset, Split
+from bench.loading import load_model_class
 from bench.registry import MODEL_REGISTRY
-from bench.run import load_model_class
 from bench.training import train
 from models.base import Model, SparseCodes
 from models.dictionary import DictionaryModel

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bench.evaluation import evaluate
+from bench.loading import all_metrics, load_dataset, load_model_class
 from bench.registry import DATASET_REGISTRY, MODEL_REGISTRY
-from bench.run import all_metrics, load_dataset, load_model_class
 from bench.seeding import seed_everything
 from bench.training import train
 

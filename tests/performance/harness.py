@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.datasets.base import Dataset, Split
+from bench.loading import load_dataset
 from bench.registry import DATASET_REGISTRY
-from bench.run import load_dataset
 from bench.training import train
 from models.vae import VAE, VAEConfig
 
