@@ -140,15 +140,16 @@ def _base(choice: ModelChoice, settings: str, budget: Budget) -> dict[str, Any]:
 def _configs(
     choice: ModelChoice, settings: str, base: dict[str, Any], overrides: Sequence[Override]
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each full config of a model, with the part of it that differs from the setting."""
-    grid = dict(choice.cls.matched_grid) if settings == "matched" else {}
-    for override in overrides:
+    """Each full config of a model, with its variant: the swept knob, and what differs from the setting."""
+    swept = choice.cls.matched_grid if settings == "matched" else {}
+    grid = dict(swept)
+    for override in sorted(overrides, key=lambda override: override.model is not None):  # the model's own wins
         if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
             grid[override.field] = override.values
     reference = _dump(choice, base)
     for values in itertools.product(*grid.values()):
         config = _dump(choice, base | dict(zip(grid, values, strict=True)))
-        yield config, {field: value for field, value in config.items() if value != reference[field]}
+        yield config, {field: value for field, value in config.items() if field in swept or value != reference[field]}
 
 
 def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:

@@ -65,7 +65,7 @@ def execute(plan: Plan, job: Job, executor: Executor, workers: int, on_event: Ca
 
 
 def choose_device(device: str) -> str:
-    """ "auto" -> "cuda" where there is a GPU, else "cpu". BenchError for a GPU that is not there."""
+    """The device meant: for "auto" the GPU where there is one. BenchError for a GPU that is not there."""
     import torch
 
     if device == "auto":

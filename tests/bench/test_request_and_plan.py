@@ -40,7 +40,13 @@ def test_seeds(text: Any, expected: tuple[int, ...]) -> None:
 def test_an_explicit_value_wins_over_the_budget(tmp_path: Path) -> None:
     (run,) = specs(tmp_path, models="topk", seeds="1", set=["topk.epochs=2", "k=4"])
     assert (run.config["epochs"], run.config["k"]) == (2, 4)
-    assert run.label == "topk k=4 epochs=2" or run.label == "topk epochs=2 k=4"
+    assert run.label == "topk k=4 epochs=2"
+
+
+def test_a_models_own_value_wins_over_one_for_all(tmp_path: Path) -> None:
+    for order in (["topk.k=3", "k=4"], ["k=4", "topk.k=3"]):
+        runs = specs(tmp_path, models="topk,mp", seeds="1", set=order)
+        assert {run.model: run.config["k"] for run in runs} == {"topk": 3, "mp": 4}
 
 
 def test_lists_become_grids_and_a_default_value_is_no_variant(tmp_path: Path) -> None:
@@ -54,6 +60,7 @@ def test_matched_shares_sizes_and_sweeps_the_knob(tmp_path: Path) -> None:
     assert {run.config["batch_size"] for run in runs} == {128}
     assert {run.config["k"] for run in runs if run.model == "mp"} == {4, 8, 16, 32}
     assert len({run.config["alpha"] for run in runs if run.model == "vsc"}) > 1
+    assert all("alpha" in run.variant for run in runs if run.model == "vsc"), "the knob is part of every row's name"
 
 
 def test_run_ids_depend_on_everything_that_changes_numbers_and_on_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""What the verbs print: the plan before, the boards and the summary after."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bench import RESULTS
+from bench.errors import BenchError
+from bench.spec import Record
+from bench.store import RunStore, Scan
+
+if TYPE_CHECKING:
+    from bench.plan import Plan
+
+
+def make_console() -> Console:
+    """A console on standard output that colours nothing by itself."""
+    return Console(highlight=False)
+
+
+def print_raw(console: Console, text: str) -> None:
+    """Print as it is: no markup, no wrapping (a wide table stays a table)."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def print_plan(console: Console, plan: Plan, store: RunStore, what: str, how: str) -> None:
+    """How many runs, how many of them are done, how they will be carried out, and for how long."""
+    from bench.console import format_seconds
+    from bench.plan import estimate_seconds
+
+    seconds, known = estimate_seconds(plan.todo, store.scan().records)
+    estimate = f"{format_seconds(seconds)} for the {known} whose like has run before" if known else "none yet"
+    print_raw(console, f"Plan: {plan.size} ({what})")
+    counts = [f"{len(plan.done)} done", f"{len(plan.failed)} failed", f"{len(plan.todo)} to run"]
+    if plan.unreadable:
+        counts.insert(2, f"{len(plan.unreadable)} unreadable")
+    print_raw(console, f"  {', '.join(counts)}; executor: {how}; estimate: {estimate}")
+    for run_id in plan.unreadable:
+        print_raw(console, f"  unreadable, left alone (--force replaces it): {store.path(run_id, 'record.json')}")
+
+
+def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
+    """The board of this plan's runs, the counts, the paths and the next command; whether all is well."""
+    scan = store.scan()
+    wanted = {spec.run_id for spec in plan.specs}
+    mine = [record for record in scan.records if record.run_id in wanted]
+    if mine:
+        print_boards(console, mine, scan.records, store.root)
+    failed = sum(record.status == "failed" for record in mine)
+    cells = sum(len(record.metric_errors) for record in mine)
+    done, missing = len(mine) - failed, len(wanted) - len(mine)
+    counts = f"{done} done ({len(plan.done)} of them before), {failed} failed, {missing} missing of {len(wanted)} runs"
+    print_raw(console, counts + (f"; {cells} metrics failed in runs that are done." if cells else "."))
+    if failed:
+        print_raw(console, "Next: read an error.log above, then issue the same command with --retry-failed.")
+    elif done:
+        print_raw(console, f"Next: python -m bench show {mine[0].run_id}{results_flag(store.root)}")
+    return not (failed or missing or cells)
+
+
+def print_boards(console: Console, shown: Sequence[Record], written: Sequence[Record], folder: Path) -> None:
+    """Print the boards of some records, and write those of all."""
+    from bench import leaderboard, tables
+    from bench.study import columns
+
+    described = columns()
+    boards = leaderboard.build(shown, described)
+    for board in boards:
+        print_raw(console, f"\n{tables.text(board)}")
+    if any(board.ties for board in boards):
+        print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
+    else:
+        print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
+    tables.write_all(leaderboard.build(written, described), folder)
+    print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
+
+
+def require_records(console: Console, scan: Scan, root: Path) -> None:
+    """Name what could not be read; BenchError where nothing is left."""
+    for path, reason in scan.unreadable.items():
+        print_raw(console, f"unreadable, left alone: {path}: {reason}")
+    if scan.unreadable:
+        total = len(scan.unreadable) + len(scan.records)
+        print_raw(console, f"{len(scan.unreadable)} of {total} records cannot be read.")
+    if not scan.records:
+        command = f"python -m bench run --models all{results_flag(root)}"
+        raise BenchError(f"No records that can be read in '{root}'. Make some: {command}")
+
+
+def results_flag(root: Path) -> str:
+    """` --results DIR` as a shell takes it; nothing for the default."""
+    return "" if root == RESULTS else f" --results {shlex.quote(str(root))}"
