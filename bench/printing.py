@@ -34,12 +34,13 @@ def print_plan(console: Console, plan: Plan, store: RunStore, what: str, how: st
     from bench.plan import estimate_seconds
 
     seconds, known = estimate_seconds(plan.todo, store.scan().records)
-    estimate = f"{format_seconds(seconds)} for the {known} whose like has run before" if known else "none yet"
+    time = f"estimate: {format_seconds(seconds)} for the {known} whose like has run before" if known else "no estimate"
+    then = f"executor: {how}; {time}" if plan.todo else "nothing to do"
     print_raw(console, f"Plan: {plan.size} ({what})")
     counts = [f"{len(plan.done)} done", f"{len(plan.failed)} failed", f"{len(plan.todo)} to run"]
     if plan.unreadable:
         counts.insert(2, f"{len(plan.unreadable)} unreadable")
-    print_raw(console, f"  {', '.join(counts)}; executor: {how}; estimate: {estimate}")
+    print_raw(console, f"  {', '.join(counts)}; {then}")
     for run_id in plan.unreadable:
         print_raw(console, f"  unreadable, left alone (--force replaces it): {store.path(run_id, 'record.json')}")
 

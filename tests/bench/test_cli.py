@@ -34,7 +34,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_same_command_again_runs_nothing(results: Path) -> None:
     again = bench("run", "--models", "topk,vae,mean", "--budget", "smoke", "--results", str(results))
     assert again.returncode == 0
-    assert "9 done, 0 failed, 0 to run" in again.stdout
+    assert "9 done, 0 failed, 0 to run; nothing to do" in again.stdout
     assert "[1/" not in again.stdout
 
 
