@@ -73,6 +73,16 @@ def test_the_same_spec_gives_the_same_numbers_bit_for_bit(tmp_path: Path, model:
     assert all(torch.equal(outcomes[0][1][name], outcomes[1][1][name]) for name in outcomes[0][1])
 
 
+@pytest.mark.parametrize("settings", ["native", "matched"])
+def test_every_model_runs_in_both_settings(tmp_path: Path, settings: str) -> None:
+    plan = make(tmp_path, models="all", settings=settings)
+    run_all(plan, tmp_path)
+    records = RunStore(tmp_path).scan().records
+    assert len(records) == len(plan.specs) >= 9
+    assert [(record.run_id, record.error) for record in records if record.error] == []
+    assert [(record.run_id, record.metric_errors) for record in records if record.metric_errors] == []
+
+
 def test_a_done_run_is_not_done_again_unless_forced(tmp_path: Path) -> None:
     run_all(make(tmp_path), tmp_path)
     before = RunStore(tmp_path).path(only_record(tmp_path).run_id, "record.json").stat().st_mtime_ns
