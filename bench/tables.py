@@ -27,8 +27,8 @@ LARGE, MAX_DECIMALS = 1e9, 6
 """Beyond these, numbers are written with an exponent."""
 
 
-def write_all(boards: Sequence[Board], folder: Path) -> list[Path]:
-    """Write leaderboard.md, .csv, .json and .tex into a folder; returns their paths. BenchError where it cannot."""
+def write_all(boards: Sequence[Board], folder: Path) -> None:
+    """Write leaderboard.md, .csv, .json and .tex into a folder. BenchError where it cannot."""
     texts = {
         "leaderboard.md": markdown(boards),
         "leaderboard.csv": frame(boards).to_csv(index=False),
@@ -43,7 +43,6 @@ def write_all(boards: Sequence[Board], folder: Path) -> list[Path]:
         raise BenchError(
             f"The tables cannot be written to '{folder}' ({error}); name another folder with --out."
         ) from error
-    return [folder / name for name in texts]
 
 
 def text(board: Board) -> str:
