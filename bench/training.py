@@ -96,7 +96,7 @@ def train(
     # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
     optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
     start = _now(device)
-    model.prepare(data.x)
+    model.prepare(data.x, data.labels)
     steps, step_seconds, flops, history = _descend(model, optimiser, data, batches_seed, max_steps, report)
     return Training(steps, _now(device) - start, step_seconds, flops, _peak_memory_mb(device), history)
 

@@ -115,8 +115,11 @@ class Model(nn.Module):
         self.config = config
         self.n_features = n_features
 
-    def prepare(self, x: Tensor) -> None:
-        """Initialise what depends on the training inputs x (N, D); called once, before the first step."""
+    def prepare(self, x: Tensor, labels: Tensor) -> None:
+        """Initialise what depends on the training inputs x (N, D) and labels (N,); called once, before the first step.
+
+        Raises ValueError where the model cannot be trained on them.
+        """
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         """Loss of one batch: x (B, D) in [0, 1], labels (B,) int64, progress in [0, 1] counted in optimiser steps."""

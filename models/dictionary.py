@@ -54,7 +54,7 @@ class DictionaryModel(Model):
         self.bias = nn.Parameter(torch.zeros(n_features))
 
     @torch.no_grad()
-    def prepare(self, x: Tensor) -> None:
+    def prepare(self, x: Tensor, labels: Tensor) -> None:
         self.bias.copy_(geometric_median(x))
 
     def atoms(self) -> Tensor:

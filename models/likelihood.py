@@ -47,9 +47,9 @@ def gaussian_kl(mu: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance)
 
 
-def gaussian_log_ratio(z: Tensor, mu: Tensor, log_variance: Tensor) -> Tensor:
-    """log N(z; 0, 1) - log N(z; mu, sigma^2) in nats, elementwise."""
-    return 0.5 * ((z - mu).square() / log_variance.exp() + log_variance - z.square())
+def gaussian_log_density(z: Tensor, mu: Tensor, log_variance: Tensor) -> Tensor:
+    """log N(z; mu, sigma^2) in nats, elementwise."""
+    return -0.5 * ((z - mu).square() / log_variance.exp() + log_variance + math.log(2 * math.pi))
 
 
 def sample_gaussian(mu: Tensor, log_variance: Tensor) -> Tensor:

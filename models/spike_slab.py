@@ -1,4 +1,4 @@
-"""The spike-and-slab distribution: divergences from logits and the relaxed draw.
+"""The spike-and-slab distribution: spike heads, relaxed draws and divergences, from logits.
 
 Everything is written on the logit l of gamma = sigmoid(l), through softplus, so that values and gradients are finite
 for every l. Units: nats.
@@ -7,34 +7,69 @@ for every l. Units: nats.
 from __future__ import annotations
 
 import math
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.likelihood import gaussian_kl
+from models.likelihood import gaussian_log_density
+
+SpikeHead = Literal["logit", "log_relu"]
+Relaxation = Literal["sigmoid_c", "concrete", "straight_through"]
+
+LARGEST_LOG_GAMMA = math.log1p(-1e-6)
+"""Below 0, so that the log_relu head has a finite logit; 1e-6 is the official code's constant."""
 
 
-def spike_kl(logit: Tensor, alpha: float) -> Tensor:
-    """KL(Bernoulli(sigmoid(logit)) || Bernoulli(alpha)), elementwise."""
-    gamma = torch.sigmoid(logit)
-    on = gamma * (F.logsigmoid(logit) - math.log(alpha))
-    off = (1 - gamma) * (F.logsigmoid(-logit) - math.log1p(-alpha))
-    return on + off
+class SpikeSlab(NamedTuple):
+    """Independent units gamma N(mu, sigma^2) + (1 - gamma) delta_0; fields of one shape (..., M)."""
+
+    logit: Tensor
+    mu: Tensor
+    log_variance: Tensor
+
+    def components(self) -> SpikeSlab:
+        """With an axis for the prior's components: (..., 1, M)."""
+        return SpikeSlab(*(field.unsqueeze(-2) for field in self))
+
+    def grown(self, share: float) -> SpikeSlab:
+        """Slab N(share mu, share sigma^2 + 1 - share): the prior's at 0, its own at 1 (spike warm-up, VSC B.2)."""
+        if share == 1:
+            return self
+        return SpikeSlab(self.logit, share * self.mu, torch.log1p(share * torch.expm1(self.log_variance)))
+
+    def log_density(self, spike: Tensor, z: Tensor) -> Tensor:
+        """log q(z) of draws z with spikes in {0, 1}, summed over units, (...): atoms at zero, a density elsewhere."""
+        on = F.logsigmoid(self.logit) + gaussian_log_density(z, self.mu, self.log_variance)
+        return torch.where(spike > 0, on, F.logsigmoid(-self.logit)).sum(-1)
 
 
-def spike_slab_kl(logit: Tensor, mu: Tensor, log_variance: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Slab and spike parts of KL(q || p) for p = alpha N(0, 1) + (1 - alpha) delta_0 (arXiv 2505.14476, Eq. 1).
+def spike_logit(head: Tensor, kind: SpikeHead) -> Tensor:
+    """Logit of gamma from a network's output v: v itself, or that of log gamma = -ReLU(-v) (VSC, official code).
 
-    The slab's divergence counts only where the spike is on: it is weighted by gamma.
+    log_relu has no gradient where gamma = 1, that is at v >= 0.
     """
-    return torch.sigmoid(logit) * gaussian_kl(mu, log_variance), spike_kl(logit, alpha)
+    if kind == "logit":
+        return head
+    log_gamma = (-F.relu(-head)).clamp_max(LARGEST_LOG_GAMMA)
+    return log_gamma - torch.log(-torch.expm1(log_gamma))
 
 
-def relaxed_spike(logit: Tensor, sharpness: float) -> Tensor:
-    """sigmoid(c (u - 1 + gamma)), u uniform on [0, 1]: a differentiable spike (VSC supplement, B.2)."""
-    gamma = torch.sigmoid(logit)
-    return torch.sigmoid(sharpness * (torch.rand_like(gamma) - 1 + gamma))
+def relaxed_spike(logit: Tensor, kind: Relaxation, sharpness: float, temperature: float) -> Tensor:
+    """A spike with a gradient, in [0, 1]; it is above 1/2 with probability gamma.
+
+    ``sigmoid_c``: sigmoid(c (u - 1 + gamma)), u uniform on [0, 1] (VSC supplement, B.2).
+    ``concrete``: sigmoid((l + logit(u)) / temperature) (Maddison et al. 2017).
+    ``straight_through``: a Bernoulli draw whose gradient is gamma's (Bengio et al. 2013).
+    """
+    if kind == "straight_through":
+        gamma = torch.sigmoid(logit)
+        return torch.bernoulli(gamma.detach()) + gamma - gamma.detach()
+    uniform = torch.rand_like(logit)
+    if kind == "concrete":
+        return torch.sigmoid((logit + torch.logit(uniform, eps=1e-7)) / temperature)
+    return torch.sigmoid(sharpness * (uniform - 1 + torch.sigmoid(logit)))
 
 
 def hard_spike(logit: Tensor) -> Tensor:
@@ -42,13 +77,35 @@ def hard_spike(logit: Tensor) -> Tensor:
     return torch.bernoulli(torch.sigmoid(logit))
 
 
-def bernoulli_jsd(logit_p: Tensor, logit_q: Tensor) -> Tensor:
-    """Jensen-Shannon divergence of two Bernoullis, elementwise, in [0, ln 2]: h((p + q) / 2) - (h(p) + h(q)) / 2."""
-    log_on = torch.logaddexp(F.logsigmoid(logit_p), F.logsigmoid(logit_q)) - math.log(2)
-    log_off = torch.logaddexp(F.logsigmoid(-logit_p), F.logsigmoid(-logit_q)) - math.log(2)
-    mixture_entropy = -log_on.exp() * log_on - log_off.exp() * log_off
-    return mixture_entropy - 0.5 * (_entropy(logit_p) + _entropy(logit_q))
+def spike_slab_kl(q: SpikeSlab, p: SpikeSlab) -> tuple[Tensor, Tensor]:
+    """Slab and spike parts of KL(q || p), elementwise; their sum is the divergence (VSC supplement, A).
+
+    The slab's divergence counts only where the spike is on: it is weighted by gamma.
+    """
+    distance = (q.mu - p.mu).square() + q.log_variance.exp()
+    slab = 0.5 * (distance / p.log_variance.exp() - 1 - q.log_variance + p.log_variance)
+    return torch.sigmoid(q.logit) * slab, bernoulli_kl(q.logit, p.logit)
 
 
-def _entropy(logit: Tensor) -> Tensor:
-    return F.softplus(logit) - logit * torch.sigmoid(logit)
+def bernoulli_kl(q: Tensor, p: Tensor) -> Tensor:
+    """KL(Bernoulli(sigmoid(q)) || Bernoulli(sigmoid(p))), elementwise."""
+    on = torch.sigmoid(q) * (F.logsigmoid(q) - F.logsigmoid(p))
+    return on + torch.sigmoid(-q) * (F.logsigmoid(-q) - F.logsigmoid(-p))
+
+
+def bernoulli_entropy(logit: Tensor) -> Tensor:
+    """h(sigmoid(l)), elementwise, in [0, ln 2]; even in l, and written on |l| to lose no digits to cancellation."""
+    size = logit.abs()
+    return F.softplus(-size) + size * torch.sigmoid(-size)
+
+
+def mixture_entropy(on: Tensor, off: Tensor) -> Tensor:
+    """h of a mean of Bernoullis, from its probabilities of 1 and of 0: given apart, neither loses digits near 0."""
+    tiny = torch.finfo(on.dtype).tiny
+    return -on * on.clamp_min(tiny).log() - off * off.clamp_min(tiny).log()
+
+
+def bernoulli_jsd(p: Tensor, q: Tensor) -> Tensor:
+    """Jensen-Shannon divergence of two Bernoullis from their logits, elementwise, in [0, ln 2]."""
+    on, off = (torch.sigmoid(p) + torch.sigmoid(q)) / 2, (torch.sigmoid(-p) + torch.sigmoid(-q)) / 2
+    return mixture_entropy(on, off) - 0.5 * (bernoulli_entropy(p) + bernoulli_entropy(q))

@@ -47,8 +47,8 @@ class TopK(DictionaryModel):
         self.dead_after = float("inf")
 
     @torch.no_grad()
-    def prepare(self, x: Tensor) -> None:
-        super().prepare(x)
+    def prepare(self, x: Tensor, labels: Tensor) -> None:
+        super().prepare(x, labels)
         self.variance.copy_(x.var(0, correction=0).sum().clamp_min(1e-12))
         silence = self.config.dead_after_epochs * len(x)
         self.dead_after = max(silence, MIN_SILENT_BATCHES * self.config.batch_size)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, LikelihoodModel, Losses, importance_bound, warmup
-from models.likelihood import Decoder, Likelihood, gaussian_kl, gaussian_log_ratio, sample_gaussian
+from models.likelihood import Decoder, Likelihood, gaussian_kl, gaussian_log_density, sample_gaussian
 
 
 class VAEConfig(GradientConfig):
@@ -62,5 +63,6 @@ class VAE(LikelihoodModel):
     def log_likelihood(self, x: Tensor, n_samples: int) -> Tensor:
         mu, log_variance = (p.expand(n_samples, *p.shape) for p in self.posterior(x))
         z = sample_gaussian(mu, log_variance)
-        log_weights = self.decoder.log_density(x, z) + gaussian_log_ratio(z, mu, log_variance).sum(-1)
-        return importance_bound(log_weights)
+        zeros = torch.zeros_like(z)
+        log_ratio = gaussian_log_density(z, zeros, zeros) - gaussian_log_density(z, mu, log_variance)
+        return importance_bound(self.decoder.log_density(x, z) + log_ratio.sum(-1))

@@ -1,24 +1,34 @@
 """Variational sparse coding: a VAE with spike-and-slab latents (Tonolini et al., UAI 2019; ICLR 2019 version).
 
-q(z|x) = prod_j [gamma_j N(mu_j, sigma_j^2) + (1 - gamma_j) delta_0], prior alpha N(0, 1) + (1 - alpha) delta_0.
-Minimises -E_q[log p(x|z)] + sum_j gamma_j KL(slab) + KL(Bernoulli(gamma_j) || Bernoulli(alpha)), a valid -ELBO.
-The spike head is a logit, not the paper's log gamma = -ReLU(-v), whose gradient is zero once gamma = 1 [choice].
+q(z|x) = prod_j [gamma_j N(mu_j, sigma_j^2) + (1 - gamma_j) delta_0]. Minimises -E_q[log p(x|z)] + KL(q || p), a valid
+-ELBO: the slab's divergence is weighted by gamma, the spike's is that of two Bernoullis. The prior is `fixed`,
+p = alpha N(0, 1) + (1 - alpha) delta_0 (ICLR), or a mixture of the posteriors of `pseudo_inputs` whose mean spike is
+held at alpha by J KL(Bernoulli(mean gamma) || Bernoulli(alpha)) (UAI); the bounds reported then include its ln U.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, LikelihoodModel, Losses, importance_bound, warmup
-from models.likelihood import Decoder, Likelihood, gaussian_log_ratio, sample_gaussian
-from models.spike_slab import hard_spike, relaxed_spike, spike_slab_kl
+from models.likelihood import Decoder, Likelihood, sample_gaussian
+from models.pseudo_inputs import PseudoInputs
+from models.spike_slab import (
+    Relaxation,
+    SpikeHead,
+    SpikeSlab,
+    bernoulli_kl,
+    hard_spike,
+    relaxed_spike,
+    spike_logit,
+    spike_slab_kl,
+)
 
 
 class VSCConfig(GradientConfig):
@@ -28,8 +38,15 @@ class VSCConfig(GradientConfig):
     hidden: int = Field(400, ge=1, description="Width of the one hidden layer of encoder and decoder [ICLR 2019]")
     likelihood: Likelihood = Field("bernoulli", description="Pixel likelihood [ICLR 2019]")
     alpha: float = Field(0.2, gt=0, lt=1, description="Prior probability of a spike; 0.01, 0.2, 0.5 [ICLR 2019]")
-    sharpness_start: float = Field(50.0, gt=0, description="Spike relaxation c at the first step [supplement B.2]")
-    sharpness_end: float = Field(200.0, gt=0, description="Spike relaxation c at the last step [supplement B.2]")
+    spike_head: SpikeHead = Field(
+        "logit", description="gamma = sigmoid(v) [choice], or log gamma = -ReLU(-v), which cannot leave 1 [papers]"
+    )
+    relaxation: Relaxation = Field("sigmoid_c", description="How a spike gets its gradient [supplement B.2]")
+    sharpness_start: float = Field(50.0, gt=0, description="sigmoid_c: c at the first step [supplement B.2]")
+    sharpness_end: float = Field(200.0, gt=0, description="sigmoid_c: c at the last step [supplement B.2]")
+    temperature: float = Field(2 / 3, gt=0, description="concrete: its temperature [Maddison et al. 2017]")
+    prior: Literal["fixed", "pseudo_inputs"] = Field("fixed", description="Prior over codes [ICLR 2019 / UAI 2019]")
+    n_pseudo_inputs: int = Field(20, ge=1, description="pseudo_inputs: U [supplement D.1]")
     spike_warmup: float = Field(
         0.1,
         ge=0,
@@ -39,7 +56,7 @@ class VSCConfig(GradientConfig):
 
 
 class VSC(LikelihoodModel):
-    """Variational sparse coding with a fixed prior. Codes are hard: unit j is on where gamma_j > 0.5."""
+    """Variational sparse coding. Codes are hard: unit j is on where gamma_j > 0.5."""
 
     Config: ClassVar[type[VSCConfig]] = VSCConfig
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"alpha": (0.02, 0.05, 0.1, 0.2, 0.5)}
@@ -49,45 +66,64 @@ class VSC(LikelihoodModel):
         self.encoder = nn.Sequential(nn.Linear(n_features, config.hidden), nn.ReLU())
         self.heads = nn.Linear(config.hidden, 3 * config.n_latents)
         self.decoder = Decoder(config.n_latents, config.hidden, n_features, config.likelihood)
+        self.pseudo_inputs = None
+        if config.prior == "pseudo_inputs":
+            self.pseudo_inputs = PseudoInputs(config.n_pseudo_inputs, n_features)
 
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Spike logit, slab mean and slab log-variance of q(z|x), (N, M) each."""
-        logit, mu, log_variance = self.heads(self.encoder(x)).chunk(3, dim=-1)
-        return logit, mu, log_variance
+    def posterior(self, x: Tensor) -> SpikeSlab:
+        """q(z|x): spike logit, slab mean and slab log-variance, (N, M) each."""
+        head, mu, log_variance = self.heads(self.encoder(x)).chunk(3, dim=-1)
+        return SpikeSlab(spike_logit(head, self.config.spike_head), mu, log_variance)
+
+    def prior(self, x: Tensor) -> tuple[SpikeSlab, Tensor]:
+        """The U equally likely components of p(z), (U, M), and their weights for each image, (N, U)."""
+        if self.pseudo_inputs is not None:
+            return self.posterior(self.pseudo_inputs.inputs), self.pseudo_inputs.weights(x)
+        zeros = x.new_zeros(1, self.config.n_latents)
+        return SpikeSlab(zeros + math.log(self.config.alpha / (1 - self.config.alpha)), zeros, zeros), x.new_ones(1, 1)
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         return self.relaxed_bound(x, self.posterior(x), progress)
 
-    def relaxed_bound(self, x: Tensor, posterior: tuple[Tensor, Tensor, Tensor], progress: float) -> Losses:
+    def relaxed_bound(self, x: Tensor, posterior: SpikeSlab, progress: float) -> Losses:
         """-ELBO of a batch with relaxed spikes, at this point of the warm-up and of the sharpening."""
-        logit, mu, log_variance = posterior
-        growth = warmup(progress, self.config.spike_warmup)
-        if growth < 1:
-            mu, log_variance = growth * mu, torch.log1p(growth * torch.expm1(log_variance))
-        sharpness = self.config.sharpness_start + progress * (self.config.sharpness_end - self.config.sharpness_start)
-        z = relaxed_spike(logit, sharpness) * sample_gaussian(mu, log_variance)
-        nll = -self.decoder.log_density(x, z).mean()
-        slab, spike = (kl.sum(-1).mean() for kl in spike_slab_kl(logit, mu, log_variance, self.config.alpha))
-        return Losses(nll + slab + spike, {"nll": nll, "slab_kl": slab, "spike_kl": spike})
+        config = self.config
+        share = warmup(progress, config.spike_warmup)
+        components, weights = self.prior(x)
+        q, p = posterior.grown(share), components.grown(share)
+        sharpness = config.sharpness_start + progress * (config.sharpness_end - config.sharpness_start)
+        spike = relaxed_spike(q.logit, config.relaxation, sharpness, config.temperature)
+        z = spike * sample_gaussian(q.mu, q.log_variance)
+        terms = {"nll": -self.decoder.log_density(x, z).mean()}
+        for name, kl in zip(("slab_kl", "spike_kl"), spike_slab_kl(q.components(), p), strict=True):
+            terms[name] = (weights * kl.sum(-1)).sum(-1).mean()
+        if self.pseudo_inputs is not None:
+            mean_gamma = weights @ torch.sigmoid(p.logit).mean(-1)
+            alpha = torch.logit(mean_gamma.new_tensor(config.alpha))
+            terms["aggregate_kl"] = config.n_latents * bernoulli_kl(torch.logit(mean_gamma, eps=1e-6), alpha).mean()
+        return Losses(torch.stack(list(terms.values())).sum(), terms)
 
     def encode(self, x: Tensor) -> DenseCodes:
-        logit, mu, _ = self.posterior(x)
-        return DenseCodes(torch.where(logit > 0, mu, 0.0), torch.sigmoid(logit))
+        q = self.posterior(x)
+        return DenseCodes(torch.where(q.logit > 0, q.mu, 0.0), torch.sigmoid(q.logit))
 
     def decode(self, codes: Codes) -> Tensor:
         return self.decoder.mean(codes.dense())
 
     def elbo(self, x: Tensor) -> Tensor:
-        logit, mu, log_variance = self.posterior(x)
-        z = hard_spike(logit) * sample_gaussian(mu, log_variance)
-        slab, spike = spike_slab_kl(logit, mu, log_variance, self.config.alpha)
-        return self.decoder.log_density(x, z) - (slab + spike).sum(-1)
+        q = self.posterior(x)
+        z = hard_spike(q.logit) * sample_gaussian(q.mu, q.log_variance)
+        components, weights = self.prior(x)
+        slab, spike = spike_slab_kl(q.components(), components)
+        selected = weights.argmax(-1).expand(len(x))[:, None]
+        kl = (slab + spike).sum(-1).gather(1, selected).squeeze(1)
+        return self.decoder.log_density(x, z) - kl - math.log(len(components.mu))
 
     def log_likelihood(self, x: Tensor, n_samples: int) -> Tensor:
-        logit, mu, log_variance = (p.expand(n_samples, *p.shape) for p in self.posterior(x))
-        spike = hard_spike(logit)
-        z = spike * sample_gaussian(mu, log_variance)
-        on = math.log(self.config.alpha) - F.logsigmoid(logit) + gaussian_log_ratio(z, mu, log_variance)
-        off = math.log1p(-self.config.alpha) - F.logsigmoid(-logit)
-        log_ratio = torch.where(spike > 0, on, off).sum(-1)
-        return importance_bound(self.decoder.log_density(x, z) + log_ratio)
+        q = SpikeSlab(*(field.expand(n_samples, *field.shape) for field in self.posterior(x)))
+        spike = hard_spike(q.logit)
+        z = spike * sample_gaussian(q.mu, q.log_variance)
+        components, _ = self.prior(x)
+        each = torch.stack([SpikeSlab(*fields).log_density(spike, z) for fields in zip(*components, strict=True)])
+        log_prior = importance_bound(each)
+        return importance_bound(self.decoder.log_density(x, z) + log_prior - q.log_density(spike, z))

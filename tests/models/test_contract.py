@@ -93,7 +93,7 @@ def test_every_field_says_where_it_comes_from(name: str) -> None:
 
 def test_auxk_revives_dead_units_and_reaches_the_encoder(digits: Dataset) -> None:
     model = TopK(TopK.Config(n_latents=50, k=2, dead_after_epochs=0.01, batch_size=4), 64)
-    model.prepare(digits.train.x)
+    model.prepare(digits.train.x, digits.train.labels)
     labels = digits.train.labels[:50]
     first = model.loss(digits.train.x[:50], labels, 0.0)
     assert first.terms["auxk"].item() > 0, "50 samples of silence are more than 0.01 epochs and than 10 batches"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
+from scipy.stats import entropy
 from torch import Tensor
 
 from models.base import LikelihoodModel, warmup
@@ -23,9 +27,11 @@ def small(cls: type[LikelihoodModel], **fields: Any) -> LikelihoodModel:
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-@pytest.mark.parametrize("cls", [VAE, VSC])
-def test_elbo_is_below_the_importance_bound_which_tightens(cls: type[LikelihoodModel], likelihood: str) -> None:
-    model = small(cls, likelihood=likelihood)
+@pytest.mark.parametrize(("cls", "fields"), [(VAE, {}), (VSC, {}), (VSC, {"spike_head": "log_relu"})])
+def test_elbo_is_below_the_importance_bound_which_tightens(
+    cls: type[LikelihoodModel], fields: dict[str, str], likelihood: str
+) -> None:
+    model = small(cls, likelihood=likelihood, **fields)
     x = torch.rand(8, 6).repeat(2000, 1)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -56,30 +62,65 @@ def test_bernoulli_density_is_the_binary_cross_entropy() -> None:
         torch.testing.assert_close(model.decoder.log_density(x, z), expected)
 
 
-def literal_alignment(logit: Tensor, labels: Tensor) -> float:
-    per_class = []
-    for label in labels.unique().tolist():
-        rows = [i for i in range(len(labels)) if labels[i] == label]
-        pairs = [(i, j) for i in rows for j in rows if i < j]
-        if pairs:
-            per_class.append(sum(bernoulli_jsd(logit[i], logit[j]).sum().item() for i, j in pairs) / len(pairs))
-    return sum(per_class) / len(per_class) if per_class else 0.0
+def pairs_of(rows: Tensor) -> float:
+    """Mean over all pairs of the summed divergence, pair by pair."""
+    pairs = [(i, j) for i in range(len(rows)) for j in range(i + 1, len(rows))]
+    return sum(bernoulli_jsd(rows[i], rows[j]).sum().item() for i, j in pairs) / len(pairs)
 
 
-@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 1, 2, 0], [0, 0], [0, 1, 2], [3]])
-def test_alignment_equals_a_double_loop_over_pairs(labels: list[int]) -> None:
+def all_at_once(rows: Tensor) -> float:
+    """Entropy of the mean distribution less the mean entropy, by scipy, unit by unit."""
+    gamma = torch.sigmoid(rows).numpy()
+    each = np.stack([gamma, 1 - gamma])
+    return float((entropy(each.mean(1), axis=0) - entropy(each, axis=0).mean(0)).sum())
+
+
+@pytest.mark.parametrize(("alignment", "within"), [("pairwise", pairs_of), ("batch", all_at_once)])
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 1, 2, 0], [0, 0], [0, 1, 2], [3], [-1, 4, 4, -1], [-1, -1]])
+def test_alignment_equals_a_literal_loop(
+    labels: list[int], alignment: Literal["pairwise", "batch"], within: Callable[[Tensor], float]
+) -> None:
     logit = torch.randn(len(labels), 4, dtype=torch.float64, requires_grad=True)
-    loss = alignment_loss(logit, torch.tensor(labels))
-    assert loss.item() == pytest.approx(literal_alignment(logit.detach(), torch.tensor(labels)), abs=1e-12)
+    loss = alignment_loss(logit, torch.tensor(labels), alignment)
+    groups = [logit.detach()[torch.tensor(labels) == label] for label in set(labels) - {-1}]
+    per_class = [within(group) for group in groups if len(group) > 1]
+    assert loss.item() == pytest.approx(sum(per_class) / max(1, len(per_class)), abs=1e-12)
     loss.backward()  # also where no pair exists
+    assert logit.grad is not None
+    assert logit.grad.isfinite().all()
 
 
-def test_aligned_vsc_adds_lambda_times_the_alignment_to_vsc() -> None:
-    model = AlignedVSC(AlignedVSC.Config(**SMALL, alignment=3.0), 6)
+@pytest.mark.parametrize("alignment", ["pairwise", "batch"])
+def test_aligned_vsc_adds_lambda_times_the_alignment_to_vsc(alignment: str) -> None:
+    model = AlignedVSC(AlignedVSC.Config(**SMALL, alignment=alignment, alignment_weight=3.0), 6)
     losses = model.loss(torch.rand(12, 6), torch.arange(12) % 3, 1.0)
     parts = losses.terms
     expected = parts["nll"] + parts["slab_kl"] + parts["spike_kl"] + 3 * parts["alignment"]
     torch.testing.assert_close(losses.total, expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([-1, -1, -1, -1], ["none of the 4 training images", "same-class pair"]),
+        ([3, 3, -1, 3], ["class 3", "within it only"]),
+        ([0, 1, 2, -1], ["[0, 1, 2]", "single training image"]),
+    ],
+)
+def test_labels_that_form_no_pairs_are_refused(labels: list[int], words: list[str]) -> None:
+    with pytest.raises(ValueError, match="labels: ") as caught:
+        AlignedVSC(AlignedVSC.Config(**SMALL), 6).prepare(torch.rand(4, 6), torch.tensor(labels))
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"alpha": 0.0}, {"alpha": 1.0}, {"alignment_weight": -1}, {"batch_size": 1}, {"temperature": 0}]
+)
+def test_values_out_of_range_name_the_field(fields: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(fields))):
+        AlignedVSC.Config(**fields)
+    with pytest.raises(ValidationError, match="beta"):
+        VAE.Config(beta=-0.1)
 
 
 def test_vsc_codes_are_hard() -> None:
@@ -98,3 +139,56 @@ def test_spike_warmup_starts_at_the_prior_slab() -> None:
 def test_warmup_ramps_from_zero_to_one() -> None:
     assert [warmup(p, 0.5) for p in (0.0, 0.25, 0.5, 1.0)] == [0.0, 0.5, 1.0, 1.0]
     assert warmup(0.0, 0.0) == 1.0
+
+
+def test_pseudo_inputs_bound_the_mixture_prior_from_below() -> None:
+    """ELBO with the selected component and ln U <= one-sample bound under the whole mixture <= many-sample bounds."""
+    model = small(VSC, prior="pseudo_inputs", n_pseudo_inputs=4)
+    assert isinstance(model, VSC)
+    assert model.pseudo_inputs is not None
+    with torch.no_grad():
+        model.pseudo_inputs.inputs.normal_(0, 3)  # components that differ
+        x = torch.rand(8, 6).repeat(2000, 1)
+        bounds = [model.elbo(x).mean().item(), *(model.log_likelihood(x, n).mean().item() for n in (1, 10, 100))]
+    assert bounds == sorted(bounds)
+
+
+def test_one_pseudo_input_has_no_ln_u_and_its_elbo_is_the_one_sample_bound() -> None:
+    model = small(VSC, prior="pseudo_inputs", n_pseudo_inputs=1)
+    x = torch.rand(8, 6).repeat(5000, 1)
+    with torch.no_grad():
+        assert model.elbo(x).mean().item() == pytest.approx(model.log_likelihood(x, 1).mean().item(), abs=0.05)
+
+
+def test_pseudo_inputs_learn_and_their_selector_too() -> None:
+    model = small(VSC, prior="pseudo_inputs", n_pseudo_inputs=3)
+    assert isinstance(model, VSC)
+    assert model.pseudo_inputs is not None
+    losses = model.loss(torch.rand(20, 6), torch.zeros(20), 1.0)
+    torch.testing.assert_close(losses.total, torch.stack(list(losses.terms.values())).sum())
+    losses.total.backward()
+    for parameter in model.pseudo_inputs.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().sum() > 0
+    weights = model.pseudo_inputs.weights(torch.rand(5, 6))
+    torch.testing.assert_close(weights.sum(1), torch.ones(5))
+
+
+def test_the_aggregate_term_holds_the_mean_spike_at_alpha() -> None:
+    """J KL(Bernoulli(mean gamma) || Bernoulli(alpha)) by hand, for a prior of two known components."""
+    model = small(VSC, prior="pseudo_inputs", n_pseudo_inputs=2, alpha=0.1)
+    assert isinstance(model, VSC)
+    x = torch.rand(5, 6)
+    components, weights = model.prior(x)
+    mean = weights @ torch.sigmoid(components.logit).mean(1)
+    expected = 3 * (mean * (mean / 0.1).log() + (1 - mean) * ((1 - mean) / 0.9).log()).mean()
+    torch.testing.assert_close(model.loss(x, torch.zeros(5), 1.0).terms["aggregate_kl"], expected)
+
+
+@pytest.mark.parametrize("relaxation", ["sigmoid_c", "concrete", "straight_through"])
+def test_every_relaxation_trains_the_spikes(relaxation: str) -> None:
+    model = small(VSC, relaxation=relaxation)
+    assert isinstance(model, VSC)
+    model.loss(torch.rand(64, 6), torch.zeros(64), 1.0).terms["nll"].backward()
+    assert model.heads.weight.grad is not None
+    assert model.heads.weight.grad[:3].abs().sum() > 0
