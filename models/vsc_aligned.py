@@ -83,7 +83,9 @@ def _batch_jsd(logit: Tensor, labels: Tensor) -> Tensor:
     _, image_class, sizes = labels[labels >= 0].unique(return_inverse=True, return_counts=True)
 
     def class_means(values: Tensor) -> Tensor:
-        return values.new_zeros(len(sizes), values.shape[1]).index_add(0, image_class, values) / sizes[:, None]
+        sums = values.new_zeros(len(sizes), values.shape[1]).index_add(0, image_class, values)
+        means: Tensor = sums / sizes[:, None]
+        return means
 
     on, off = class_means(torch.sigmoid(labelled)), class_means(torch.sigmoid(-labelled))
     per_class = (mixture_entropy(on, off) - class_means(bernoulli_entropy(labelled))).sum(-1)
