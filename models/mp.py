@@ -9,25 +9,48 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
 from models.dictionary import DictionaryModel, TrainedKSparseConfig
-from models.pursuit import pursuit, use_gram
+from models.pursuit import Choice, pursuit, use_gram
+
+
+class MatchingPursuitConfig(TrainedKSparseConfig):
+    """Hyperparameters of MP-SAE."""
+
+    selection: Choice = Field(
+        "nonnegative",
+        description="Atom of the largest D_j . r, kept >= 0 [2506.05239, code] or signed, or of the largest |D_j . r|",
+    )
+    threshold: float = Field(
+        0.0, ge=0, description="An image is finished when ||r|| is not above this; 0: after k steps [2506.03093]"
+    )
 
 
 class MatchingPursuit(DictionaryModel):
     """Matching-pursuit sparse autoencoder; an atom may be selected again, so L0 is at most k."""
 
-    Config: ClassVar[type[TrainedKSparseConfig]] = TrainedKSparseConfig
+    Config: ClassVar[type[MatchingPursuitConfig]] = MatchingPursuitConfig
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        by_gram = use_gram(len(x), self.config.n_latents, self.config.k)
-        values, selection = pursuit(x, self.bias, self.dictionary, self.config.k, by_gram)
+        config = self.config
+        by_gram = use_gram(len(x), config.n_latents, config.k)
+        values, selection = pursuit(
+            x, self.bias, self.dictionary, config.k, by_gram, config.selection, config.threshold
+        )
         sse = (x - self.reconstruct(values, selection)).square().sum(1).mean()
         return Losses(sse, {"sse": sse})
 
     def encode(self, x: Tensor) -> SparseCodes:
+        return self.code(x, self.config.k)
+
+    def code(self, x: Tensor, k: int) -> SparseCodes:
+        """At most k steps of pursuit: the first steps of a longer one are those of a shorter."""
         # One way whatever the batch: the two round differently, and codes must not depend on their neighbours.
-        values, selection = pursuit(x, self.bias, self.dictionary, self.config.k, by_gram=False)
-        return SparseCodes(values, selection.indices, self.config.n_latents)
+        config = self.config
+        values, selection = pursuit(
+            x, self.bias, self.dictionary, k, False, choice=config.selection, threshold=config.threshold
+        )
+        return SparseCodes(values, selection.indices, config.n_latents)

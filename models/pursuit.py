@@ -7,12 +7,18 @@ U^T R_0 - (P + P^T) D, where P sums u_t v_s over all pairs s < t at [i_t, i_s]. 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from models.sparse import Selection
+from models.sparse import Selection, argmax
+
+Choice = Literal["nonnegative", "signed", "absolute"]
+
+CACHED = 2**18
+"""Correlations updated at a time: a block of samples that stays in cache through all its steps."""
 
 
 def use_gram(n_samples: int, n_latents: int, k: int) -> bool:
@@ -21,8 +27,15 @@ def use_gram(n_samples: int, n_latents: int, k: int) -> bool:
 
 
 @torch.no_grad()
-def pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Select k atoms greedily: i_t = argmax_j D_j . r, v_t = max(0, D_i . r), r <- r - v_t D_i.
+def pursue(
+    residual: Tensor,
+    atoms: Tensor,
+    k: int,
+    gram: Tensor | None = None,
+    choice: Choice = "nonnegative",
+    threshold: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """Select at most k atoms greedily: i_t by `choice`, v_t = D_i . r, r <- r - v_t D_i.
 
     Parameters
     ----------
@@ -31,45 +44,87 @@ def pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None = None) 
     atoms : Tensor, (M, D)
         Unit-norm dictionary.
     k : int
-        Steps.
+        Most steps of a sample.
     gram : Tensor, (M, M), optional
         atoms @ atoms.T; with it, correlations are updated instead of recomputed.
+    choice : str
+        The atom of the largest D_j . r, with v_t >= 0 (``nonnegative``) or of either sign (``signed``), or of the
+        largest |D_j . r| (``absolute``).
+    threshold : float
+        A sample is finished when ||r|| is not above this.
 
     Returns
     -------
     values, indices : Tensor, (N, k)
-        Coefficients >= 0 and the atoms they belong to, in the order of selection.
+        Coefficients and the atoms they belong to, in the order of selection; zeros after a sample is finished.
     """
+    block = max(1, CACHED // len(atoms)) if gram is not None else max(1, len(residual))
+    parts = [_pursue_block(part, atoms, k, gram, choice, threshold) for part in residual.split(block)]
+    values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
+    return values, indices
+
+
+def _pursue_block(
+    residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None, choice: Choice, threshold: float
+) -> tuple[Tensor, Tensor]:
+    values = residual.new_zeros(len(residual), k)
+    indices = torch.zeros(len(residual), k, dtype=torch.int64, device=residual.device)
     correlations = residual @ atoms.T
     # Once no atom correlates, the best is the one just removed, at rounding error of either sign: that is a zero.
     rounding = 10 * torch.finfo(residual.dtype).eps * torch.linalg.vector_norm(residual, dim=1)
-    values, indices = [], []
+    rows = torch.arange(len(residual), device=residual.device)
     for step in range(k):
-        value, index = correlations.max(dim=1)
-        value = torch.where(value > rounding, value, 0.0)
-        values.append(value)
-        indices.append(index)
+        if threshold > 0:
+            running = (torch.linalg.vector_norm(residual, dim=1) > threshold).nonzero().squeeze(1)
+            if len(running) < len(rows):  # finished samples cost nothing more
+                rows, rounding = rows[running], rounding[running]
+                residual, correlations = residual[running], correlations[running]
+        index = argmax(correlations.abs() if choice == "absolute" else correlations)
+        value = correlations.gather(1, index[:, None]).squeeze(1)
+        value = torch.where((value if choice == "nonnegative" else value.abs()) > rounding, value, 0.0)
+        values[rows, step], indices[rows, step] = value, index
         if step == k - 1:
             break
+        if gram is None or threshold > 0:
+            residual = torch.addcmul(residual, value[:, None], atoms.index_select(0, index), value=-1)
         if gram is not None:
-            correlations.addcmul_(value[:, None], gram[index], value=-1)
+            correlations.addcmul_(value[:, None], gram.index_select(0, index), value=-1)
         else:
-            residual = torch.addcmul(residual, value[:, None], atoms[index], value=-1)
-            torch.mm(residual, atoms.T, out=correlations)
-    return torch.stack(values, 1), torch.stack(indices, 1)
+            correlations = residual @ atoms.T
+    return values, indices
 
 
-def pursuit(x: Tensor, centre: Tensor, atoms: Tensor, k: int, by_gram: bool) -> tuple[Tensor, Selection]:
-    """Pursuit of x - centre in k steps, x (N, D); differentiable in centre (D,) and atoms (M, D).
+def pursuit(
+    x: Tensor,
+    centre: Tensor,
+    atoms: Tensor,
+    k: int,
+    by_gram: bool,
+    choice: Choice = "nonnegative",
+    threshold: float = 0.0,
+) -> tuple[Tensor, Selection]:
+    """Pursuit of x - centre in at most k steps, x (N, D); differentiable in centre (D,) and atoms (M, D).
 
     `by_gram` updates correlations by D D^T instead of recomputing them: equal but for rounding.
     """
     with torch.no_grad():
-        gram = atoms @ atoms.T if by_gram else None
-        values, indices = pursue(x - centre, atoms, k, gram)
-    selection = Selection(indices, len(atoms))
+        gram = gram_matrix(atoms) if by_gram else None
+        values, indices = pursue(x - centre, atoms, k, gram, choice, threshold)
+    selection = Selection(indices, len(atoms), values != 0 if threshold > 0 else None)
     result: Tensor = _Pursuit.apply(centre, atoms, x, values, selection, gram)
     return result, selection
+
+
+def gram_matrix(atoms: Tensor, n_blocks: int = 8) -> Tensor:
+    """atoms @ atoms.T, (M, M), from the blocks on and above its diagonal: little more than half the flops."""
+    gram = atoms.new_empty(len(atoms), len(atoms))
+    size = -(-len(atoms) // n_blocks)
+    for start in range(0, len(atoms), size):
+        rows = slice(start, start + size)
+        block = atoms[rows] @ atoms[start:].T
+        gram[rows, start:] = block
+        gram[start:, rows] = block.T.contiguous()
+    return gram
 
 
 class _Pursuit(torch.autograd.Function):
@@ -86,21 +141,49 @@ class _Pursuit(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         centre, atoms, x, values = ctx.saved_tensors
-        selection, indices = ctx.selection, ctx.selection.indices
-        selected = None if ctx.gram is not None else atoms[indices]
-        inner = selected @ selected.mT if selected is not None else ctx.gram[indices[:, :, None], indices[:, None, :]]
-        # A coefficient clipped to zero ends its row's pursuit: it and all after it carry no gradient.
-        grad = torch.where(values > 0, grad, 0.0)[..., None]
+        selection: Selection = ctx.selection
+        inner = _inner_products(atoms, selection.indices, ctx.gram)
+        # A coefficient of zero ends its sample's pursuit: it and all after it carry no gradient.
+        grad = torch.where(values != 0, grad, 0.0)[..., None]
         u = torch.linalg.solve_triangular(inner.mT, grad, upper=True, unitriangular=True).squeeze(-1)
-
         pairs = torch.tril(u[:, :, None] * values[:, None, :], diagonal=-1)
-        pairs = pairs + pairs.mT
         u_by_unit = selection.sum_by_unit(u)
         grad_atoms = selection.transposed_product(u, x) - torch.outer(u_by_unit, centre)
-        if selected is not None:
-            grad_atoms.index_add_(0, indices.flatten(), (pairs @ selected).flatten(0, 1), alpha=-1)
-        else:
-            flat = (indices[:, :, None] * len(atoms) + indices[:, None, :]).flatten()
-            coupling = atoms.new_zeros(len(atoms) ** 2).index_add_(0, flat, pairs.flatten())
-            grad_atoms = torch.addmm(grad_atoms, coupling.view(len(atoms), -1), atoms, alpha=-1)
+        grad_atoms -= _coupling(atoms, selection.indices, pairs + pairs.mT)
         return -(u_by_unit @ atoms), grad_atoms, None, None, None, None
+
+
+def _blocks(indices: Tensor, n_features: int) -> Iterator[slice]:
+    """Slices of samples whose selected atoms, k rows of D each, stay in cache."""
+    size = max(1, 4 * CACHED // (indices.shape[1] * n_features))
+    return (slice(start, start + size) for start in range(0, len(indices), size))
+
+
+def _selected(atoms: Tensor, indices: Tensor) -> Tensor:
+    """The atoms of each sample: (M, D) and (N, k) -> (N, k, D)."""
+    return atoms.index_select(0, indices.flatten()).unflatten(0, indices.shape)  # type: ignore[no-any-return]
+
+
+def _pair_positions(indices: Tensor, n_latents: int) -> Tensor:
+    """Where [i_t, i_s] lies in a flat (M, M) matrix, for all pairs of a sample: (N, k) -> (N k k,)."""
+    return (indices[:, :, None] * n_latents + indices[:, None, :]).flatten()
+
+
+def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tensor:
+    """A A^T of each sample's selected atoms, (N, k, k)."""
+    if gram is not None:
+        return torch.take(gram, _pair_positions(indices, len(atoms))).view(*indices.shape, -1)
+    blocks = (_selected(atoms, indices[rows]) for rows in _blocks(indices, atoms.shape[1]))
+    return torch.cat([block @ block.mT for block in blocks])
+
+
+def _coupling(atoms: Tensor, indices: Tensor, pairs: Tensor) -> Tensor:
+    """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]: through P, or where P is large sample by sample."""
+    if len(atoms) ** 2 <= 4 * pairs.numel():
+        positions = _pair_positions(indices, len(atoms))
+        matrix = atoms.new_zeros(len(atoms) ** 2).index_add_(0, positions, pairs.flatten())
+        return matrix.view(len(atoms), -1) @ atoms
+    coupling = torch.zeros_like(atoms)
+    for rows in _blocks(indices, atoms.shape[1]):
+        coupling.index_add_(0, indices[rows].flatten(), (pairs[rows] @ _selected(atoms, indices[rows])).flatten(0, 1))
+    return coupling

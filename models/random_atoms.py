@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.base import SparseCodes
 from models.dictionary import DictionaryModel, KSparseConfig
+from models.sparse import top_k
 
 
 class RandomAtoms(DictionaryModel):
@@ -37,6 +38,9 @@ class RandomAtoms(DictionaryModel):
         self.scale.copy_(overlap / energy.clamp_min(1e-12))
 
     def encode(self, x: Tensor) -> SparseCodes:
-        correlations = (x - self.bias) @ self.dictionary.T
-        values, indices = correlations.topk(self.config.k, dim=1, sorted=False)
+        return self.code(x, self.config.k)
+
+    def code(self, x: Tensor, k: int) -> SparseCodes:
+        """The k atoms of largest correlation, the negative ones at zero."""
+        values, indices = top_k((x - self.bias) @ self.dictionary.T, k)
         return SparseCodes(self.scale * values.relu(), indices, self.config.n_latents)

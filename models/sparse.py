@@ -24,28 +24,84 @@ class Selection:
         Selected units; repeats within a row are allowed and add up.
     n_latents : int
         M.
+    used : Tensor, (N, k) bool, optional
+        Slots that hold a unit, where rows have different lengths; the others' values are zero.
     """
 
-    def __init__(self, indices: Tensor, n_latents: int) -> None:
+    def __init__(self, indices: Tensor, n_latents: int, used: Tensor | None = None) -> None:
         self.indices = indices
         self.n_latents = n_latents
+        self.used = used
 
     @cached_property
     def _transpose(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Start of each unit's bag (M,), sample of each entry (N k), and the order that sorts the entries by unit."""
-        units, order = self.indices.flatten().sort(stable=True)
+        """Start of each unit's bag (M,), sample of each entry, and the slots of the entries, sorted by unit."""
+        if self.used is None:
+            units, slots = self.indices.flatten().sort(stable=True)
+        else:
+            slots = self.used.flatten().nonzero().squeeze(1)
+            units, order = self.indices.flatten()[slots].sort(stable=True)
+            slots = slots[order]
         counts = torch.bincount(units, minlength=self.n_latents)
-        return counts.cumsum(0) - counts, order // self.indices.shape[1], order
+        return counts.cumsum(0) - counts, slots // self.indices.shape[1], slots
 
     def transposed_product(self, values: Tensor, dense: Tensor) -> Tensor:
         """Z^T @ dense, (M, D), for the code matrix Z of `values` (N, k) and a dense (N, D)."""
-        starts, samples, order = self._transpose
-        weights = values.reshape(-1)[order]
+        starts, samples, slots = self._transpose
+        weights = values.reshape(-1)[slots]
         return F.embedding_bag(samples, dense, offsets=starts, per_sample_weights=weights, mode="sum")
 
     def sum_by_unit(self, values: Tensor) -> Tensor:
         """Column sums of the code matrix of `values` (N, k): (M,)."""
         return values.new_zeros(self.n_latents).index_add_(0, self.indices.flatten(), values.flatten())
+
+
+def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of each row and their columns, unordered: scores (N, M) -> (N, k), (N, k).
+
+    Exact, and about twice as fast on CPU as `Tensor.topk` alone: the k groups of columns with the largest maxima hold
+    k largest entries, and the maxima of groups come at the speed of memory.
+    """
+    width = _group_width(scores.shape[1], 2 * k, (16, 8, 4))
+    if width == 1:
+        values, columns = scores.topk(k, dim=1, sorted=False)
+        return values, columns
+    groups = scores.unflatten(1, (width, -1))
+    n_groups = groups.shape[2]
+    best = groups.amax(1).topk(k, dim=1, sorted=False).indices
+    columns = (best[:, None, :] + n_groups * torch.arange(width, device=scores.device)[:, None]).flatten(1)
+    values, chosen = scores.gather(1, columns).topk(k, dim=1, sorted=False)
+    return values, columns.gather(1, chosen)
+
+
+def argmax(scores: Tensor) -> Tensor:
+    """Column of the largest entry of each row, (N, M) -> (N,): as `top_k`, for k = 1."""
+    width = _group_width(scores.shape[1], 32, (64, 32, 16, 8, 4))
+    if width == 1:
+        return scores.argmax(1)
+    groups = scores.unflatten(1, (width, -1))
+    best = groups.amax(1).argmax(1)
+    members = groups.gather(2, best[:, None, None].expand(-1, width, 1)).squeeze(2)
+    columns: Tensor = members.argmax(1) * groups.shape[2] + best
+    return columns
+
+
+def _group_width(n_columns: int, least_groups: int, widths: tuple[int, ...]) -> int:
+    """Columns that share a group: the first of `widths` that divides them into groups enough; 1 if none does."""
+    return next((w for w in widths if n_columns % w == 0 and n_columns // w >= least_groups), 1)
+
+
+def pack(values: Tensor, rows: Tensor, units: Tensor, n_samples: int, n_latents: int) -> tuple[Tensor, Selection]:
+    """Entries (E,) of rows of different lengths as (N, k), k the longest; unused slots have the value zero."""
+    order = rows.argsort(stable=True)
+    rows, units, values = rows[order], units[order], values[order]
+    counts = torch.bincount(rows, minlength=n_samples)
+    slots = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
+    shape = (n_samples, max(1, int(counts.max())))
+    packed = values.new_zeros(shape).index_put_((rows, slots), values)
+    indices = units.new_zeros(shape).index_put_((rows, slots), units)
+    used = torch.arange(shape[1], device=rows.device) < counts[:, None]
+    return packed, Selection(indices, n_latents, used)
 
 
 def decode(values: Tensor, selection: Selection, atoms: Tensor) -> Tensor:

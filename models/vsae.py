@@ -14,11 +14,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.atoms import project_gradient
 from models.base import Losses, SparseCodes, warmup
-from models.dictionary import DictionaryModel, TrainedKSparseConfig
+from models.dictionary import LinearEncoderModel, TrainedKSparseConfig
 from models.likelihood import gaussian_kl, sample_gaussian
-from models.sparse import Selection
+from models.sparse import Selection, top_k
 
 
 class VSAEConfig(TrainedKSparseConfig):
@@ -32,21 +31,26 @@ class VSAEConfig(TrainedKSparseConfig):
     log_variance_init: float = Field(-2.0, description="Bias of the log-variance head at the start [released code]")
 
 
-class VSAE(DictionaryModel):
+class VSAE(LinearEncoderModel):
     """Variational sparse autoencoder, evaluated without noise. `variance: none` is TopK + (beta / 2) L2."""
 
     Config: ClassVar[type[VSAEConfig]] = VSAEConfig
 
     def __init__(self, config: Any, n_features: int) -> None:
         super().__init__(config, n_features)
-        self.encoder = nn.Linear(n_features, config.n_latents)
-        with torch.no_grad():
-            self.encoder.weight.copy_(self.dictionary)
-            self.encoder.bias.zero_()
         if config.variance == "learned":
             self.log_variance = nn.Linear(n_features, config.n_latents)
             nn.init.zeros_(self.log_variance.weight)
             nn.init.constant_(self.log_variance.bias, config.log_variance_init)
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        z, kl_per_unit = self._sample(self.preactivations(x).relu(), x)
+        _, indices = top_k(z.detach().abs(), self.config.k)
+        x_hat = self.reconstruct(z.gather(1, indices), Selection(indices, self.config.n_latents))
+        sse = (x - x_hat).square().sum(1).mean()
+        kl = kl_per_unit.sum(1).mean()
+        beta = self.config.beta * warmup(progress, self.config.beta_warmup)
+        return Losses(sse + beta * kl, {"sse": sse, "kl": kl})
 
     def _sample(self, mu: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """The noisy code and its KL to N(0, I) per unit, (N, M) each; log-variance clamped to [-6, 2] as released."""
@@ -57,21 +61,5 @@ class VSAE(DictionaryModel):
         log_variance = self.log_variance(x - self.bias).clamp(-6, 2)
         return sample_gaussian(mu, log_variance), gaussian_kl(mu, log_variance)
 
-    def _select(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        indices = z.detach().abs().topk(self.config.k, dim=1, sorted=False).indices
-        return z.gather(1, indices), indices
-
-    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        z, kl_per_unit = self._sample(self.encoder(x - self.bias).relu(), x)
-        values, indices = self._select(z)
-        x_hat = self.reconstruct(values, Selection(indices, self.config.n_latents))
-        sse = (x - x_hat).square().sum(1).mean()
-        kl = kl_per_unit.sum(1).mean()
-        beta = self.config.beta * warmup(progress, self.config.beta_warmup)
-        return Losses(sse + beta * kl, {"sse": sse, "kl": kl})
-
     def encode(self, x: Tensor) -> SparseCodes:
-        return SparseCodes(*self._select(self.encoder(x - self.bias).relu()), self.config.n_latents)
-
-    def after_backward(self) -> None:
-        project_gradient(self.dictionary)
+        return self.code(x, self.config.k)

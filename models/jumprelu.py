@@ -1,0 +1,65 @@
+"""JumpReLU SAE: a learned threshold per unit (Rajamanoharan et al. 2024, arXiv 2407.14435).
+
+z = a H(a - theta), a = ReLU(W (x - b) + b_enc), x_hat = z D + b with unit-norm atoms D and theta = exp(log_theta).
+Minimises ||x - x_hat||^2 + w mean((L0 / k - 1)^2), the form of the penalty that aims at k units (its appendix, and
+arXiv 2506.05239's code). The step H has no gradient: theta learns from the samples within a window of it (Eqs. 11, 12).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.base import Losses, SparseCodes
+from models.dictionary import LinearEncoderModel, TrainedKSparseConfig, sparse_codes
+
+
+class JumpReLUConfig(TrainedKSparseConfig):
+    """Hyperparameters of the JumpReLU SAE; k is the mean number of active units that the penalty aims at."""
+
+    sparsity_weight: float = Field(10.0, ge=0, description="w [2506.05239]")
+    theta_init: float = Field(0.1, gt=0, description="Threshold of every unit at the start [2506.05239]")
+    bandwidth: float = Field(0.1, gt=0, description="Width of the window from which theta learns [2506.05239]")
+
+
+class JumpReLU(LinearEncoderModel):
+    """JumpReLU sparse autoencoder."""
+
+    Config: ClassVar[type[JumpReLUConfig]] = JumpReLUConfig
+
+    def __init__(self, config: Any, n_features: int) -> None:
+        super().__init__(config, n_features)
+        self.log_theta = nn.Parameter(torch.full((config.n_latents,), math.log(config.theta_init)))
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        activations, theta = self.preactivations(x).relu(), self.log_theta.exp()
+        on: Tensor = _Step.apply(activations, theta, self.config.bandwidth)
+        # The jump at theta is theta high: that is what a unit's switching on is worth to the reconstruction.
+        z = activations * on.detach() + theta.detach() * (on - on.detach())
+        sse = (x - z @ self.dictionary - self.bias).square().sum(1).mean()
+        sparsity = (on.sum(1) / self.config.k - 1).square().mean()
+        return Losses(sse + self.config.sparsity_weight * sparsity, {"sse": sse, "sparsity": sparsity})
+
+    def encode(self, x: Tensor) -> SparseCodes:
+        pre = self.preactivations(x)
+        return sparse_codes(torch.where(pre > self.log_theta.exp(), pre, 0.0))
+
+
+class _Step(torch.autograd.Function):
+    """H(a - theta), with the gradient in theta of a rectangle kernel; none in a."""
+
+    @staticmethod
+    def forward(ctx: Any, activations: Tensor, theta: Tensor, bandwidth: float) -> Tensor:
+        ctx.save_for_backward(activations, theta)
+        ctx.bandwidth = bandwidth
+        return (activations > theta).to(activations.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        activations, theta = ctx.saved_tensors
+        window = (activations - theta).abs() < ctx.bandwidth / 2
+        return None, -(grad * window).sum(0) / ctx.bandwidth, None

@@ -1,0 +1,42 @@
+"""OMP-SAE: orthogonal matching pursuit as the encoder of a tied dictionary (Pati et al. 1993).
+
+S = the k atoms of orthogonal matching pursuit of x - b, v = argmin_v ||x - b - v D_S||^2, x_hat = v D_S + b.
+Minimises the squared error. At the least squares the error does not change with v to first order, so its gradient in
+the atoms and in b is exact with v held fixed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from models.base import Losses, SparseCodes
+from models.dictionary import DictionaryModel, TrainedKSparseConfig
+from models.orthogonal_pursuit import orthogonal_pursue
+from models.pursuit import gram_matrix, use_gram
+from models.sparse import Selection
+
+
+class OMP(DictionaryModel):
+    """Orthogonal-matching-pursuit sparse autoencoder; coefficients of either sign."""
+
+    Config: ClassVar[type[TrainedKSparseConfig]] = TrainedKSparseConfig
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        with torch.no_grad():
+            by_gram = use_gram(len(x), self.config.n_latents, self.config.k)
+            gram = gram_matrix(self.dictionary) if by_gram else None
+            values, indices = orthogonal_pursue(x - self.bias, self.dictionary, self.config.k, gram)
+        x_hat = self.reconstruct(values, Selection(indices, self.config.n_latents))
+        sse = (x - x_hat).square().sum(1).mean()
+        return Losses(sse, {"sse": sse})
+
+    def encode(self, x: Tensor) -> SparseCodes:
+        return self.code(x, self.config.k)
+
+    def code(self, x: Tensor, k: int) -> SparseCodes:
+        """k steps of orthogonal matching pursuit, without the Gram matrix, whatever the batch."""
+        values, indices = orthogonal_pursue(x - self.bias, self.dictionary, k)
+        return SparseCodes(values, indices, self.config.n_latents)

@@ -1,0 +1,80 @@
+"""Orthogonal matching pursuit of a batch (Pati et al. 1993), one new direction a step.
+
+With Q the orthonormal directions of the selected atoms A = L Q (Gram-Schmidt), each step removes from the residual its
+part along the new direction, c_t = q_t . r, and at the end L^T v = c gives the least-squares coefficients v of A.
+With a Gram matrix the directions are kept as their correlations with all atoms, D q_t, and no residual is needed:
+Batch-OMP (Rubinstein et al. 2008) without its k solves.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.pursuit import CACHED
+from models.sparse import argmax
+
+DEPENDENT = 1e-5
+"""A squared distance to the span of the selected atoms below this is none, in float32."""
+
+
+@torch.no_grad()
+def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Select at most k atoms greedily by |D_j . r|, r the residual of the least squares on those selected.
+
+    Parameters
+    ----------
+    residual : Tensor, (N, D)
+        Centred inputs.
+    atoms : Tensor, (M, D)
+        Unit-norm dictionary.
+    k : int
+        Steps.
+    gram : Tensor, (M, M), optional
+        atoms @ atoms.T; with it, correlations are updated instead of recomputed.
+
+    Returns
+    -------
+    values, indices : Tensor, (N, k)
+        Least-squares coefficients of either sign and their atoms; zeros where no atom would lower the residual.
+    """
+    block = max(1, CACHED * 8 // (k * len(atoms))) if gram is not None else max(1, len(residual))
+    parts = [_pursue_block(part, atoms, k, gram) for part in residual.split(block)]
+    values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
+    return values, indices
+
+
+def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) -> tuple[Tensor, Tensor]:
+    n_samples = len(residual)
+    rounding = 10 * torch.finfo(residual.dtype).eps * torch.linalg.vector_norm(residual, dim=1)
+    correlations = residual @ atoms.T
+    rows = atoms if gram is None else gram
+    directions = residual.new_zeros(n_samples, k, rows.shape[1])
+    lower = torch.eye(k, dtype=residual.dtype, device=residual.device).repeat(n_samples, 1, 1)
+    along = residual.new_zeros(n_samples, k)
+    indices = torch.zeros(n_samples, k, dtype=torch.int64, device=residual.device)
+    for step in range(k):
+        index = argmax(correlations.abs())
+        earlier = directions[:, :step]
+        new = rows.index_select(0, index)
+        if gram is None:
+            overlaps = (earlier @ new[:, :, None]).squeeze(2)
+        else:
+            overlaps = earlier.gather(2, index[:, None, None].expand(-1, step, 1)).squeeze(2)
+        distance = 1 - overlaps.square().sum(1)
+        correlation = correlations.gather(1, index[:, None]).squeeze(1)
+        lowers = (correlation.abs() > rounding) & (distance > DEPENDENT)
+        length = torch.where(lowers, distance, 1.0).sqrt()
+        rest = (new - (overlaps[:, None, :] @ earlier).squeeze(1)) / length[:, None]
+        direction = torch.where(lowers[:, None], rest, 0.0)
+        part = torch.where(lowers, correlation / length, 0.0)
+        directions[:, step], along[:, step], indices[:, step] = direction, part, index
+        lower[:, step, :step] = torch.where(lowers[:, None], overlaps, 0.0)
+        lower[:, step, step] = length
+        if gram is None:
+            residual = residual - part[:, None] * direction
+            correlations = residual @ atoms.T
+        else:
+            correlations.addcmul_(part[:, None], direction, value=-1)
+    values = torch.linalg.solve_triangular(lower.mT, along[:, :, None], upper=True).squeeze(2)
+    return values, indices

@@ -1,0 +1,31 @@
+"""TopK with a penalty on the activations before the selection (Jacquier et al. 2026, arXiv 2606.27321).
+
+a = ReLU(W (x - b) + b_enc); the penalty sees a on the batch-active units, A: those that the selection keeps for at
+least one sample of the batch. Which they are is a mask without gradient; without it, units that nobody uses are pushed
+down for ever and die.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from models.base import Losses
+from models.sparse import Selection
+from models.topk import TopK
+
+
+class PenalisedTopK(TopK):
+    """What `topk-l1` and `topk-hoyer` share. `penalty_weight` is a field of their configs."""
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        pre = self.preactivations(x)
+        _, selection = self.select(pre.detach())
+        activations = pre.relu()
+        total, terms = self.autoencode(x, activations.gather(1, selection.indices), selection)
+        active = activations.new_zeros(activations.shape[1]).index_fill_(0, selection.indices.flatten(), 1.0)
+        penalty = self.penalty(activations * active, selection).mean()
+        return Losses(total + self.config.penalty_weight * penalty, terms | {"penalty": penalty})
+
+    def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+        """Penalty of each sample (N,) on activations (N, M) >= 0, zero outside A."""
+        raise NotImplementedError(f"{type(self).__name__} defines no penalty()")

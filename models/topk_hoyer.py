@@ -1,0 +1,33 @@
+"""TopK with an l1 / l2 penalty on its activations (Jacquier et al. 2026, arXiv 2606.27321).
+
+Adds lambda mean_x ||a_A(x)||_1 / ||a_A(x)||_2 to the TopK loss: scale-invariant, between 1 (one unit) and sqrt(|A|),
+A the batch-active units. The paper's lambda is not known: the weight is a choice.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from models.penalised_topk import PenalisedTopK
+from models.sparse import Selection
+from models.topk import TopKConfig
+
+
+class TopKHoyerConfig(TopKConfig):
+    """Hyperparameters of the TopK SAE and the weight of its penalty."""
+
+    penalty_weight: float = Field(1e-2, ge=0, description="lambda [choice]")
+
+
+class TopKHoyer(PenalisedTopK):
+    """TopK sparse autoencoder whose activations are concentrated before the selection."""
+
+    Config: ClassVar[type[TopKHoyerConfig]] = TopKHoyerConfig
+
+    def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+        ratio: Tensor = activations.sum(1) / torch.linalg.vector_norm(activations, dim=1).clamp_min(1e-8)
+        return ratio
