@@ -1,24 +1,19 @@
-"""Sparse decode, selected linear layer and matching pursuit against dense autograd and literal loops."""
+"""Sparse decode, selected linear layer, selection and packing against their dense counterparts."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
-from models.pursuit import pursue, pursuit, use_gram
-from models.sparse import Selection, decode, selected_preactivations
+from models.dictionary import sparse_codes
+from models.sparse import Selection, argmax, decode, pack, selected_preactivations, top_k
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
 
 
 def rand(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
-
-
-def unit_atoms(m: int, d: int) -> Tensor:
-    return torch.nn.functional.normalize(torch.randn(m, d, dtype=torch.float64), dim=1).requires_grad_()
 
 
 def dense(values: Tensor, indices: Tensor, m: int) -> Tensor:
@@ -53,61 +48,39 @@ def test_selected_linear_gradients_equal_dense_autograd(shape: tuple[int, int, i
     torch.testing.assert_close(ours_grad, theirs_grad, atol=1e-10, rtol=1e-10)
 
 
-def unrolled(x: Tensor, centre: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Matching pursuit as written in the paper, for autograd to unroll."""
-    residual = x - centre
-    values, indices = [], []
-    for _ in range(k):
-        value, index = (residual @ atoms.T).max(1)
-        value = torch.where(value > 1e-14 * (x - centre).norm(dim=1), value, 0.0)  # a rounding error is a zero
-        residual = residual - value[:, None] * atoms[index]
-        values.append(value)
-        indices.append(index)
-    return torch.stack(values, 1), torch.stack(indices, 1), x - residual
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 5), st.sampled_from([1, 2, 7, 31, 32, 64, 256, 1000, 1024, 4096]), st.data())
+def test_top_k_and_argmax_are_those_of_torch(n: int, m: int, data: st.DataObject) -> None:
+    k = data.draw(st.sampled_from([1, min(3, m), min(32, m), m]))
+    scores = torch.randn(n, m).round(decimals=data.draw(st.sampled_from([0, 4])))  # with ties, and without
+    values, columns = top_k(scores, k)
+    assert torch.equal(values.sort(1).values, scores.topk(k, 1).values.sort(1).values)
+    assert torch.equal(scores.gather(1, columns), values)
+    assert all(len(row.unique()) == k for row in columns)
+    assert torch.equal(scores.gather(1, argmax(scores)[:, None]).squeeze(1), scores.amax(1))
 
 
-@pytest.mark.parametrize("by_gram", [True, False])
-@pytest.mark.parametrize(("n", "m", "d", "k"), [(64, 30, 12, 10), (3, 200, 12, 6), (5, 40, 8, 1), (40, 12, 30, 12)])
-def test_pursuit_equals_the_unrolled_loop_in_value_and_gradient(n: int, m: int, d: int, k: int, by_gram: bool) -> None:
-    x, centre, atoms = torch.randn(n, d, dtype=torch.float64), rand(d), unit_atoms(m, d)
-    weights, code_weights = torch.randn(n, d, dtype=torch.float64), torch.randn(n, k, dtype=torch.float64)
-    values, indices, x_hat = unrolled(x, centre, atoms, k)
-    loss = (weights * x_hat).sum() + (code_weights * values).sum() + (x - x_hat).square().sum()
-    ours, selection = pursuit(x, centre, atoms, k, by_gram)
-    our_x_hat = decode(ours, selection, atoms) + centre
-    our_loss = (weights * our_x_hat).sum() + (code_weights * ours).sum() + (x - our_x_hat).square().sum()
-    assert (selection.indices == indices).all()
-    torch.testing.assert_close(ours, values, atol=1e-12, rtol=0)
-    expected = torch.autograd.grad(loss, [centre, atoms])
-    torch.testing.assert_close(torch.autograd.grad(our_loss, [centre, atoms]), expected, atol=1e-9, rtol=1e-9)
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 6), st.integers(1, 8), st.floats(0, 1))
+def test_packed_rows_of_different_lengths_are_the_dense_code(n: int, m: int, share: float) -> None:
+    z = torch.rand(n, m, dtype=torch.float64) * (torch.rand(n, m) < share)
+    codes = sparse_codes(z)
+    assert torch.equal(codes.dense(), z)
+    assert codes.values.shape[1] == max(1, int((z != 0).sum(1).max()))
 
 
-def test_both_ways_of_pursuit_are_exercised_and_agree() -> None:
-    residual, atoms = torch.randn(20, 16, dtype=torch.float64), unit_atoms(50, 16).detach()
-    recomputed, by_gram = pursue(residual, atoms, 8), pursue(residual, atoms, 8, atoms @ atoms.T)
-    torch.testing.assert_close(recomputed, by_gram)
-    assert use_gram(256, 1024, 32)
-    assert not use_gram(50, 1000, 10)
-
-
-def test_pursuit_leaves_the_last_atom_and_never_raises_the_residual() -> None:
-    x, atoms = torch.randn(30, 40), torch.nn.functional.normalize(torch.randn(100, 40), dim=1)
-    values, indices = pursue(x, atoms, 12)
-    norms = [x.norm(dim=1)]
-    for step in range(12):
-        partial = torch.einsum("nk,nkd->nd", values[:, : step + 1], atoms[indices[:, : step + 1]])
-        residual = x - partial
-        norms.append(residual.norm(dim=1))
-        last = torch.linalg.vecdot(atoms[indices[:, step]], residual).abs()
-        assert (last / x.norm(dim=1)).max() < 1e-5
-        assert (norms[-1] <= norms[-2] + 1e-5).all()
-
-
-def test_pursuit_of_zeros_is_zero_with_zero_gradient() -> None:
-    atoms = unit_atoms(6, 4)
-    values, selection = pursuit(
-        torch.zeros(3, 4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64), atoms, 5, False
-    )
-    assert (values == 0).all()
-    (grad,) = torch.autograd.grad(decode(values, selection, atoms).sum(), atoms)
-    assert (grad == 0).all()
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 6), st.integers(1, 8), st.integers(1, 5))
+def test_gradients_skip_the_unused_slots_of_packed_rows(n: int, m: int, d: int) -> None:
+    rows, units = (torch.rand(n, m) < 0.5).nonzero(as_tuple=True)
+    shuffled = torch.randperm(len(rows))
+    rows, units = rows[shuffled], units[shuffled]
+    entries, atoms = rand(len(rows)), rand(m, d)
+    values, selection = pack(entries, rows, units, n, m)
+    reference = torch.zeros(n, m, dtype=torch.float64).index_put((rows, units), entries) @ atoms
+    result = decode(values, selection, atoms)
+    torch.testing.assert_close(result, reference)
+    weight = torch.randn(n, d, dtype=torch.float64)
+    ours = torch.autograd.grad((result * weight).sum(), [entries, atoms])
+    theirs = torch.autograd.grad((reference * weight).sum(), [entries, atoms])
+    torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-10)
