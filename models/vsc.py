@@ -48,10 +48,17 @@ class VSCConfig(GradientConfig):
     prior: Literal["fixed", "pseudo_inputs"] = Field("fixed", description="Prior over codes [ICLR 2019 / UAI 2019]")
     n_pseudo_inputs: int = Field(20, ge=1, description="pseudo_inputs: U [supplement D.1]")
     spike_warmup: float = Field(
-        0.1,
+        0.2,
         ge=0,
         le=1,
         description="Share of training over which the slab grows from N(0, 1) to its own [B.2; length: choice]",
+    )
+    kl_warmup: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of training over which the KL terms rise from 0; without it a small alpha "
+        "switches nearly all units off before they are of use [choice]",
     )
 
 
@@ -92,16 +99,16 @@ class VSC(LikelihoodModel):
         components, weights = self.prior(x)
         q, p = posterior.grown(share), components.grown(share)
         sharpness = config.sharpness_start + progress * (config.sharpness_end - config.sharpness_start)
-        spike = relaxed_spike(q.logit, config.relaxation, sharpness, config.temperature)
-        z = spike * sample_gaussian(q.mu, q.log_variance)
-        terms = {"nll": -self.decoder.log_density(x, z).mean()}
-        for name, kl in zip(("slab_kl", "spike_kl"), spike_slab_kl(q.components(), p), strict=True):
-            terms[name] = (weights * kl.sum(-1)).sum(-1).mean()
+        spikes = relaxed_spike(q.logit, config.relaxation, sharpness, config.temperature)
+        nll = -self.decoder.log_density(x, spikes * sample_gaussian(q.mu, q.log_variance)).mean()
+        slab, spike = ((weights * kl.sum(-1)).sum(-1).mean() for kl in spike_slab_kl(q.components(), p))
+        terms = {"slab_kl": slab, "spike_kl": spike}
         if self.pseudo_inputs is not None:
             mean_gamma = weights @ torch.sigmoid(p.logit).mean(-1)
             alpha = torch.logit(mean_gamma.new_tensor(config.alpha))
             terms["aggregate_kl"] = config.n_latents * bernoulli_kl(torch.logit(mean_gamma, eps=1e-6), alpha).mean()
-        return Losses(torch.stack(list(terms.values())).sum(), terms)
+        kl = torch.stack(list(terms.values())).sum()
+        return Losses(nll + warmup(progress, config.kl_warmup) * kl, {"nll": nll, **terms})
 
     def encode(self, x: Tensor) -> DenseCodes:
         q = self.posterior(x)

@@ -136,6 +136,15 @@ def test_spike_warmup_starts_at_the_prior_slab() -> None:
     assert model.loss(x, labels, 0.5).terms["slab_kl"].item() > 1e-4
 
 
+def test_kl_warmup_weights_every_kl_term() -> None:
+    model = small(VSC, kl_warmup=0.5, prior="pseudo_inputs")
+    x, labels = torch.rand(20, 6), torch.zeros(20)
+    for progress, weight in ((0.0, 0.0), (0.25, 0.5), (0.5, 1.0)):
+        losses = model.loss(x, labels, progress)
+        kl = sum(losses.terms[name] for name in ("slab_kl", "spike_kl", "aggregate_kl"))
+        torch.testing.assert_close(losses.total, losses.terms["nll"] + weight * kl)
+
+
 def test_warmup_ramps_from_zero_to_one() -> None:
     assert [warmup(p, 0.5) for p in (0.0, 0.25, 0.5, 1.0)] == [0.0, 0.5, 1.0, 1.0]
     assert warmup(0.0, 0.0) == 1.0
