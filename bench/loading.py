@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
+from bench.checkpoint import read_weights, restore
 from bench.datasets.base import Dataset, DatasetSource
 from bench.errors import BenchError
 from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Plugin
 from bench.seeding import seed_everything
 from bench.spec import RunSpec
+from bench.store import RunStore
 from bench.training import require_batch_fits
 from models.base import GradientConfig, Model, ModelConfig
 
@@ -40,6 +42,13 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
         require_batch_fits(spec.model, config.batch_size, len(dataset.train))
     seed_everything(spec.seed, spec.dataset, "initialisation")
     return cls(config, dataset.n_features)
+
+
+def load_trained(store: RunStore, spec: RunSpec, dataset: Dataset) -> Model:
+    """The trained model of a finished run, on CPU. BenchError where its weights are missing or do not fit."""
+    model, path = build_model(spec, dataset), store.weights_path(spec.run_id)
+    restore(model, read_weights(path, spec.run_id), f"The weights '{path}'")
+    return model.eval()
 
 
 def load_source(plugin: Plugin) -> DatasetSource:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from bench.checkpoint import write_weights
 from bench.errors import BenchError, unknown
 from bench.spec import SCHEMA_VERSION, Record
 
@@ -66,6 +67,10 @@ class RunStore:
     def path(self, run_id: str, name: str = "") -> Path:
         """A run's folder, or a file in it."""
         return self.root / run_id / name
+
+    def weights_path(self, run_id: str) -> Path:
+        """Where the weights of a run are."""
+        return self.path(run_id, "weights.safetensors")
 
     def load(self, run_id: str) -> Record | None:
         """The record of a run; None where it has none. Raises UnreadableRecord."""
@@ -116,11 +121,8 @@ class RunStore:
     ) -> None:
         """Weights, history and arrays of a finished run."""
         import numpy as np
-        from safetensors.torch import save_file
 
-        # Clones, since safetensors refuses tensors that share memory, as tied weights do.
-        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-        write_atomically(self.path(run_id, "weights.safetensors"), lambda path: save_file(tensors, path))
+        write_atomically(self.weights_path(run_id), lambda path: write_weights(path, weights, run_id))
         write_atomically(self.path(run_id, "history.csv"), lambda path: history.to_csv(path, index=False))
         write_atomically(
             self.path(run_id, "arrays.npz"), lambda path: np.savez_compressed(path, allow_pickle=False, **arrays)

@@ -31,6 +31,8 @@ METRICS: dict[str, str] = {
     "roles": "metrics.dimensions:roles",
     "class_correlation": "metrics.correlation:class_correlation",
     "category_gap": "metrics.correlation:category_gap",
+    "coherence": "metrics.dictionary:coherence",
+    "babel": "metrics.dictionary:babel",
     "parameters": "metrics.cost:parameters",
     "train_seconds": "metrics.cost:train_seconds",
     "step_ms": "metrics.cost:step_ms",

@@ -13,7 +13,7 @@ from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import r2_score
 
 from bench.loading import all_metrics
-from metrics import correlation, dimensions, gamma, likelihood, reconstruction, sparsity, units
+from metrics import correlation, dictionary, dimensions, gamma, likelihood, reconstruction, sparsity, units
 
 # Four samples of two classes, three units:        class  unit 0  unit 1  unit 2
 #                                                    0      1       0       0
@@ -55,6 +55,23 @@ def test_units_by_hand() -> None:
     assert units.live_units(ACTIVE) == 2
     assert units.density(ACTIVE).tolist() == [1, 0.75, 0]
     assert sparsity.l0(ACTIVE) == pytest.approx(7 / 4)
+
+
+def test_coherence_and_babel_by_hand() -> None:
+    # Atoms at 0, 60 and 90 degrees: |cosines| 1/2 (0, 60), 0 (0, 90), cos 30 (60, 90). The middle one has both close.
+    angles = torch.deg2rad(torch.tensor([0.0, 60.0, 90.0]))
+    atoms = torch.stack([angles.cos(), angles.sin()], 1) * torch.tensor([[1.0], [2.0], [3.0]])  # scale does not count
+    assert dictionary.coherence(atoms) == pytest.approx(math.sqrt(3) / 2)
+    assert dictionary.babel(atoms) == {"1": pytest.approx(math.sqrt(3) / 2), "2": pytest.approx((1 + math.sqrt(3)) / 2)}
+
+
+def test_babel_is_the_largest_row_sum_and_zero_for_orthogonal_atoms() -> None:
+    assert dictionary.babel(torch.eye(12)) == pytest.approx({"1": 0, "2": 0, "5": 0, "10": 0})
+    assert dictionary.coherence(torch.ones(1, 4)) == 0
+    assert dictionary.babel(torch.ones(1, 4)) == {}
+    atoms = torch.nn.functional.normalize(torch.randn(1500, 8, dtype=torch.float64), dim=1)
+    rows = (atoms @ atoms.T).abs().fill_diagonal_(0).sort(1, descending=True).values
+    assert dictionary.babel(atoms)["10"] == pytest.approx(rows[:, :10].sum(1).max().item())
 
 
 def test_hoyer_ends() -> None:
