@@ -1,11 +1,13 @@
 # make bench      all models on the embedded data set, ending in a leaderboard
 # make test       the test suite (minutes); make test-slow: training on real data against published numbers
+# make benchmark  training steps beside five peer libraries, which get an environment of their own (20 minutes)
+# make fidelity   trained models beside published values, on MNIST and Fashion-MNIST (an hour)
 # make lint       ruff and mypy
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test test-slow performance lint clean
+.PHONY: bench test test-slow performance benchmark fidelity lint clean
 
 # The one way the environment is made: again whenever the dependencies change.
 .venv/installed: pyproject.toml
@@ -26,10 +28,24 @@ test-slow: .venv/installed
 performance: .venv/installed
 	$(BIN)/python -m tests.performance.harness
 
+# A peer's requirements conflict with another's: what they import is in peers.txt, they themselves come without.
+.venv-peers/installed: tests/performance/peers.txt tests/performance/peers-no-deps.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade pip
+	.venv-peers/bin/python -m pip install --quiet --requirement tests/performance/peers.txt
+	.venv-peers/bin/python -m pip install --quiet --no-deps --requirement tests/performance/peers-no-deps.txt
+	touch $@
+
+benchmark: .venv-peers/installed
+	.venv-peers/bin/python -m tests.performance.benchmark
+
+fidelity: .venv/installed
+	$(BIN)/python -m tests.fidelity
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-peers build *.egg-info

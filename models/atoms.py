@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+BLOCK = 1024
+"""Atoms handled at a time: few enough to stay in cache."""
+
 
 def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
     """(M, D) unit-norm rows, uniform on the sphere."""
@@ -16,13 +19,14 @@ def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
 def project_gradient(atoms: nn.Parameter) -> None:
     """Remove from the gradient its part along each atom, so that a step turns atoms and does not stretch them."""
     if atoms.grad is not None:
-        atoms.grad -= torch.linalg.vecdot(atoms.grad, atoms)[:, None] * atoms
+        for gradient, block in zip(atoms.grad.split(BLOCK), atoms.split(BLOCK), strict=True):
+            gradient.addcmul_(torch.linalg.vecdot(gradient, block)[:, None], block, value=-1)
 
 
 @torch.no_grad()
 def normalise(atoms: nn.Parameter) -> None:
     """Rescale every atom to unit norm, in place."""
-    atoms.copy_(F.normalize(atoms, dim=1))
+    atoms.div_(torch.linalg.vector_norm(atoms, dim=1, keepdim=True).clamp_min(1e-12))
 
 
 @torch.no_grad()

@@ -36,7 +36,8 @@ class BatchTopK(TopK):
         super().__init__(config, n_features)
         self.register_buffer("threshold", torch.tensor(-1.0))  # below zero: no batch seen yet
 
-    def select(self, pre: Tensor) -> tuple[Tensor, Selection]:
+    def select(self, x: Tensor) -> tuple[Tensor, Selection]:
+        pre = self.preactivations(x)
         n_samples, n_latents = pre.shape
         values, entries = top_k(pre.reshape(1, -1), self.config.k * n_samples)
         kept = values[0] > 0

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models.atoms import geometric_median, normalise, project_gradient, random_atoms
 from models.base import Codes, GradientConfig, Model, ModelConfig, SparseCodes
-from models.sparse import Selection, decode, pack, top_k
+from models.sparse import Selection, decode, pack, top_k_linear
 
 
 class KSparseConfig(ModelConfig):
@@ -115,7 +115,7 @@ class LinearEncoderModel(DictionaryModel):
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
         """The k largest of each sample's rectified pre-activations."""
-        values, indices = top_k(self.preactivations(x), k)
+        values, indices = top_k_linear(x - self.bias, self.encoder, self.encoder_bias, k)
         return SparseCodes(values.relu(), indices, self.config.n_latents)
 
     def after_backward(self) -> None:

@@ -38,7 +38,7 @@ def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | No
     values, indices : Tensor, (N, k)
         Least-squares coefficients of either sign and their atoms; zeros where no atom would lower the residual.
     """
-    block = max(1, CACHED * 8 // (k * len(atoms))) if gram is not None else max(1, len(residual))
+    block = max(1, 4 * CACHED // (k * len(atoms))) if gram is not None else max(1, len(residual))
     parts = [_pursue_block(part, atoms, k, gram) for part in residual.split(block)]
     values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
     return values, indices
@@ -49,7 +49,7 @@ def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) 
     rounding = 10 * torch.finfo(residual.dtype).eps * torch.linalg.vector_norm(residual, dim=1)
     correlations = residual @ atoms.T
     rows = atoms if gram is None else gram
-    directions = residual.new_zeros(n_samples, k, rows.shape[1])
+    directions = residual.new_empty(n_samples, k, rows.shape[1])
     lower = torch.eye(k, dtype=residual.dtype, device=residual.device).repeat(n_samples, 1, 1)
     along = residual.new_zeros(n_samples, k)
     indices = torch.zeros(n_samples, k, dtype=torch.int64, device=residual.device)

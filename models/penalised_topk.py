@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from models.base import Losses
-from models.sparse import Selection
+from models.sparse import Selection, top_k
 from models.topk import TopK
 
 
@@ -19,7 +19,7 @@ class PenalisedTopK(TopK):
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         pre = self.preactivations(x)
-        _, selection = self.select(pre.detach())
+        selection = Selection(top_k(pre.detach(), self.config.k)[1], self.config.n_latents)
         activations = pre.relu()
         total, terms = self.autoencode(x, activations.gather(1, selection.indices), selection)
         active = activations.new_zeros(activations.shape[1]).index_fill_(0, selection.indices.flatten(), 1.0)

@@ -17,8 +17,8 @@ from models.sparse import Selection, argmax
 
 Choice = Literal["nonnegative", "signed", "absolute"]
 
-CACHED = 2**18
-"""Correlations updated at a time: a block of samples that stays in cache through all its steps."""
+CACHED = 2**20
+"""Numbers worked on at a time: a block of samples that stays in cache through all its steps."""
 
 
 def use_gram(n_samples: int, n_latents: int, k: int) -> bool:
@@ -109,9 +109,10 @@ def pursuit(
     """
     with torch.no_grad():
         gram = gram_matrix(atoms) if by_gram else None
-        values, indices = pursue(x - centre, atoms, k, gram, choice, threshold)
+        centred = x - centre
+        values, indices = pursue(centred, atoms, k, gram, choice, threshold)
     selection = Selection(indices, len(atoms), values != 0 if threshold > 0 else None)
-    result: Tensor = _Pursuit.apply(centre, atoms, x, values, selection, gram)
+    result: Tensor = _Pursuit.apply(centre, atoms, centred, values, selection, gram)
     return result, selection
 
 
@@ -132,30 +133,35 @@ class _Pursuit(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, centre: Tensor, atoms: Tensor, x: Tensor, values: Tensor, selection: Selection, gram: Tensor | None
+        ctx: Any,
+        centre: Tensor,
+        atoms: Tensor,
+        centred: Tensor,
+        values: Tensor,
+        selection: Selection,
+        gram: Tensor | None,
     ) -> Tensor:
         ctx.selection, ctx.gram = selection, gram
-        ctx.save_for_backward(centre, atoms, x, values)
+        ctx.save_for_backward(atoms, centred, values)
         return values.clone()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        centre, atoms, x, values = ctx.saved_tensors
+        atoms, centred, values = ctx.saved_tensors
         selection: Selection = ctx.selection
         inner = _inner_products(atoms, selection.indices, ctx.gram)
         # A coefficient of zero ends its sample's pursuit: it and all after it carry no gradient.
         grad = torch.where(values != 0, grad, 0.0)[..., None]
         u = torch.linalg.solve_triangular(inner.mT, grad, upper=True, unitriangular=True).squeeze(-1)
         pairs = torch.tril(u[:, :, None] * values[:, None, :], diagonal=-1)
-        u_by_unit = selection.sum_by_unit(u)
-        grad_atoms = selection.transposed_product(u, x) - torch.outer(u_by_unit, centre)
-        grad_atoms -= _coupling(atoms, selection.indices, pairs + pairs.mT)
-        return -(u_by_unit @ atoms), grad_atoms, None, None, None, None
+        coupling = _coupling(atoms, selection.indices, pairs + pairs.mT)
+        grad_atoms = selection.transposed_product(u, centred).sub_(coupling)
+        return -(selection.sum_by_unit(u) @ atoms), grad_atoms, None, None, None, None
 
 
 def _blocks(indices: Tensor, n_features: int) -> Iterator[slice]:
     """Slices of samples whose selected atoms, k rows of D each, stay in cache."""
-    size = max(1, 4 * CACHED // (indices.shape[1] * n_features))
+    size = max(1, CACHED // (indices.shape[1] * n_features))
     return (slice(start, start + size) for start in range(0, len(indices), size))
 
 
@@ -172,14 +178,15 @@ def _pair_positions(indices: Tensor, n_latents: int) -> Tensor:
 def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tensor:
     """A A^T of each sample's selected atoms, (N, k, k)."""
     if gram is not None:
-        return torch.take(gram, _pair_positions(indices, len(atoms))).view(*indices.shape, -1)
+        pairs = gram.flatten().index_select(0, _pair_positions(indices, len(atoms)))
+        return pairs.view(*indices.shape, -1)
     blocks = (_selected(atoms, indices[rows]) for rows in _blocks(indices, atoms.shape[1]))
     return torch.cat([block @ block.mT for block in blocks])
 
 
 def _coupling(atoms: Tensor, indices: Tensor, pairs: Tensor) -> Tensor:
     """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]: through P, or where P is large sample by sample."""
-    if len(atoms) ** 2 <= 4 * pairs.numel():
+    if len(atoms) ** 2 <= 32 * indices.numel():  # measured: equal near here
         positions = _pair_positions(indices, len(atoms))
         matrix = atoms.new_zeros(len(atoms) ** 2).index_add_(0, positions, pairs.flatten())
         return matrix.view(len(atoms), -1) @ atoms

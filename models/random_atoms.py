@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.base import SparseCodes
 from models.dictionary import DictionaryModel, KSparseConfig
-from models.sparse import top_k
+from models.sparse import top_k_linear
 
 
 class RandomAtoms(DictionaryModel):
@@ -42,5 +42,5 @@ class RandomAtoms(DictionaryModel):
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
         """The k atoms of largest correlation, the negative ones at zero."""
-        values, indices = top_k((x - self.bias) @ self.dictionary.T, k)
+        values, indices = top_k_linear(x - self.bias, self.dictionary, self.bias.new_zeros(len(self.dictionary)), k)
         return SparseCodes(self.scale * values.relu(), indices, self.config.n_latents)

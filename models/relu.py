@@ -18,14 +18,14 @@ from models.dictionary import LinearEncoderModel, TrainedDictionaryConfig, spars
 class ReLUConfig(TrainedDictionaryConfig):
     """Hyperparameters of the ReLU SAE."""
 
-    l1: float = Field(1.0, ge=0, description="Weight of the L1 penalty, beside errors summed over pixels [choice]")
+    l1: float = Field(1.5, ge=0, description="Weight of the L1 penalty, beside errors summed over pixels [choice]")
 
 
 class ReLU(LinearEncoderModel):
     """ReLU sparse autoencoder; how many units are active follows from the penalty."""
 
     Config: ClassVar[type[ReLUConfig]] = ReLUConfig
-    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.3, 0.6, 1.2, 2.4)}
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.5, 1.0, 2.0, 4.0)}
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         z = self.preactivations(x).relu()

@@ -14,6 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+BLOCK = 2**22
+"""Pre-activations computed at a time: 16 MB, which the allocator reuses where more would be mapped anew each step."""
+
 
 class Selection:
     """Which k of M units each of N samples uses, with its transpose computed once for all gradients of a step.
@@ -74,6 +77,20 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return values, columns.gather(1, chosen)
 
 
+def top_k_linear(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """`top_k` of x W^T + b, x (N, D), W (M, D), b (M,), computed in blocks of units: never the whole (N, M)."""
+    size = max(k, BLOCK // max(1, len(x)))
+    if size >= len(weight):
+        return top_k(F.linear(x, weight, bias), k)
+    blocks = [
+        top_k(F.linear(x, part, part_bias), min(k, len(part)))
+        for part, part_bias in zip(weight.split(size), bias.split(size), strict=True)
+    ]
+    values, chosen = torch.cat([values for values, _ in blocks], dim=1).topk(k, dim=1, sorted=False)
+    columns = torch.cat([columns + i * size for i, (_, columns) in enumerate(blocks)], dim=1)
+    return values, columns.gather(1, chosen)
+
+
 def argmax(scores: Tensor) -> Tensor:
     """Column of the largest entry of each row, (N, M) -> (N,): as `top_k`, for k = 1."""
     width = _group_width(scores.shape[1], 32, (64, 32, 16, 8, 4))
@@ -118,7 +135,7 @@ def selected_preactivations(
 
     Shapes: x (N, D), weight (M, D), bias (M,), centre (D,), values (N, k) without gradient. x gets no gradient.
     """
-    result: Tensor = _SelectedLinear.apply(weight, bias, centre, x, values, selection)
+    result: Tensor = _SelectedLinear.apply(weight, bias, centre, x - centre.detach(), values, selection)
     return result
 
 
@@ -143,15 +160,14 @@ class _SelectedLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, weight: Tensor, bias: Tensor, centre: Tensor, x: Tensor, values: Tensor, selection: Selection
+        ctx: Any, weight: Tensor, bias: Tensor, centre: Tensor, centred: Tensor, values: Tensor, selection: Selection
     ) -> Tensor:
         ctx.selection = selection
-        ctx.save_for_backward(weight, centre, x)
+        ctx.save_for_backward(weight, centred)
         return values.clone()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        weight, centre, x = ctx.saved_tensors
+        weight, centred = ctx.saved_tensors
         grad_bias = ctx.selection.sum_by_unit(grad)
-        grad_weight = ctx.selection.transposed_product(grad, x) - torch.outer(grad_bias, centre)
-        return grad_weight, grad_bias, -(grad_bias @ weight), None, None, None
+        return ctx.selection.transposed_product(grad, centred), grad_bias, -(grad_bias @ weight), None, None, None

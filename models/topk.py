@@ -14,7 +14,7 @@ from torch import Tensor
 from models.auxk import MIN_SILENT_BATCHES, AuxK, AuxKConfig
 from models.base import Losses, SparseCodes
 from models.dictionary import LinearEncoderModel, TrainedKSparseConfig
-from models.sparse import Selection, selected_preactivations, top_k
+from models.sparse import Selection, selected_preactivations, top_k_linear
 
 
 class TopKConfig(AuxKConfig, TrainedKSparseConfig):
@@ -41,14 +41,14 @@ class TopK(LinearEncoderModel):
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         with torch.no_grad():
-            values, selection = self.select(self.preactivations(x))
+            values, selection = self.select(x)
         values = selected_preactivations(x, self.encoder, self.encoder_bias, self.bias, values, selection).relu()
         return self.autoencode(x, values, selection)
 
-    def select(self, pre: Tensor) -> tuple[Tensor, Selection]:
-        """The pre-activations (N, M) that a training batch keeps: (N, k), and which."""
-        values, indices = top_k(pre, self.config.k)
-        return values, Selection(indices, pre.shape[1])
+    def select(self, x: Tensor) -> tuple[Tensor, Selection]:
+        """The pre-activations that a training batch x (N, D) keeps, (N, k), and of which units."""
+        values, indices = top_k_linear(x - self.bias, self.encoder, self.encoder_bias, self.config.k)
+        return values, Selection(indices, self.config.n_latents)
 
     def autoencode(self, x: Tensor, values: Tensor, selection: Selection) -> Losses:
         """The loss of codes `values` (N, k) on the selected units: FVU of the batch, and AuxK."""
