@@ -43,16 +43,20 @@ def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
 
 
 def restore(model: Model, weights: dict[str, Tensor], source: str) -> None:
-    """Copy weights into a model of the same kind and size. BenchError that names every tensor that does not fit."""
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    """Copy finite weights into a model of the same kind and size. BenchError that names every tensor that does not."""
+    expected, found = ({name: _kind(t) for name, t in state.items()} for state in (model.state_dict(), weights))
     problems = [f"{name} is missing" for name in expected.keys() - found.keys()]
     problems += [f"{name} is not part of it" for name in found.keys() - expected.keys()]
+    shared = expected.keys() & found.keys()
     problems += [
-        f"{name} has the shape {found[name]}, expected {shape}"
-        for name, shape in expected.items()
-        if name in found and found[name] != shape
+        f"{name} is {found[name]}, expected {expected[name]}" for name in shared if found[name] != expected[name]
     ]
+    problems += [f"{name} holds NaN or infinities" for name, tensor in weights.items() if not tensor.isfinite().all()]
     if problems:
         raise BenchError(f"{source} do not fit {type(model).__name__}: {'; '.join(sorted(problems))}.")
     model.load_state_dict(weights)
+
+
+def _kind(tensor: Tensor) -> str:
+    """'float32 of shape (8, 6)'."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def load_model_class(plugin: Plugin) -> type[Model]:
     if not (isinstance(cls.Config, type) and issubclass(cls.Config, needed)):
         raise BenchError(f"{plugin.name}.Config is {cls.Config!r}; derive a class from models.base.{needed.__name__}.")
     grid = cls.matched_grid
-    if not (isinstance(grid, dict) and all(isinstance(values, tuple | list) and values for values in grid.values())):
+    if not (isinstance(grid, Mapping) and all(isinstance(values, tuple | list) and values for values in grid.values())):
         raise BenchError(f"{plugin.name}.matched_grid is {grid!r}; map a field to its values, e.g. {{'k': (4, 8)}}.")
     return cls
 
@@ -45,8 +45,15 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
 
 
 def load_trained(store: RunStore, spec: RunSpec, dataset: Dataset) -> Model:
-    """The trained model of a finished run, on CPU. BenchError where its weights are missing or do not fit."""
-    model, path = build_model(spec, dataset), store.weights_path(spec.run_id)
+    """The trained model of a finished run, on CPU.
+
+    BenchError where its weights are missing or do not fit, or where the file of a model of your own has changed since.
+    """
+    if Plugin(spec.model, spec.model_reference, spec.code is None).checksum() != spec.code:
+        raise BenchError(f"{spec.model_reference} has changed since run {spec.run_id} trained it; train it again.")
+    with torch.random.fork_rng():
+        model = build_model(spec, dataset)
+    path = store.weights_path(spec.run_id)
     restore(model, read_weights(path, spec.run_id), f"The weights '{path}'")
     return model.eval()
 

@@ -42,7 +42,10 @@ class AuxK(nn.Module):
     def forward(
         self, model: LinearEncoderModel, x: Tensor, residual: Tensor, values: Tensor, selection: Selection
     ) -> Tensor:
-        """Squared error of the residual (N, D) rebuilt by dead units only, over the residual's variance."""
+        """Squared error of the residual (N, D) rebuilt by dead units only, over its energy: 1 for nothing rebuilt.
+
+        Gao et al. divide by the variance over the batch, which a batch of one has not.
+        """
         self.silence.add_(len(x)).masked_fill_(selection.sum_by_unit(values) > 0, 0)
         dead = (self.silence > self.dead_after).nonzero().squeeze(1)
         if self.n_used == 0 or len(dead) == 0:
@@ -50,5 +53,4 @@ class AuxK(nn.Module):
         pre = F.linear(x - model.bias, model.encoder[dead], model.encoder_bias[dead])
         top, chosen = top_k(pre, min(self.n_used, len(dead)))
         rebuilt = decode(top.relu(), Selection(dead[chosen], len(self.silence)), model.dictionary)
-        variance = (residual - residual.mean(0)).square().sum(1).mean().clamp_min(1e-12)
-        return (residual - rebuilt).square().sum(1).mean() / variance
+        return (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)

@@ -120,7 +120,7 @@ class Model(nn.Module):
         if x.ndim != 2 or x.shape[1] != self.n_features:
             raise ValueError(f"x has the shape {tuple(x.shape)}; expected (N, {self.n_features})")
         if bad := int((~x.isfinite()).sum()):
-            raise ValueError(f"x has {bad} values that are NaN or infinite, of {x.numel()}; expected values in [0, 1]")
+            raise ValueError(f"x has {bad} values that are NaN or infinite, of {x.numel()}; expected finite ones")
 
     def prepare(self, x: Tensor, labels: Tensor) -> None:
         """Initialise what depends on the training inputs x (N, D) and labels (N,); called once, before the first step.

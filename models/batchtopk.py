@@ -21,9 +21,7 @@ from models.topk import TopK, TopKConfig
 class BatchTopKConfig(TopKConfig):
     """Hyperparameters of the BatchTopK SAE; k is the mean number of active units."""
 
-    threshold_rate: float = Field(
-        0.01, gt=0, le=1, description="Step of the threshold's running mean [Matryoshka SAE code]"
-    )
+    threshold_rate: float = Field(0.1, gt=0, le=1, description="Step of the threshold's running mean [2506.05239]")
 
 
 class BatchTopK(TopK):
@@ -40,7 +38,7 @@ class BatchTopK(TopK):
         pre = self.preactivations(x)
         n_samples, n_latents = pre.shape
         values, entries = top_k(pre.reshape(1, -1), self.config.k * n_samples)
-        kept = values[0] > 0
+        kept = ~(values[0] <= 0)  # NaN passes, and is noticed in the loss
         values, entries = values[0, kept], entries[0, kept]
         if len(values):
             rate = self.config.threshold_rate if self.threshold >= 0 else 1.0
@@ -49,4 +47,4 @@ class BatchTopK(TopK):
 
     def encode(self, x: Tensor) -> SparseCodes:
         pre = self.preactivations(x)
-        return sparse_codes(torch.where(pre > self.threshold.clamp_min(0), pre, 0.0))
+        return sparse_codes(torch.where(pre <= self.threshold.clamp_min(0), 0.0, pre))

@@ -69,12 +69,14 @@ class DictionaryModel(Model):
     def encode_with_budget(self, x: Tensor, k: int) -> SparseCodes:
         """Codes of x (N, D) with at most k active units per sample, 1 <= k <= M, whatever k was trained.
 
+        Pursuits stop after k steps; encoders keep each sample's k largest activations, BatchTopK without its threshold.
+
         Raises
         ------
         ValueError
             For k out of range, and for inputs of another length or with NaN or infinities.
         """
-        if not 1 <= k <= self.config.n_latents:
+        if not isinstance(k, int) or not 1 <= k <= self.config.n_latents:
             raise ValueError(f"k = {k} is out of range; choose 1 <= k <= n_latents = {self.config.n_latents}")
         self.require_inputs(x)
         return self.code(x, k)

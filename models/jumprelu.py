@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes
 from models.dictionary import LinearEncoderModel, TrainedKSparseConfig, sparse_codes
+from models.sparse import top_k
 
 
 class JumpReLUConfig(TrainedKSparseConfig):
@@ -45,8 +46,17 @@ class JumpReLU(LinearEncoderModel):
         return Losses(sse + self.config.sparsity_weight * sparsity, {"sse": sse, "sparsity": sparsity})
 
     def encode(self, x: Tensor) -> SparseCodes:
+        return sparse_codes(self._jump(x))
+
+    def code(self, x: Tensor, k: int) -> SparseCodes:
+        """The k largest of the units above their thresholds."""
+        values, indices = top_k(self._jump(x), k)
+        return SparseCodes(values, indices, self.config.n_latents)
+
+    def _jump(self, x: Tensor) -> Tensor:
+        """z of x (N, D), dense: (N, M)."""
         pre = self.preactivations(x)
-        return sparse_codes(torch.where(pre > self.log_theta.exp(), pre, 0.0))
+        return torch.where(pre <= self.log_theta.exp(), 0.0, pre)
 
 
 class _Step(torch.autograd.Function):

@@ -48,7 +48,7 @@ class MatchingPursuit(DictionaryModel):
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
         """At most k steps of pursuit: the first steps of a longer one are those of a shorter."""
-        # One way whatever the batch: the two round differently, and codes must not depend on their neighbours.
+        # One way whatever the batch: the two round differently, which must not depend on how many samples there are.
         config = self.config
         values, selection = pursuit(
             x, self.bias, self.dictionary, k, False, choice=config.selection, threshold=config.threshold

@@ -14,8 +14,8 @@ from torch import Tensor
 from models.pursuit import CACHED
 from models.sparse import argmax
 
-DEPENDENT = 1e-5
-"""A squared distance to the span of the selected atoms below this is none, in float32."""
+DEPENDENT = 100
+"""A squared distance to the span of the selected atoms below this many rounding errors is none."""
 
 
 @torch.no_grad()
@@ -36,9 +36,10 @@ def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | No
     Returns
     -------
     values, indices : Tensor, (N, k)
-        Least-squares coefficients of either sign and their atoms; zeros where no atom would lower the residual.
+        Least-squares coefficients of either sign and their atoms; a step whose atom lies in the span of those before,
+        or does not correlate, is a zero.
     """
-    block = max(1, 4 * CACHED // (k * len(atoms))) if gram is not None else max(1, len(residual))
+    block = max(1, 4 * CACHED // (k * (atoms if gram is None else gram).shape[1]))
     parts = [_pursue_block(part, atoms, k, gram) for part in residual.split(block)]
     values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
     return values, indices
@@ -46,7 +47,8 @@ def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | No
 
 def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) -> tuple[Tensor, Tensor]:
     n_samples = len(residual)
-    rounding = 10 * torch.finfo(residual.dtype).eps * torch.linalg.vector_norm(residual, dim=1)
+    epsilon = torch.finfo(residual.dtype).eps
+    rounding = 10 * epsilon * torch.linalg.vector_norm(residual, dim=1)
     correlations = residual @ atoms.T
     rows = atoms if gram is None else gram
     directions = residual.new_empty(n_samples, k, rows.shape[1])
@@ -54,6 +56,7 @@ def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) 
     along = residual.new_zeros(n_samples, k)
     indices = torch.zeros(n_samples, k, dtype=torch.int64, device=residual.device)
     for step in range(k):
+        correlations.scatter_(1, indices[:, :step], 0.0)  # no atom twice, nor again one that did not help
         index = argmax(correlations.abs())
         earlier = directions[:, :step]
         new = rows.index_select(0, index)
@@ -63,7 +66,7 @@ def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) 
             overlaps = earlier.gather(2, index[:, None, None].expand(-1, step, 1)).squeeze(2)
         distance = 1 - overlaps.square().sum(1)
         correlation = correlations.gather(1, index[:, None]).squeeze(1)
-        lowers = (correlation.abs() > rounding) & (distance > DEPENDENT)
+        lowers = ~((correlation.abs() <= rounding) | (distance <= DEPENDENT * epsilon))
         length = torch.where(lowers, distance, 1.0).sqrt()
         rest = (new - (overlaps[:, None, :] @ earlier).squeeze(1)) / length[:, None]
         direction = torch.where(lowers[:, None], rest, 0.0)

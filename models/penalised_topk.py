@@ -1,8 +1,8 @@
 """TopK with a penalty on the activations before the selection (Jacquier et al. 2026, arXiv 2606.27321).
 
-a = ReLU(W (x - b) + b_enc); the penalty sees a on the batch-active units, A: those that the selection keeps for at
-least one sample of the batch. Which they are is a mask without gradient; without it, units that nobody uses are pushed
-down for ever and die.
+a = ReLU(W (x - b) + b_enc); the penalty sees a on the batch-active units, A: those that the selection keeps, above
+zero, for at least one sample of the batch. Which they are is a mask without gradient; without it, units that nobody
+uses are pushed down for ever and die.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ class PenalisedTopK(TopK):
         pre = self.preactivations(x)
         selection = Selection(top_k(pre.detach(), self.config.k)[1], self.config.n_latents)
         activations = pre.relu()
-        total, terms = self.autoencode(x, activations.gather(1, selection.indices), selection)
-        active = activations.new_zeros(activations.shape[1]).index_fill_(0, selection.indices.flatten(), 1.0)
+        values = activations.gather(1, selection.indices)
+        total, terms = self.autoencode(x, values, selection)
+        active = selection.sum_by_unit(values.detach()) > 0
         penalty = self.penalty(activations * active, selection).mean()
         return Losses(total + self.config.penalty_weight * penalty, terms | {"penalty": penalty})
 

@@ -2,7 +2,8 @@
 
 Given the selected atoms, pursuit is linear: with A the (k, D) selected atoms of a sample, L = tril(A A^T) and
 v its coefficients, L v = A r_0. Hence, for g = d loss / d v: u = L^-T g, d loss / d r_0 = A^T u, and the atoms get
-U^T R_0 - (P + P^T) D, where P sums u_t v_s over all pairs s < t at [i_t, i_s]. Exact, with nothing unrolled.
+U^T R_0 - (P + P^T) D, where P sums u_t v_s over all pairs s < t at [i_t, i_s]. Exact for unit-norm atoms, with nothing
+unrolled.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def _pursue_block(
                 residual, correlations = residual[running], correlations[running]
         index = argmax(correlations.abs() if choice == "absolute" else correlations)
         value = correlations.gather(1, index[:, None]).squeeze(1)
-        value = torch.where((value if choice == "nonnegative" else value.abs()) > rounding, value, 0.0)
+        size = value if choice == "nonnegative" else value.abs()
+        value = torch.where(size <= rounding, 0.0, value)
         values[rows, step], indices[rows, step] = value, index
         if step == k - 1:
             break

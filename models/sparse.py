@@ -114,7 +114,7 @@ def pack(values: Tensor, rows: Tensor, units: Tensor, n_samples: int, n_latents:
     rows, units, values = rows[order], units[order], values[order]
     counts = torch.bincount(rows, minlength=n_samples)
     slots = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
-    shape = (n_samples, max(1, int(counts.max())))
+    shape = (n_samples, max(1, int(counts.max())) if n_samples else 1)
     packed = values.new_zeros(shape).index_put_((rows, slots), values)
     indices = units.new_zeros(shape).index_put_((rows, slots), units)
     used = torch.arange(shape[1], device=rows.device) < counts[:, None]

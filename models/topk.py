@@ -30,7 +30,7 @@ class TopK(LinearEncoderModel):
     def __init__(self, config: Any, n_features: int) -> None:
         super().__init__(config, n_features)
         self.auxk = AuxK(config.n_latents, config.auxk)
-        self.register_buffer("variance", torch.ones(()), persistent=False)
+        self.register_buffer("variance", torch.ones(()))
 
     @torch.no_grad()
     def prepare(self, x: Tensor, labels: Tensor) -> None:

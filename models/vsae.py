@@ -28,7 +28,9 @@ class VSAEConfig(TrainedKSparseConfig):
     )
     beta: float = Field(1.0, ge=0, description="Weight of the KL term, kl_coeff [released code]")
     beta_warmup: float = Field(0.1, ge=0, le=1, description="Share of training over which beta rises [released code]")
-    log_variance_init: float = Field(-2.0, description="Bias of the log-variance head at the start [released code]")
+    log_variance_init: float = Field(
+        -2.0, ge=-6, le=2, description="Bias of the log-variance head at the start [released code]"
+    )
 
 
 class VSAE(LinearEncoderModel):

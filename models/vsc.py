@@ -1,9 +1,11 @@
 """Variational sparse coding: a VAE with spike-and-slab latents (Tonolini et al., UAI 2019; ICLR 2019 version).
 
-q(z|x) = prod_j [gamma_j N(mu_j, sigma_j^2) + (1 - gamma_j) delta_0]. Minimises -E_q[log p(x|z)] + KL(q || p), a valid
--ELBO: the slab's divergence is weighted by gamma, the spike's is that of two Bernoullis. The prior is `fixed`,
-p = alpha N(0, 1) + (1 - alpha) delta_0 (ICLR), or a mixture of the posteriors of `pseudo_inputs` whose mean spike is
-held at alpha by J KL(Bernoulli(mean gamma) || Bernoulli(alpha)) (UAI); the bounds reported then include its ln U.
+q(z|x) = prod_j [gamma_j N(mu_j, sigma_j^2) + (1 - gamma_j) delta_0]. Minimises -E_q[log p(x|z)] + KL(q || p), with
+relaxed spikes in the first term; the slab's divergence is weighted by gamma, the spike's is that of two Bernoullis.
+The prior is `fixed`, p = alpha N(0, 1) + (1 - alpha) delta_0 (ICLR), or a mixture of the posteriors of
+`pseudo_inputs`, whose mean spike is held at alpha by M KL(Bernoulli(mean gamma) || Bernoulli(alpha)) (UAI; the
+official code sharpens their spikes besides, which is left out). The bounds that are reported are valid ones: hard
+spikes, no warm-up, ln U of the mixture.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ class VSC(LikelihoodModel):
         self.encoder = nn.Sequential(nn.Linear(n_features, config.hidden), nn.ReLU())
         self.heads = nn.Linear(config.hidden, 3 * config.n_latents)
         self.decoder = Decoder(config.n_latents, config.hidden, n_features, config.likelihood)
+        self.alpha_logit = math.log(config.alpha / (1 - config.alpha))
         self.pseudo_inputs = None
         if config.prior == "pseudo_inputs":
             self.pseudo_inputs = PseudoInputs(config.n_pseudo_inputs, n_features)
@@ -87,7 +90,7 @@ class VSC(LikelihoodModel):
         if self.pseudo_inputs is not None:
             return self.posterior(self.pseudo_inputs.inputs), self.pseudo_inputs.weights(x)
         zeros = x.new_zeros(1, self.config.n_latents)
-        return SpikeSlab(zeros + math.log(self.config.alpha / (1 - self.config.alpha)), zeros, zeros), x.new_ones(1, 1)
+        return SpikeSlab(zeros + self.alpha_logit, zeros, zeros), x.new_ones(1, 1)
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         return self.relaxed_bound(x, self.posterior(x), progress)
@@ -105,8 +108,9 @@ class VSC(LikelihoodModel):
         terms = {"slab_kl": slab, "spike_kl": spike}
         if self.pseudo_inputs is not None:
             mean_gamma = weights @ torch.sigmoid(p.logit).mean(-1)
-            alpha = torch.logit(mean_gamma.new_tensor(config.alpha))
-            terms["aggregate_kl"] = config.n_latents * bernoulli_kl(torch.logit(mean_gamma, eps=1e-6), alpha).mean()
+            alpha = torch.full_like(mean_gamma, self.alpha_logit)
+            aggregate = bernoulli_kl(torch.logit(mean_gamma, eps=1e-6), alpha)
+            terms["aggregate_kl"] = config.n_latents * aggregate.mean()
         kl = torch.stack(list(terms.values())).sum()
         return Losses(nll + warmup(progress, config.kl_warmup) * kl, {"nll": nll, **terms})
 

@@ -53,10 +53,17 @@ def test_a_file_that_is_not_the_runs_says_so(tmp_path: Path, kind: str, words: l
 
 
 def test_another_shape_or_model_names_what_does_not_fit() -> None:
-    with pytest.raises(BenchError, match=r"encoder has the shape \(9, 6\), expected \(8, 6\)"):
+    with pytest.raises(BenchError, match=r"encoder is float32 of shape \(9, 6\), expected float32 of shape \(8, 6\)"):
         restore(topk(), topk(9).state_dict(), "The weights")
     mp = MatchingPursuit(MatchingPursuit.Config(n_latents=8, k=2), 6)
     with pytest.raises(BenchError, match="do not fit MatchingPursuit: encoder is not part of it"):
         restore(mp, topk().state_dict(), "The weights")
     with pytest.raises(BenchError, match="do not fit TopK: encoder is missing"):
         restore(topk(), mp.state_dict(), "The weights")
+
+
+def test_weights_of_another_type_or_with_nan_are_refused() -> None:
+    with pytest.raises(BenchError, match="bias is float64 of shape"):
+        restore(topk(), topk().double().state_dict(), "The weights")
+    with pytest.raises(BenchError, match="encoder_bias holds NaN or infinities"):
+        restore(topk(), topk().state_dict() | {"encoder_bias": torch.full((8,), float("nan"))}, "The weights")

@@ -133,6 +133,16 @@ def test_orthogonal_pursuit_stops_where_no_atom_helps(by_gram: bool) -> None:
     assert (values != 0).sum(1).tolist()[1:] == [0, 1]
 
 
+@pytest.mark.parametrize("by_gram", [True, False])
+def test_orthogonal_pursuit_goes_on_past_an_atom_that_does_not_help(by_gram: bool) -> None:
+    """Atoms 0 and 1 are the same but for 1e-9: once one is taken, the other is refused and atom 2 tried."""
+    atoms = torch.tensor([[1, 0, 0], [1, 1e-9, 0], [0, 0, 1]], dtype=torch.float64)
+    x = torch.tensor([[1, 1, 1e-10]], dtype=torch.float64)
+    values, indices = orthogonal_pursue(x, atoms, 3, gram_matrix(atoms) if by_gram else None)
+    assert sorted(indices[0].tolist()) == [0, 1, 2]
+    assert (values != 0).sum() == 2
+
+
 def test_omp_gradient_is_that_of_the_least_squares_solution() -> None:
     """Codes are held fixed in our gradient; autograd through the k x k solve gives the same."""
     model = OMP(OMP.Config(n_latents=30, k=6), 12).double()

@@ -61,6 +61,37 @@ def test_topk_gradient_equals_dense_autograd() -> None:
     assert_same(model, model.loss(x, torch.zeros(16), 1.0), fvu(model, x, a * kept))
 
 
+@pytest.mark.parametrize("cls", [TopK, BatchTopK, Matryoshka])
+def test_auxk_is_bounded_for_a_batch_of_one(cls: type[TopK]) -> None:
+    model, x = double(cls, auxk=256)
+    model.auxk.silence.fill_(1e9)
+    model.auxk.dead_after = 1.0
+    assert 0 < model.loss(x[:1], torch.zeros(1), 0.0).terms["auxk"].item() < 10
+
+
+@pytest.mark.parametrize("cls", [TopK, BatchTopK, Matryoshka, JumpReLU])
+def test_nan_weights_are_seen_in_loss_and_codes(cls: type[LinearEncoderModel]) -> None:
+    model, x = double(cls)
+    with torch.no_grad():
+        model.encoder.fill_(float("nan"))
+    assert model.loss(x, torch.zeros(16), 0.0).total.isnan()
+    assert model.encode(x).dense().isnan().any()
+
+
+def test_a_slot_at_zero_does_not_make_a_unit_batch_active() -> None:
+    """Unit 5 is a fill-in of sample 0, which has one positive pre-activation, and is off-support in sample 1."""
+    model = TopKL1(TopKL1.Config(n_latents=10, k=4, auxk=0), 6)
+    with torch.no_grad():
+        for parameter in (model.bias, model.encoder):
+            parameter.zero_()
+        model.encoder_bias.fill_(-1.0)
+        model.encoder_bias[0], model.encoder_bias[5] = 5, -0.5
+        model.encoder[1:5, 0], model.encoder[5, 0] = 4, 1.5
+    x = torch.zeros(2, 6)
+    x[1, 0] = 1
+    assert model.loss(x, torch.zeros(2), 0.0).terms["penalty"].item() == 0
+
+
 @pytest.mark.parametrize("cls", [TopKL1, TopKHoyer])
 def test_penalties_equal_their_formulas_on_batch_active_units(cls: type[TopK]) -> None:
     model, x = double(cls, penalty_weight=0.3)
