@@ -73,6 +73,7 @@ def evaluate(
 
 def gather(model: Model, split: Split, batch_size: int = BATCH_SIZE) -> dict[str, Any]:
     """What metrics may ask for, by parameter name: x, labels, x_hat, z, active and so on."""
+    model.require_inputs(split.x)
     codes = [model.encode(x) for x in split.x.split(batch_size)]
     z = torch.cat([code.dense() for code in codes])
     _require("encode", z, (len(split), model.config.n_latents))

@@ -84,7 +84,10 @@ def train(
     ------
     DivergedError
         At the first step whose loss is not finite.
+    ValueError
+        For inputs with NaN or infinities, or labels that the model cannot be trained on.
     """
+    model.require_inputs(data.x)
     device = data.x.device
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from pydantic import ValidationError
 from torch import Tensor
 
-from bench.datasets.base import Dataset
+from bench.datasets.base import Dataset, Split
+from bench.evaluation import gather
 from bench.loading import load_dataset, load_model_class
 from bench.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.training import batches, train
@@ -190,6 +192,23 @@ def test_a_budget_out_of_range_names_the_range(k: int) -> None:
 def test_bad_inputs_are_refused(x: Tensor, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         MatchingPursuit(MatchingPursuit.Config(n_latents=20, k=4), 6).encode_with_budget(x, 4)
+
+
+@pytest.mark.parametrize("name", list(MODEL_REGISTRY.builtins))
+def test_training_and_evaluation_refuse_bad_inputs(name: str, digits: Dataset) -> None:
+    model, x = trained(name, digits.train, epochs=1), digits.test.x.clone()
+    x[3, 5] = float("nan")
+    bad = Split(x, digits.test.labels)
+    for use in (lambda: train(model, bad, batches_seed=0), lambda: gather(model, bad)):
+        with pytest.raises(ValueError, match="x has 1 values that are NaN or infinite"):
+            use()
+
+
+@pytest.mark.parametrize("name", list(MODEL_REGISTRY.builtins))
+@pytest.mark.parametrize("n_latents", [0, -3])
+def test_a_model_has_at_least_one_latent(name: str, n_latents: int) -> None:
+    with pytest.raises(ValidationError, match="n_latents"):
+        load_model_class(MODEL_REGISTRY.find(name)).Config(n_latents=n_latents)
 
 
 @pytest.mark.parametrize("name", DICTIONARIES)
