@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from models.sparse import Selection, decode, top_k
+from models.largest import top_k
+from models.sparse import Selection, decode
 
 if TYPE_CHECKING:
     from models.dictionary import LinearEncoderModel

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from models.base import SparseCodes
 from models.dictionary import sparse_codes
-from models.sparse import Selection, pack, top_k
+from models.largest import top_k
+from models.sparse import Selection, pack
 from models.topk import TopK, TopKConfig
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from models.atoms import geometric_median, normalise, project_gradient, random_atoms
 from models.base import Codes, GradientConfig, Model, ModelConfig, SparseCodes
-from models.sparse import Selection, decode, pack, top_k_linear
+from models.largest import top_k_linear
+from models.sparse import Selection, decode, pack
 
 
 class KSparseConfig(ModelConfig):

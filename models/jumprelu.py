@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes
 from models.dictionary import LinearEncoderModel, TrainedKSparseConfig, sparse_codes
-from models.sparse import top_k
+from models.largest import top_k
 
 
 class JumpReLUConfig(TrainedKSparseConfig):

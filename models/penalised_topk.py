@@ -10,7 +10,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from models.base import Losses
-from models.sparse import Selection, top_k
+from models.largest import top_k
+from models.sparse import Selection
 from models.topk import TopK
 
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.sparse import Selection, argmax
+from models.largest import argmax
+from models.sparse import Selection
 
 Choice = Literal["nonnegative", "signed", "absolute"]
 

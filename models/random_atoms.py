@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.base import SparseCodes
 from models.dictionary import DictionaryModel, KSparseConfig
-from models.sparse import top_k_linear
+from models.largest import top_k_linear
 
 
 class RandomAtoms(DictionaryModel):

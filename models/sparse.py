@@ -14,9 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BLOCK = 2**22
-"""Pre-activations computed at a time: 16 MB, which the allocator reuses where more would be mapped anew each step."""
-
 
 class Selection:
     """Which k of M units each of N samples uses, with its transpose computed once for all gradients of a step.
@@ -57,55 +54,6 @@ class Selection:
     def sum_by_unit(self, values: Tensor) -> Tensor:
         """Column sums of the code matrix of `values` (N, k): (M,)."""
         return values.new_zeros(self.n_latents).index_add_(0, self.indices.flatten(), values.flatten())
-
-
-def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row and their columns, unordered: scores (N, M) -> (N, k), (N, k).
-
-    Exact, and about twice as fast on CPU as `Tensor.topk` alone: the k groups of columns with the largest maxima hold
-    k largest entries, and the maxima of groups come at the speed of memory.
-    """
-    width = _group_width(scores.shape[1], 2 * k, (16, 8, 4))
-    if width == 1:
-        values, columns = scores.topk(k, dim=1, sorted=False)
-        return values, columns
-    groups = scores.unflatten(1, (width, -1))
-    n_groups = groups.shape[2]
-    best = groups.amax(1).topk(k, dim=1, sorted=False).indices
-    columns = (best[:, None, :] + n_groups * torch.arange(width, device=scores.device)[:, None]).flatten(1)
-    values, chosen = scores.gather(1, columns).topk(k, dim=1, sorted=False)
-    return values, columns.gather(1, chosen)
-
-
-def top_k_linear(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """`top_k` of x W^T + b, x (N, D), W (M, D), b (M,), computed in blocks of units: never the whole (N, M)."""
-    size = max(k, BLOCK // max(1, len(x)))
-    if size >= len(weight):
-        return top_k(F.linear(x, weight, bias), k)
-    blocks = [
-        top_k(F.linear(x, part, part_bias), min(k, len(part)))
-        for part, part_bias in zip(weight.split(size), bias.split(size), strict=True)
-    ]
-    values, chosen = torch.cat([values for values, _ in blocks], dim=1).topk(k, dim=1, sorted=False)
-    columns = torch.cat([columns + i * size for i, (_, columns) in enumerate(blocks)], dim=1)
-    return values, columns.gather(1, chosen)
-
-
-def argmax(scores: Tensor) -> Tensor:
-    """Column of the largest entry of each row, (N, M) -> (N,): as `top_k`, for k = 1."""
-    width = _group_width(scores.shape[1], 32, (64, 32, 16, 8, 4))
-    if width == 1:
-        return scores.argmax(1)
-    groups = scores.unflatten(1, (width, -1))
-    best = groups.amax(1).argmax(1)
-    members = groups.gather(2, best[:, None, None].expand(-1, width, 1)).squeeze(2)
-    columns: Tensor = members.argmax(1) * groups.shape[2] + best
-    return columns
-
-
-def _group_width(n_columns: int, least_groups: int, widths: tuple[int, ...]) -> int:
-    """Columns that share a group: the first of `widths` that divides them into groups enough; 1 if none does."""
-    return next((w for w in widths if n_columns % w == 0 and n_columns // w >= least_groups), 1)
 
 
 def pack(values: Tensor, rows: Tensor, units: Tensor, n_samples: int, n_latents: int) -> tuple[Tensor, Selection]:

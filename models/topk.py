@@ -14,7 +14,8 @@ from torch import Tensor
 from models.auxk import MIN_SILENT_BATCHES, AuxK, AuxKConfig
 from models.base import Losses, SparseCodes
 from models.dictionary import LinearEncoderModel, TrainedKSparseConfig
-from models.sparse import Selection, selected_preactivations, top_k_linear
+from models.largest import top_k_linear
+from models.sparse import Selection, selected_preactivations
 
 
 class TopKConfig(AuxKConfig, TrainedKSparseConfig):

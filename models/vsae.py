@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes, warmup
 from models.dictionary import LinearEncoderModel, TrainedKSparseConfig
+from models.largest import top_k
 from models.likelihood import gaussian_kl, sample_gaussian
-from models.sparse import Selection, top_k
+from models.sparse import Selection
 
 
 class VSAEConfig(TrainedKSparseConfig):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from models.dictionary import sparse_codes
-from models.sparse import Selection, argmax, decode, pack, selected_preactivations, top_k
+from models.largest import argmax, top_k, top_k_linear
+from models.sparse import Selection, decode, pack, selected_preactivations
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
 
@@ -58,6 +60,19 @@ def test_top_k_and_argmax_are_those_of_torch(n: int, m: int, data: st.DataObject
     assert torch.equal(scores.gather(1, columns), values)
     assert all(len(row.unique()) == k for row in columns)
     assert torch.equal(scores.gather(1, argmax(scores)[:, None]).squeeze(1), scores.amax(1))
+
+
+@pytest.mark.parametrize("block", [1, 40, 300, 10_000])
+@pytest.mark.parametrize("k", [1, 5, 37])
+def test_top_k_of_a_linear_layer_in_blocks_is_that_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, k: int, block: int
+) -> None:
+    monkeypatch.setattr("models.largest.BLOCK", block)
+    x, weight, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((9, 6), (37, 6), (37,)))
+    values, columns = top_k_linear(x, weight, bias, k)
+    whole = x @ weight.T + bias
+    torch.testing.assert_close(values.sort(1).values, whole.topk(k, 1).values.sort(1).values)
+    torch.testing.assert_close(values, whole.gather(1, columns))
 
 
 @settings(deadline=None, max_examples=50)
