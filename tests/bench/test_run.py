@@ -165,7 +165,7 @@ def test_a_model_that_cannot_be_measured_is_a_failed_run(tmp_path: Path, method:
 
 
 def test_tied_weights_are_stored(tmp_path: Path) -> None:
-    more = "@property\n    def twin(self): return self.bias\n    def prepare(self, x): self.tied = self.bias"
+    more = "@property\n    def twin(self): return self.bias\n    def prepare(self, x, labels): self.tied = self.bias"
     run_all(make(tmp_path, models=plugin(tmp_path, "total = self.bias.square().sum()", more=more)), tmp_path)
     record = only_record(tmp_path)
     assert record.status == "done", record.error
