@@ -13,16 +13,12 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
+from bench.needs import gather
 from bench.seeding import seed_everything
 from bench.training import Training
-from models.base import DenseCodes, LikelihoodModel, Model, SparseCodes
+from models.base import Model
 
 BATCH_SIZE = 1000
-SPIKE_ON = 0.5
-
-
-class InvalidOutputError(Exception):
-    """A model's codes or reconstructions cannot be measured."""
 
 
 @dataclass(frozen=True)
@@ -56,65 +52,28 @@ def evaluate(
         Samples encoded at a time; the results do not depend on it.
     """
     model.eval()
-    given = gather(model, split, batch_size)
-    if dataset.categories:
-        names = sorted(set(dataset.categories))
-        given["categories"] = torch.tensor([names.index(name) for name in dataset.categories], device=split.x.device)
+    needs = {name: list(inspect.signature(metric).parameters) for name, metric in metrics.items()}
+    given = gather(model, dataset, split, {need for names in needs.values() for need in names}, batch_size)
     if training:
         given["training"] = training
+    lengths = {len(split), model.config.n_latents, len(dataset.class_names)}
     result = Evaluation()
     for name, metric in metrics.items():
-        needs = list(inspect.signature(metric).parameters)
-        if all(need in given for need in needs):
+        if all(need in given for need in needs[name]):
             seed_everything(seed, "metric", name)
-            _compute(result, name, metric, {need: given[need] for need in needs})
+            _compute(result, name, metric, {need: given[need] for need in needs[name]}, lengths)
     return result
 
 
-def gather(model: Model, split: Split, batch_size: int = BATCH_SIZE) -> dict[str, Any]:
-    """What metrics may ask for, by parameter name: x, labels, x_hat, z, active and so on."""
-    model.require_inputs(split.x)
-    codes = [model.encode(x) for x in split.x.split(batch_size)]
-    z = torch.cat([code.dense() for code in codes])
-    _require("encode", z, (len(split), model.config.n_latents))
-    x_hat = torch.cat([model.decode(code) for code in codes])
-    _require("decode", x_hat, tuple(split.x.shape))
-    given: dict[str, Any] = {"x": split.x, "labels": split.labels, "x_hat": x_hat, "z": z, "model": model}
-    gammas = [code.gamma for code in codes if isinstance(code, DenseCodes) and code.gamma is not None]
-    if gammas:
-        given["gamma"] = torch.cat(gammas)
-        _require("encode (its gamma)", given["gamma"], tuple(z.shape), low=0.0, high=1.0)
-        given["active"] = given["gamma"] > SPIKE_ON
-    else:
-        given["active"] = (z != 0) & (z.var(0, correction=0) >= model.dead_variance)
-        if isinstance(codes[0], SparseCodes):
-            given["gamma"] = given["active"].float()
-    if "gamma" in given:
-        given["gamma_hard"] = given["active"]
-    if isinstance(model, LikelihoodModel):
-        given["likelihood"] = model
-    atoms = getattr(model, "atoms", None)
-    if callable(atoms):
-        given["atoms"] = atoms()
-    return given
-
-
-def _require(what: str, tensor: Tensor, shape: tuple[int, ...], low: float = -math.inf, high: float = math.inf) -> None:
-    """InvalidOutputError where a model returns another shape, NaN, an infinity, or values out of range."""
-    if tuple(tensor.shape) != shape:
-        raise InvalidOutputError(f"{what} returned the shape {tuple(tensor.shape)}, expected {shape}")
-    bad = ~tensor.isfinite()
-    if bad.any():
-        raise InvalidOutputError(f"{what} returned {int(bad.sum())} values that are NaN or infinite, of {bad.numel()}")
-    if tensor.numel() and (tensor.min() < low or tensor.max() > high):
-        raise InvalidOutputError(f"{what} returned values outside [{low}, {high}]")
-
-
-def _compute(result: Evaluation, name: str, metric: Callable[..., Any], arguments: dict[str, Any]) -> None:
+def _compute(
+    result: Evaluation, name: str, metric: Callable[..., Any], arguments: dict[str, Any], lengths: set[int]
+) -> None:
     """Run one metric and file what it returns; what it raises is its own failed cell, never the run's."""
     try:
         value = metric(**arguments)
         if isinstance(value, Tensor) and value.ndim > 0:
+            if len(value) not in lengths:
+                raise ValueError(f"an array has one row a sample, unit or class; its shape is {tuple(value.shape)}")
             result.arrays[name] = value.cpu().numpy()
             return
         items = value.items() if isinstance(value, dict) else [("", value)]

@@ -1,7 +1,13 @@
 """What a metric is: a plain function whose parameter names say what it needs.
 
-Evaluation passes exactly those of: x, x_hat (N, D), z (N, M), active (N, M) bool, gamma (N, M) in [0, 1], gamma_hard
-(its 0/1 form), labels (N,), categories (C,), atoms (M, D), model, likelihood (the model, where it has one), training.
+Evaluation passes exactly those of
+  x, x_hat (N, D); z (N, M); active, gamma_hard (N, M) 0/1; gamma (N, M) in [0, 1]; labels (N,); categories (C,),
+  category_names; atoms (M, D); embedding (N, E), the pixels less the mean training image; k; training;
+  train_x, train_z, train_labels and so on, the same of 5,000 training samples;
+  model; likelihood (the model, where it has one); and the model's functions on dense codes: encode, decode, sample,
+  encode_with_budget(x, k), preactivations;
+  whatever the data set knows: gates (N, F), values (N, V), measures (N, P), gate_roles, true_atoms, parents, ...
+Matrices (N, M) of more than 2^28 entries are CSR if they are sparse: `metrics.matrix` reads both.
 A need that a model or data set cannot meet makes the metric n/a. A metric returns a float, a dict of floats (each shown
 as `metric.key`; an empty one is n/a), or a tensor (kept for figures).
 """

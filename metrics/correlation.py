@@ -1,20 +1,35 @@
-"""Do related classes share units? Correlation between the classes' mean activation probabilities."""
+"""Do related classes share units, and do units share what they say? Correlation between classes and between units."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
+from scipy.stats import permutation_test
 from torch import Tensor
 
 from metrics.base import metric
 from metrics.dimensions import class_rates
+from metrics.matrix import (
+    Matrix,
+    column_sums,
+    columns,
+    correlations,
+    live_units,
+    transposed_product,
+    upper_triangle,
+)
 
 SOURCE = "Sangari Abiz et al. 2025 (2505.14476), class correlation"
+PERMUTATIONS = 9999
+MIN_EXPECTED = 5
+"""Expected co-activations below which a lift is noise: the usual bound of the chi-square test."""
 
 
 @metric(label="class correlation", direction="none", range="[-1, 1]", source=SOURCE)
-def class_correlation(gamma: Tensor, labels: Tensor) -> Tensor:
+def class_correlation(gamma: Matrix, labels: Tensor) -> Tensor:
     """Pearson correlation between the class-mean gamma vectors, (C, C); NaN where a class mean is constant."""
     means = class_rates(gamma, labels)
     means = means - means.mean(1, keepdim=True)
@@ -24,17 +39,94 @@ def class_correlation(gamma: Tensor, labels: Tensor) -> Tensor:
 
 
 @metric(label="category gap", direction="none", range="[-2, 2]", source=SOURCE, headline=True)
-def category_gap(gamma: Tensor, labels: Tensor, categories: Tensor) -> float | dict[str, float]:
+def category_gap(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | dict[str, float]:
     """Mean class correlation within categories minus between them.
 
     `categories` (C,) gives each class its category. Positive: boots, sandals and sneakers share units more than boots
     and shirts do. n/a without two classes of one category and two categories, or where no pair has a correlation.
     """
-    correlation = class_correlation(gamma, labels)
-    present = categories[labels.unique()]
-    pair = torch.triu(torch.ones_like(correlation, dtype=torch.bool), diagonal=1) & correlation.isfinite()
-    same = present[:, None] == present[None, :]
-    within, between = correlation[pair & same], correlation[pair & ~same]
-    if len(within) == 0 or len(between) == 0:
+    correlation, present = _of_the_classes(gamma, labels, categories)
+    gap = float(_gap(correlation, present))
+    return gap if math.isfinite(gap) else {}
+
+
+@metric(label="category p", direction="none", range="(0, 1]", source="Mantel 1967")
+def category_p_value(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | dict[str, float]:
+    """Mantel test of the category gap: the chance of one at least as large when categories are dealt out at random.
+
+    One-sided, 9,999 permutations of the classes' categories (all, where there are fewer). n/a where the gap is.
+    """
+    correlation, present = _of_the_classes(gamma, labels, categories)
+    if not math.isfinite(_gap(correlation, present)):
         return {}
-    return (within.mean() - between.mean()).item()
+    result = permutation_test(
+        (present,),
+        lambda dealt, axis: _gap(correlation, np.moveaxis(dealt, axis, -1)),
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=PERMUTATIONS,
+        alternative="greater",
+        rng=np.random.default_rng(0),
+    )
+    return float(result.pvalue)
+
+
+@metric(label="class correlation", direction="none", range="[-1, 1]", source=SOURCE)
+def category_correlations(gamma: Matrix, labels: Tensor, categories: Tensor, category_names: Any) -> dict[str, float]:
+    """Mean class correlation within each category of two classes or more, and between categories."""
+    correlation, present = _of_the_classes(gamma, labels, categories)
+    pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1) & np.isfinite(correlation)
+    same = present[:, None] == present[None, :]
+    chosen = {name: pairs & same & (present == i)[:, None] for i, name in enumerate(category_names)}
+    chosen["between"] = pairs & ~same
+    return {name: float(correlation[pair].mean()) for name, pair in chosen.items() if pair.any()}
+
+
+@metric(label="|correlation| of units", direction="none", range="[0, 1]", source="definition")
+def unit_correlation(z: Matrix, active: Matrix) -> dict[str, float]:
+    """Absolute Pearson correlation of the codes of two live units: mean and 95% quantile over the pairs.
+
+    Of 2,048 evenly spaced live units where there are more; n/a below two.
+    """
+    units = live_units(active)
+    if len(units) < 2:
+        return {}
+    chosen = columns(z, units)
+    return _mean_and_quantile(upper_triangle(correlations(chosen, chosen).abs()))
+
+
+@metric(label="co-activation lift", direction="none", range="[0, inf)", source="definition")
+def coactivation_lift(active: Matrix) -> dict[str, float]:
+    """P(i and j on) / (P(i on) P(j on)) of two live units: mean and 95% quantile over the pairs. 1: independent.
+
+    Over the pairs expected to meet at least 5 times, of 2,048 evenly spaced live units where there are more; n/a
+    where there is no such pair.
+    """
+    n = active.shape[0]
+    chosen = columns(active, live_units(active))
+    counts = column_sums(chosen)
+    expected = upper_triangle(torch.outer(counts, counts) / n)
+    together = upper_triangle(transposed_product(chosen, chosen))
+    enough = expected >= MIN_EXPECTED
+    return _mean_and_quantile((together / expected)[enough]) if enough.any() else {}
+
+
+def _mean_and_quantile(values: Tensor) -> dict[str, float]:
+    return {"mean": values.mean().item(), "q95": float(np.quantile(values.cpu().numpy(), 0.95))}
+
+
+def _of_the_classes(gamma: Matrix, labels: Tensor, categories: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation (C, C) of the classes that occur, and their categories (C,)."""
+    return class_correlation(gamma, labels).cpu().numpy(), categories[labels.unique()].cpu().numpy()
+
+
+def _gap(correlation: np.ndarray, categories: np.ndarray) -> np.ndarray:
+    """Within minus between for categories (..., C): (...); NaN where either has no pair."""
+    pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1) & np.isfinite(correlation)
+    same = (categories[..., :, None] == categories[..., None, :])[..., pairs]
+    values = correlation[pairs]
+    within, between = (
+        np.where(mask.any(-1), (values * mask).sum(-1) / np.maximum(mask.sum(-1), 1), np.nan) for mask in (same, ~same)
+    )
+    gap: np.ndarray = within - between
+    return gap

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from metrics.base import metric
+from metrics.matrix import MAX_UNITS, Matrix, dense, live_units, spread, upper_triangle
 
 SIZES = (1, 2, 5, 10, 50)
+QUANTILES = (0.01, 0.5, 0.99)
+BLOCK = 1024
+"""Rows of the Gram matrix at a time: bounded memory, never the whole (M, M)."""
+
+MAX_SAMPLES = 2000
+COSTA = "Costa et al. 2025 (2506.05239), after Tropp 2004"
 
 
 @metric(label="coherence", direction="none", range="[0, 1]", source="Tropp 2004, section 2.2")
@@ -24,13 +34,52 @@ def babel(atoms: Tensor) -> dict[str, float]:
     return {str(r): sums[r - 1].item() for r in SIZES if r <= len(sums)}
 
 
+@metric(label="Babel of active atoms", direction="none", range="[0, L0 - 1]", source=COSTA)
+def active_babel(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
+    """Babel function of the atoms that one image selects, all of them: mean over images.
+
+    Largest over the selected atoms of the summed |cosine| with the other selected ones. Over 2,000 evenly spaced
+    images with an active unit; n/a where there are none.
+    """
+    chosen = dense(spread(active, MAX_SAMPLES)).to(atoms)
+    chosen = chosen[chosen.any(1)]
+    if len(chosen) == 0:
+        return {}
+    largest = torch.zeros(len(chosen), dtype=chosen.dtype, device=chosen.device)
+    for start, overlaps in _overlaps(atoms.float()):
+        own = chosen[:, start : start + len(overlaps)]
+        sums = chosen @ overlaps.T - own * overlaps.diagonal(start)
+        largest = torch.maximum(largest, (sums * own).amax(1))
+    return largest.double().mean().item()
+
+
+@metric(label="cosine of atoms", direction="none", range="[-1, 1]", source="definition")
+def cosine_quantiles(atoms: Tensor) -> dict[str, float]:
+    """1%, 50% and 99% quantile of the cosine of two atoms; of 2,048 evenly spaced ones where there are more."""
+    unit = torch.nn.functional.normalize(dense(spread(atoms, MAX_UNITS)).double(), dim=1)
+    cosines = upper_triangle(unit @ unit.T).cpu().numpy()
+    return {f"q{q:.0%}".rstrip("%"): float(np.quantile(cosines, q)) for q in QUANTILES} if len(cosines) else {}
+
+
+@metric(label="|cosine| of live atoms", direction="none", range="[0, 1]", source="Baker & Li 2025 (2509.22994)")
+def live_cosine(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
+    """Mean |cosine| of two atoms of live units; of 2,048 evenly spaced ones where there are more. n/a below two."""
+    unit = torch.nn.functional.normalize(atoms[live_units(active)].double(), dim=1)
+    return upper_triangle(unit @ unit.T).abs().mean().item() if len(unit) > 1 else {}
+
+
+def _overlaps(atoms: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Blocks of rows of |D D^T| of normalised atoms, each with the index of its first row."""
+    unit = torch.nn.functional.normalize(atoms, dim=1)
+    for start in range(0, len(unit), BLOCK):
+        yield start, (unit[start : start + BLOCK] @ unit.T).abs()
+
+
 def _neighbour_sums(atoms: Tensor) -> Tensor:
     """mu_1(r) for r = 1 ... R, R the largest of `SIZES` below M: from the R largest of each row of |D D^T|."""
     n_sums = max((r for r in SIZES if r < len(atoms)), default=0)
     best = atoms.new_zeros(n_sums, dtype=torch.float64)
-    unit = torch.nn.functional.normalize(atoms.double(), dim=1)
-    for start in range(0, len(unit) if n_sums else 0, 1024):  # bounded memory: never the whole (M, M)
-        overlaps = (unit[start : start + 1024] @ unit.T).abs()
+    for start, overlaps in _overlaps(atoms.double()) if n_sums else ():
         overlaps.diagonal(start).fill_(-1)
         best = torch.maximum(best, overlaps.topk(n_sums, dim=1).values.cumsum(1).amax(0))
     return best

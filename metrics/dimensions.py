@@ -6,10 +6,13 @@ class-specific = exclusive + shared. A live unit that reaches tau nowhere has no
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from metrics.base import metric
+from metrics.matrix import Matrix, class_moments
 
 SOURCE = "after Sangari Abiz et al. 2025 (2505.14476), who show pictures; the thresholds are a choice"
 TAU = 0.5
@@ -18,31 +21,31 @@ DEAD_RATE = 0.01
 
 
 @metric(label="global", direction="none", unit="units", range="[0, M]", source=SOURCE, headline=True)
-def global_units(active: Tensor, labels: Tensor) -> float:
+def global_units(active: Matrix, labels: Tensor) -> float:
     """Units active in at least half of the images of every class."""
     return roles(active, labels)[f"global@{TAU}"]
 
 
 @metric(label="class-specific", direction="none", unit="units", range="[0, M]", source=SOURCE, headline=True)
-def class_specific_units(active: Tensor, labels: Tensor) -> float:
+def class_specific_units(active: Matrix, labels: Tensor) -> float:
     """Units active in at least half of the images of some classes, but not of all: exclusive + shared."""
     return exclusive_units(active, labels) + shared_units(active, labels)
 
 
 @metric(label="exclusive", direction="none", unit="units", range="[0, M]", source=SOURCE)
-def exclusive_units(active: Tensor, labels: Tensor) -> float:
+def exclusive_units(active: Matrix, labels: Tensor) -> float:
     """Units active in at least half of the images of exactly one class."""
     return roles(active, labels)[f"exclusive@{TAU}"]
 
 
 @metric(label="shared", direction="none", unit="units", range="[0, M]", source=SOURCE)
-def shared_units(active: Tensor, labels: Tensor) -> float:
+def shared_units(active: Matrix, labels: Tensor) -> float:
     """Units active in at least half of the images of two or more classes, but not of all."""
     return roles(active, labels)[f"shared@{TAU}"]
 
 
 @metric(label="roles", direction="none", unit="units", range="[0, M]", source=SOURCE)
-def roles(active: Tensor, labels: Tensor) -> dict[str, float]:
+def roles(active: Matrix, labels: Tensor) -> dict[str, float]:
     """Counts of dead, global, exclusive and shared units, as a curve over tau in {0.3, 0.5, 0.7, 0.9}.
 
     With one class, a unit that reaches tau is global.
@@ -58,6 +61,21 @@ def roles(active: Tensor, labels: Tensor) -> dict[str, float]:
     return counts
 
 
-def class_rates(rows: Tensor, labels: Tensor) -> Tensor:
-    """Class means of `rows` (N, M) over the classes that occur, in their order: (C, M) float64."""
-    return torch.stack([rows[labels == label].double().mean(0) for label in labels.unique()])
+@metric(label="selectivity", direction="none", range="[0, 1]", source="entropy of the classes, as in Gale et al. 2019")
+def selectivity(active: Matrix, labels: Tensor) -> float | dict[str, float]:
+    """Entropy selectivity: mean over live units of 1 - H(p_j / sum_c p[c, j]) / ln C.
+
+    1: active in one class only; 0: at the same rate in all. n/a for one class, or where all units are dead.
+    """
+    rates = class_rates(active, labels)
+    rates = rates[:, rates.sum(0) > 0]
+    if len(rates) < 2 or rates.shape[1] == 0:
+        return {}
+    shares = rates / rates.sum(0)
+    entropy = -torch.xlogy(shares, shares).sum(0)
+    return (1 - entropy / math.log(len(rates))).mean().item()
+
+
+def class_rates(active: Matrix, labels: Tensor) -> Tensor:
+    """The rate p[c, j] of each unit in each class that occurs, in their order: (C, M) float64."""
+    return class_moments(active, labels).means

@@ -1,4 +1,4 @@
-"""Does a class use the same units for all its images? Intra-class spread of activation probabilities.
+"""Does a class use the same units for all its images? Spread of activation probabilities within and between classes.
 
 Each measure comes in a soft form on gamma (within the VSC family) and in a hard form on the 0/1 activity (across
 families: a probability and an indicator do not have comparable variances). A dense model has neither: n/a.
@@ -7,11 +7,13 @@ families: a probability and an indicator do not have comparable variances). A de
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import torch
 from torch import Tensor
 
 from metrics.base import metric
+from metrics.matrix import Matrix, blocks, class_moments, dense, rows
 
 VARIANCE = "after Sangari Abiz et al. 2025 (2505.14476); the normalisations are a choice"
 DIVERGENCE = "Sangari Abiz et al. 2025 (2505.14476), Eq. 6"
@@ -19,71 +21,117 @@ MAX_PER_CLASS = 200
 
 
 @metric(label="activity var", direction="none", range="[0, 0.25]", source=VARIANCE)
-def activity_variance(gamma_hard: Tensor, labels: Tensor) -> float:
+def activity_variance(gamma_hard: Matrix, labels: Tensor) -> float:
     """Mean over classes and units of the variance of the 0/1 activity within the class."""
     return gamma_variance(gamma_hard, labels)
 
 
 @metric(label="activity var share", direction="min", range="[0, 1]", source=VARIANCE, headline=True)
-def activity_variance_share(gamma_hard: Tensor, labels: Tensor) -> float:
+def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
     """Within-class share of the activity's variance, so that shrinking wins nothing. 1 where nothing varies."""
     return gamma_variance_share(gamma_hard, labels)
 
 
-@metric(label="activity JSD", direction="none", unit="nats", range="[0, M ln 2]", source=DIVERGENCE)
-def activity_jsd(gamma_hard: Tensor, labels: Tensor) -> float:
-    """Mean within-class pairwise Jensen-Shannon divergence of the 0/1 activities, summed over units: exact.
+@metric(label="activity JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)
+def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
+    """Mean pairwise Jensen-Shannon divergence of the 0/1 activities, within classes, between them, and the gap.
 
-    Two indicators diverge by ln 2 where they differ, so pairs are counted, not formed.
+    Summed over units. Exact over all pairs: two indicators diverge by ln 2 where they differ, so pairs are counted,
+    not formed. Classes, and pairs of classes, weigh the same; a class of one sample has no pair.
     """
-    per_class = []
-    for rows in _classes(gamma_hard.double(), labels):
-        n, on = len(rows), rows.sum(0)
-        if n > 1:
-            per_class.append((on * (n - on)).sum() / (n * (n - 1) / 2) * math.log(2))
-    return torch.stack(per_class).mean().item() if per_class else 0.0
+    sizes, rates, _ = class_moments(gamma_hard, labels)
+    several = sizes > 1
+    differ = 2 * rates * (1 - rates) * (sizes / (sizes - 1).clamp_min(1))[:, None]
+    within = differ[several].sum(1).mean().item() if several.any() else 0.0
+    between = [(p + q - 2 * p * q).sum().item() for p, q in combinations(rates, 2)]
+    return _within_and_between(within * math.log(2), [value * math.log(2) for value in between])
+
+
+@metric(
+    label="activity Jaccard", direction="none", range="[-1, 1]", source="after Sangari Abiz et al. 2025; definition"
+)
+def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
+    """Mean Jaccard index of the active sets of two images of a class, of two classes, and the gap within - between.
+
+    Over the first 200 images of each class; two empty sets have index 1.
+    """
+    groups = [dense(rows(gamma_hard, first)).float() for first in _first_of_each_class(labels)]
+    within = [_jaccard(group, group, distinct=True) for group in groups if len(group) > 1]
+    between = [_jaccard(first, second) for first, second in combinations(groups, 2)]
+    mean = sum(within) / len(within) if within else 1.0
+    values = _within_and_between(mean, between)
+    return values | {"gap": -values["gap"]} if "gap" in values else values
 
 
 @metric(label="gamma var", direction="none", range="[0, 0.25]", source=VARIANCE)
-def gamma_variance(gamma: Tensor, labels: Tensor) -> float:
+def gamma_variance(gamma: Matrix, labels: Tensor) -> float:
     """Mean over classes and units of Var(gamma | class)."""
-    return torch.stack([rows.var(0, correction=0) for rows in _classes(gamma.double(), labels)]).mean().item()
+    return class_moments(gamma, labels).variances.mean().item()
 
 
 @metric(label="gamma var share", direction="min", range="[0, 1]", source=VARIANCE)
-def gamma_variance_share(gamma: Tensor, labels: Tensor) -> float:
+def gamma_variance_share(gamma: Matrix, labels: Tensor) -> float:
     """Within-class over total variance of gamma, classes weighted by their size. 1 where nothing varies.
 
     By the law of total variance the rest, 1 - share, is the variance of the class means.
     """
-    total = gamma.double().var(0, correction=0).sum().item()
-    if total < 1e-12:
-        return 1.0
-    within = sum(len(rows) * rows.var(0, correction=0).sum().item() for rows in _classes(gamma.double(), labels))
-    return within / len(gamma) / total
+    sizes, means, variances = class_moments(gamma, labels)
+    weights = sizes / sizes.sum()
+    within = (weights @ variances).sum().item()
+    centred = means - weights @ means
+    total = within + (weights @ centred.square()).sum().item()
+    return within / total if total >= 1e-12 else 1.0
 
 
-@metric(label="gamma JSD", direction="none", unit="nats", range="[0, M ln 2]", source=DIVERGENCE)
-def gamma_jsd(gamma: Tensor, labels: Tensor) -> float:
-    """Mean within-class pairwise Jensen-Shannon divergence of gamma, summed over units.
+@metric(label="gamma JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)
+def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float]:
+    """Mean pairwise Jensen-Shannon divergence of gamma, within classes, between them, and the gap; summed over units.
 
-    Over all pairs of the first 200 samples of each class; classes with fewer than two samples are left out.
+    Over the first 200 samples of each class: all their pairs within it; between classes the i-th with the i-th. Where
+    gamma is 0 or 1 it is `activity_jsd`, exact over all pairs.
     """
-    per_class = []
-    for rows in _classes(gamma.double(), labels):
-        rows = rows[:MAX_PER_CLASS]
-        n = len(rows)
-        if n < 2:
-            continue
-        mixtures = sum(_entropy((rows[i] + rows[i + 1 :]) / 2).sum() for i in range(n - 1))
-        per_class.append(mixtures / (n * (n - 1) / 2) - _entropy(rows).sum(1).mean())
-    return torch.stack(per_class).mean().clamp_min(0).item() if per_class else 0.0
+    if all(((part == 0) | (part == 1)).all() for part in blocks(gamma)):
+        return activity_jsd(gamma, labels)
+    groups = [dense(rows(gamma, first)).double() for first in _first_of_each_class(labels)]
+    within = [_mean_jsd(group) for group in groups if len(group) > 1]
+    between = []
+    for first, second in combinations(groups, 2):
+        n = min(len(first), len(second))
+        p, q = first[:n], second[:n]
+        between.append((_entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2).sum(1).mean().item())
+    return _within_and_between(sum(within) / len(within) if within else 0.0, between)
+
+
+def _within_and_between(within: float, between: list[float]) -> dict[str, float]:
+    """The three numbers; only the first where there is one class."""
+    if not between:
+        return {"within": within}
+    mean = sum(between) / len(between)
+    return {"within": within, "between": mean, "gap": mean - within}
+
+
+def _first_of_each_class(labels: Tensor) -> list[Tensor]:
+    return [(labels == label).nonzero().squeeze(1)[:MAX_PER_CLASS] for label in labels.unique()]
+
+
+def _jaccard(first: Tensor, second: Tensor, distinct: bool = False) -> float:
+    """Mean index over all pairs of one row of each; `distinct` leaves out a row with itself."""
+    both = (first @ second.T).double()
+    union = first.sum(1)[:, None] + second.sum(1)[None, :] - both
+    index = torch.where(union > 0, both / union.clamp_min(1), 1.0)
+    if distinct:
+        return (index.sum() - index.diagonal().sum()).item() / (len(index) * (len(index) - 1))
+    return index.mean().item()
+
+
+def _mean_jsd(group: Tensor) -> float:
+    """Mean over all pairs of group of the divergence summed over units."""
+    n = len(group)
+    mixtures = torch.stack([_entropy((group[i] + group[i + 1 :]) / 2).sum() for i in range(n - 1)]).sum()
+    mean: Tensor = mixtures / (n * (n - 1) / 2) - _entropy(group).sum(1).mean()
+    return max(0.0, mean.item())
 
 
 def _entropy(p: Tensor) -> Tensor:
     """Entropy of Bernoulli(p) in nats; 0 at p = 0 and p = 1."""
     return -torch.xlogy(p, p) - torch.xlogy(1 - p, 1 - p)
-
-
-def _classes(rows: Tensor, labels: Tensor) -> list[Tensor]:
-    return [rows[labels == label] for label in labels.unique()]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import metric
+from metrics.matrix import blocks
 
 NORMALISED = "Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
 
@@ -18,8 +19,7 @@ def fvu(x: Tensor, x_hat: Tensor) -> float:
 
     1 is what the mean image scores. For constant data: 0 if the reconstruction is exact, infinite otherwise.
     """
-    residual = (x - x_hat).double().square().sum().item()
-    total = (x.double() - x.double().mean(0)).square().sum().item()
+    residual, total = _squared_error(x, x_hat), _squared_error(x, x.mean(0, dtype=torch.float64).expand_as(x))
     if total == 0:
         return 0.0 if residual == 0 else math.inf
     return residual / total
@@ -34,7 +34,7 @@ def explained_variance(x: Tensor, x_hat: Tensor) -> float:
 @metric(label="MSE", direction="min", range="[0, inf)", source="definition")
 def mse(x: Tensor, x_hat: Tensor) -> float:
     """Mean squared error per pixel."""
-    return (x - x_hat).double().square().mean().item()
+    return _squared_error(x, x_hat) / x.numel()
 
 
 @metric(label="SSE", direction="min", unit="per image", range="[0, inf)", source="definition")
@@ -53,4 +53,12 @@ def psnr(x: Tensor, x_hat: Tensor) -> float:
 @metric(label="cosine", direction="max", range="[-1, 1]", source="definition")
 def cosine(x: Tensor, x_hat: Tensor) -> float:
     """Mean cosine between an image and its reconstruction; 0 where one of them is zero."""
-    return torch.cosine_similarity(x.double(), x_hat.double(), dim=1, eps=1e-12).mean().item()
+    pairs = zip(blocks(x), blocks(x_hat), strict=True)
+    sums = [torch.cosine_similarity(a.double(), b.double(), dim=1, eps=1e-12).sum() for a, b in pairs]
+    return torch.stack(sums).sum().item() / len(x)
+
+
+def _squared_error(x: Tensor, x_hat: Tensor) -> float:
+    """Sum of squared differences, in blocks of rows."""
+    sums = [(a - b).double().square().sum() for a, b in zip(blocks(x), blocks(x_hat), strict=True)]
+    return torch.stack(sums).sum().item()

@@ -1,29 +1,108 @@
-"""How sparse the codes are."""
+"""How sparse the codes are, and how many directions they use."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from metrics.base import metric
+from metrics.matrix import MAX_UNITS, Matrix, blocks, column_sums, columns, dense, spread, transposed_product
+
+REGULARISED = "Jacquier et al. 2026 (2606.27321)"
+MAX_SAMPLES = 2000
 
 
 @metric(label="L0", direction="none", unit="units", range="[0, M]", source="definition", headline=True)
-def l0(active: Tensor) -> float:
+def l0(active: Matrix) -> float:
     """Mean number of active units per sample. Collapsed units of a dense model are not active."""
-    return active.double().sum(1).mean().item()
+    return column_sums(active).sum().item() / active.shape[0]
 
 
 @metric(label="Hoyer", direction="none", range="[0, 1]", source="Hoyer 2004, section 3.1")
-def hoyer(z: Tensor) -> float | dict[str, float]:
+def hoyer(z: Matrix) -> float | dict[str, float]:
     """Hoyer sparsity: mean over samples of (sqrt(M) - |z|_1 / |z|_2) / (sqrt(M) - 1).
 
     1: one active unit; 0: all equal. Over the samples with an active unit; n/a where there are none, or M = 1.
     """
-    z = z[z.any(1)].double()
-    root = z.shape[1] ** 0.5
-    if len(z) == 0 or root == 1:
+    root = math.sqrt(z.shape[1])
+    ratios = [
+        part.abs().sum(1, dtype=torch.float64) / torch.linalg.vector_norm(part, dim=1, dtype=torch.float64)
+        for part in _nonzero_rows(z)
+    ]
+    if not ratios or root == 1:
         return {}
-    ratio = z.abs().sum(1) / torch.linalg.vector_norm(z, dim=1)
-    mean: Tensor = ((root - ratio) / (root - 1)).mean()
+    mean: Tensor = ((root - torch.cat(ratios)) / (root - 1)).mean()
     return mean.item()
+
+
+@metric(label="Gini", direction="none", range="[0, 1)", source="Hurley & Rickard 2009 (0811.4706), Eq. 4")
+def gini(z: Matrix) -> float | dict[str, float]:
+    """Gini index of |z|: mean over samples of 1 - 2 sum_i |z|_(i) (i - 1/2) / (M |z|_1), largest first.
+
+    0: all units equal; 1 - 1/M: one active unit. Over the samples with an active unit; n/a where there are none.
+    """
+    indices = []
+    for rows in _nonzero_rows(z):
+        most = int((rows != 0).sum(1).max())  # zeros come last and add nothing
+        ordered = rows.abs().topk(most, dim=1).values.double()
+        weights = torch.arange(most, device=rows.device).double() + 0.5
+        indices.append(1 - 2 * (ordered @ weights) / (z.shape[1] * ordered.sum(1)))
+    return torch.cat(indices).mean().item() if indices else {}
+
+
+@metric(label="effective rank", direction="none", range="[1, M]", source="Costa et al. 2025 (2506.03093); Roy 2007")
+def effective_rank(z: Matrix) -> float | dict[str, float]:
+    """exp(-sum_i l_i ln l_i), l the eigenvalues of Z^T Z over their sum: how many directions the codes use.
+
+    With more than 2,048 live units, of 2,048 evenly spaced samples. n/a where all codes are zero.
+    """
+    live = column_sums(z != 0).nonzero().squeeze(1)
+    if len(live) == 0:
+        return {}
+    if len(live) > MAX_UNITS:
+        z = spread(z, MAX_UNITS)
+    used = columns(z, live)
+    if used.shape[0] < used.shape[1]:
+        gram = dense(used).double() @ dense(used).double().T
+    else:
+        gram = transposed_product(used, used)
+    eigenvalues = torch.linalg.eigvalsh(gram).clamp_min(0)
+    shares = eigenvalues / eigenvalues.sum()
+    return torch.exp(-torch.xlogy(shares, shares).sum()).item()
+
+
+@metric(label="effective support", direction="none", unit="units", range="[1, M]", source=REGULARISED)
+def effective_support(preactivations: Callable[[Tensor], Tensor], x: Tensor) -> float | dict[str, float]:
+    """Participation ratio (sum a)^2 / sum a^2 of the rectified pre-activations a, before any selection.
+
+    Mean over 2,000 evenly spaced samples with any a > 0; n/a where there are none.
+    """
+    a = _rectified(preactivations, x)
+    a = a[a.any(1)]
+    return (a.sum(1).square() / a.square().sum(1)).mean().item() if len(a) else {}
+
+
+@metric(label="tail ratio", direction="none", range="[0, inf)", source=REGULARISED)
+def tail_ratio(preactivations: Callable[[Tensor], Tensor], x: Tensor, z: Matrix) -> float | dict[str, float]:
+    """Mean rectified pre-activation of the units that the selection leaves out, over that of those it keeps.
+
+    Over 2,000 evenly spaced samples; n/a where nothing is kept or nothing left out.
+    """
+    a = _rectified(preactivations, x)
+    kept = dense(spread(z, MAX_SAMPLES)).to(a.device) != 0
+    if not kept.any() or kept.all() or not a[kept].any():
+        return {}
+    return (a[~kept].mean() / a[kept].mean()).item()
+
+
+def _rectified(preactivations: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return preactivations(dense(spread(x, MAX_SAMPLES))).relu().double()
+
+
+def _nonzero_rows(z: Matrix) -> list[Tensor]:
+    """Blocks of the samples that have an active unit."""
+    kept = (rows[rows.any(1)] for rows in blocks(z))
+    return [rows for rows in kept if len(rows)]

@@ -5,29 +5,39 @@ from __future__ import annotations
 from torch import Tensor
 
 from metrics.base import metric
+from metrics.matrix import Matrix, column_sums
 
 ALWAYS_ON = 0.99
+QUANTILES = (0.1, 0.5, 0.9)
 
 
 @metric(label="dead", direction="min", range="[0, 1]", source="Gao et al. 2024; VAE: Burda et al. 2016", headline=True)
-def dead_fraction(active: Tensor) -> float:
+def dead_fraction(active: Matrix) -> float:
     """Share of units that are active on no evaluation sample (VAE: collapsed, Var_x(mu) < 0.01)."""
-    return 1 - active.any(0).double().mean().item()
+    return 1 - (column_sums(active) > 0).double().mean().item()
 
 
 @metric(label="always on", direction="min", range="[0, 1]", source="definition", headline=True)
-def always_on_fraction(active: Tensor) -> float:
+def always_on_fraction(active: Matrix) -> float:
     """Share of units that are active on more than 99% of the samples: they tell nothing apart."""
     return (density(active) > ALWAYS_ON).double().mean().item()
 
 
 @metric(label="live", direction="none", unit="units", range="[0, M]", source="definition")
-def live_units(active: Tensor) -> float:
+def live_units(active: Matrix) -> float:
     """Number of units that are active on at least one sample."""
-    return float(active.any(0).sum().item())
+    return float((column_sums(active) > 0).sum().item())
 
 
 @metric(label="density", direction="none", range="[0, 1]", source="definition")
-def density(active: Tensor) -> Tensor:
+def density(active: Matrix) -> Tensor:
     """Share of the samples on which each unit is active, (M,)."""
-    return active.double().mean(0)
+    return column_sums(active) / active.shape[0]
+
+
+@metric(label="density of live units", direction="none", range="(0, 1]", source="definition")
+def density_quantiles(active: Matrix) -> dict[str, float]:
+    """10%, 50% and 90% quantile of the density of the live units; n/a where all are dead."""
+    rates = density(active)
+    rates = rates[rates > 0]
+    return {f"q{q:.0%}".rstrip("%"): rates.quantile(q).item() for q in QUANTILES} if len(rates) else {}

@@ -12,6 +12,7 @@ MODELS: dict[str, str] = {
     "jumprelu": "models.jumprelu:JumpReLU",
     "topk": "models.topk:TopK",
     "topk-l1": "models.topk_l1:TopKL1",
+    "topk-l2": "models.topk_l2:TopKL2",
     "topk-hoyer": "models.topk_hoyer:TopKHoyer",
     "batchtopk": "models.batchtopk:BatchTopK",
     "matryoshka": "models.matryoshka:Matryoshka",

@@ -7,16 +7,24 @@ uses are pushed down for ever and die.
 
 from __future__ import annotations
 
+from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses
 from models.largest import top_k
 from models.sparse import Selection
-from models.topk import TopK
+from models.topk import TopK, TopKConfig
+
+
+class PenalisedTopKConfig(TopKConfig):
+    """Hyperparameters of the TopK SAE and of its penalty."""
+
+    penalty_weight: float = Field(1e-3, ge=0, description="lambda [choice]")
+    mask: bool = Field(True, description="Penalise only units that the batch selects; the paper ablates it")
 
 
 class PenalisedTopK(TopK):
-    """What `topk-l1` and `topk-hoyer` share. `penalty_weight` is a field of their configs."""
+    """What the penalised TopK SAEs share."""
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         pre = self.preactivations(x)
@@ -24,10 +32,10 @@ class PenalisedTopK(TopK):
         activations = pre.relu()
         values = activations.gather(1, selection.indices)
         total, terms = self.autoencode(x, values, selection)
-        active = selection.sum_by_unit(values.detach()) > 0
-        penalty = self.penalty(activations * active, selection).mean()
+        seen = activations * (selection.sum_by_unit(values.detach()) > 0) if self.config.mask else activations
+        penalty = self.penalty(seen, selection).mean()
         return Losses(total + self.config.penalty_weight * penalty, terms | {"penalty": penalty})
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
-        """Penalty of each sample (N,) on activations (N, M) >= 0, zero outside A."""
+        """Penalty of each sample (N,) on activations (N, M) >= 0, with a mask zero outside A."""
         raise NotImplementedError(f"{type(self).__name__} defines no penalty()")

@@ -12,13 +12,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK
+from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
 from models.sparse import Selection
-from models.topk import TopKConfig
 
 
-class TopKHoyerConfig(TopKConfig):
-    """Hyperparameters of the TopK SAE and the weight of its penalty."""
+class TopKHoyerConfig(PenalisedTopKConfig):
+    """Hyperparameters of the TopK SAE and of its penalty."""
 
     penalty_weight: float = Field(1e-2, ge=0, description="lambda [choice]")
 

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK
+from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
 from models.sparse import Selection
-from models.topk import TopKConfig
-
-
-class TopKL1Config(TopKConfig):
-    """Hyperparameters of the TopK SAE and the weight of its penalty."""
-
-    penalty_weight: float = Field(1e-3, ge=0, description="lambda [choice]")
 
 
 class TopKL1(PenalisedTopK):
     """TopK sparse autoencoder whose unselected activations are pushed to zero."""
 
-    Config: ClassVar[type[TopKL1Config]] = TopKL1Config
+    Config: ClassVar[type[PenalisedTopKConfig]] = PenalisedTopKConfig
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
         return activations.sum(1) - activations.gather(1, selection.indices).sum(1)

@@ -66,3 +66,9 @@ class VSAE(LinearEncoderModel):
 
     def encode(self, x: Tensor) -> SparseCodes:
         return self.code(x, self.config.k)
+
+    def sample(self, x: Tensor) -> SparseCodes:
+        """Codes of x (N, D) with the noise of training."""
+        z, _ = self._sample(self.preactivations(x).relu(), x)
+        _, indices = top_k(z.abs(), self.config.k)
+        return SparseCodes(z.gather(1, indices), indices, self.config.n_latents)

@@ -118,6 +118,11 @@ class VSC(LikelihoodModel):
         q = self.posterior(x)
         return DenseCodes(torch.where(q.logit > 0, q.mu, 0.0), torch.sigmoid(q.logit))
 
+    def sample(self, x: Tensor) -> DenseCodes:
+        """Codes of x (N, D) drawn from q(z|x), spikes hard."""
+        q = self.posterior(x)
+        return DenseCodes(hard_spike(q.logit) * sample_gaussian(q.mu, q.log_variance), torch.sigmoid(q.logit))
+
     def decode(self, codes: Codes) -> Tensor:
         return self.decoder.mean(codes.dense())
 

@@ -4,4 +4,7 @@ DATASETS: dict[str, str] = {
     "digits": "bench.datasets.digits:Digits",
     "mnist": "bench.datasets.mnist:MNIST",
     "fmnist": "bench.datasets.fmnist:FashionMNIST",
+    "factors": "bench.datasets.factors:Factors",
+    "hierarchy": "bench.datasets.hierarchy:Hierarchy",
+    "hierarchy-correlated": "bench.datasets.hierarchy:CorrelatedHierarchy",
 }

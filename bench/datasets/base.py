@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,21 +14,43 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs x (N, D) float32 in [0, 1] and labels (N,) int64, on one device."""
+    """One split, on one device.
+
+    Attributes
+    ----------
+    x, labels : Tensor
+        Inputs (N, D) float32 in [0, 1] and classes (N,) int64, negative for a sample without one.
+    factors : mapping
+        What else is known of each sample, as tensors of N rows, under the name by which metrics ask for it: "gates",
+        "values", "measures".
+    """
 
     x: Tensor
     labels: Tensor
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, values in {"labels": self.labels, **self.factors}.items():
+            if len(values) != len(self.x):
+                raise ValueError(f"{name} has {len(values)} rows for {len(self.x)} samples of x; give one for each")
 
     def __len__(self) -> int:
         return len(self.x)
 
     def to(self, device: torch.device) -> Split:
         """The same split on a device."""
-        return Split(self.x.to(device), self.labels.to(device))
+        factors = {name: values.to(device) for name, values in self.factors.items()}
+        return Split(self.x.to(device), self.labels.to(device), factors)
 
     def head(self, n: int | None) -> Split:
         """The first n samples; all of them where n is None."""
-        return self if n is None else Split(self.x[:n], self.labels[:n])
+        return self if n is None else self.take(torch.arange(min(n, len(self))))
+
+    def take(self, samples: Tensor) -> Split:
+        """Some samples, by their indices."""
+        chosen = samples.to(self.x.device)
+        factors = {name: values[chosen] for name, values in self.factors.items()}
+        return Split(self.x[chosen], self.labels[chosen], factors)
 
 
 @dataclass(frozen=True)
@@ -43,6 +67,9 @@ class Dataset:
         One name per label value.
     categories : tuple of str, optional
         One category per class, where the classes have known relatives.
+    truth : mapping
+        What is known of the whole set, under the name by which metrics ask for it: names and roles of factors, the
+        atoms that generated it.
     """
 
     train: Split
@@ -51,6 +78,7 @@ class Dataset:
     image_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     categories: tuple[str, ...] | None = None
+    truth: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def n_features(self) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from bench.datasets.base import Dataset, DatasetSource, Split
+from bench.datasets.cache import cached
+from bench.datasets.morphology import MEASURES, METHOD, measure
 from bench.errors import BenchError
 
 N_TRAIN = 55_000
@@ -38,13 +42,15 @@ class MNIST(DatasetSource):
             self._download(data_dir)
         self._verify(raw)
         (x, labels), (x_test, labels_test) = (self._read(data_dir, train) for train in (True, False))
+        measures, measures_test = self._measures(data_dir, x, x_test)
         return Dataset(
-            Split(x[:N_TRAIN], labels[:N_TRAIN]),
-            Split(x[N_TRAIN:], labels[N_TRAIN:]),
-            Split(x_test, labels_test),
+            Split(x[:N_TRAIN], labels[:N_TRAIN], {"measures": measures[:N_TRAIN]}),
+            Split(x[N_TRAIN:], labels[N_TRAIN:], {"measures": measures[N_TRAIN:]}),
+            Split(x_test, labels_test, {"measures": measures_test}),
             (28, 28),
             self.class_names,
             self.categories,
+            {"measure_names": MEASURES},
         )
 
     def _read(self, data_dir: Path, train: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,6 +58,18 @@ class MNIST(DatasetSource):
 
         images = getattr(torchvision.datasets, self.torchvision_name)(str(data_dir), train=train)
         return images.data.flatten(1).float().div_(255), images.targets.long()
+
+    def _measures(self, data_dir: Path, x: torch.Tensor, x_test: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Morphology (N, 6) float32 of the training and the test images, from the cache once they are measured."""
+        parts = {"train": x, "test": x_test}
+
+        def make() -> dict[str, np.ndarray]:
+            count = f"{len(x) + len(x_test):,}"
+            print(f"Measuring the {count} images of {self.torchvision_name} once (about a minute) ...", file=sys.stderr)
+            return {name: measure((part * 255).round().byte().view(-1, 28, 28).numpy()) for name, part in parts.items()}
+
+        arrays = cached(f"{self.folder.lower()}-measures", f"{METHOD}, {self.checksum(data_dir)}", make)
+        return torch.from_numpy(arrays["train"]), torch.from_numpy(arrays["test"])
 
     def _download(self, data_dir: Path) -> None:
         import torchvision.datasets

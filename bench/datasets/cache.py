@@ -1,0 +1,46 @@
+"""Arrays that take seconds to minutes to make, kept under the user's cache folder: `$XDG_CACHE_HOME`, else ~/.cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+
+def cached(name: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays that `make` returns, from the cache where they are there.
+
+    Parameters
+    ----------
+    name : str
+        Start of the file's name, for people.
+    key : str
+        All that determines the content: a new version of the method needs a new key.
+    make : callable
+        Makes the arrays. They are returned even where the cache cannot be written.
+    """
+    path = cache_folder() / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+    try:
+        with np.load(path) as archive:
+            return dict(archive)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        pass  # absent, or damaged: made again
+    arrays = dict(make())
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, allow_pickle=False, **arrays)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+    return arrays
+
+
+def cache_folder() -> Path:
+    """Where cached arrays are."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "sparse-latent-bench"

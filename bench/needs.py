@@ -1,0 +1,141 @@
+"""What metrics may ask for, by the name of a parameter: codes, reconstructions, what is known, ways to make more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array, vstack
+from torch import Tensor
+
+from bench.datasets.base import Dataset, Split
+from metrics import matrix
+from metrics.matrix import Matrix, evenly_spaced
+from models.base import Codes, DenseCodes, LikelihoodModel, Model, SparseCodes
+from models.dictionary import sparse_codes
+
+SPIKE_ON = 0.5
+MAX_TRAIN = 5000
+"""Training samples that probes are fitted on, and units chosen on, evenly spaced."""
+
+
+class InvalidOutputError(Exception):
+    """A model's codes or reconstructions cannot be measured."""
+
+
+def gather(model: Model, dataset: Dataset, split: Split, needs: Collection[str], batch_size: int) -> dict[str, Any]:
+    """All that a model, a data set and a split can give; what costs another pass only where it is among the needs."""
+    given: dict[str, Any] = {"x": split.x, "model": model, **split.factors, **dataset.truth}
+    given |= _labels(split) | _categories(dataset, split.x.device) | _ways(model)
+    given |= _codes(model, split.x, batch_size)
+    if "embedding" in needs:
+        given["embedding"] = split.x - dataset.train.x.mean(0)
+    if any(need.startswith("train_") for need in needs):
+        train = dataset.train.take(evenly_spaced(len(dataset.train), MAX_TRAIN))
+        found = {"x": train.x, **train.factors, **_labels(train), **_codes(model, train.x, batch_size)}
+        given |= {f"train_{name}": value for name, value in found.items()}
+    return given
+
+
+def _labels(split: Split) -> dict[str, Tensor]:
+    """The labels, where every sample has one."""
+    return {"labels": split.labels} if len(split) and bool((split.labels >= 0).all()) else {}
+
+
+def _categories(dataset: Dataset, device: torch.device) -> dict[str, Any]:
+    if not dataset.categories:
+        return {}
+    names = sorted(set(dataset.categories))
+    index = torch.tensor([names.index(name) for name in dataset.categories], device=device)
+    return {"categories": index, "category_names": names}
+
+
+def _ways(model: Model) -> dict[str, Any]:
+    """The model's own functions, on dense codes (N, M)."""
+
+    def encode(x: Tensor) -> Tensor:
+        return model.encode(x).dense()
+
+    def decode(z: Tensor) -> Tensor:
+        sparse = hasattr(model, "encode_with_budget")
+        return model.decode(sparse_codes(z) if sparse else DenseCodes(z))
+
+    ways: dict[str, Any] = {"encode": encode, "decode": decode}
+    for name in ("encode_with_budget", "sample"):
+        if hasattr(model, name):
+            ways[name] = _densely(getattr(model, name))
+    for name in ("preactivations", "atoms"):
+        if hasattr(model, name):
+            ways[name] = getattr(model, name)
+    if "atoms" in ways:
+        ways["atoms"] = ways["atoms"]()
+    if isinstance(model, LikelihoodModel):
+        ways["likelihood"] = model
+    if hasattr(model.config, "k"):
+        ways["k"] = model.config.k
+    return ways
+
+
+def _densely(function: Callable[..., Codes]) -> Callable[..., Tensor]:
+    return lambda *arguments: function(*arguments).dense()
+
+
+def _codes(model: Model, x: Tensor, batch_size: int) -> dict[str, Any]:
+    """z, gamma, gamma_hard and active, (N, M), CSR where they are large and sparse; and x_hat (N, D)."""
+    model.require_inputs(x)
+    shape = (len(x), model.config.n_latents)
+    x_hat, parts, gammas = torch.empty_like(x), [], []
+    for start in range(0, len(x), batch_size):
+        codes = model.encode(x[start : start + batch_size])
+        decoded = model.decode(codes)
+        _require("decode", decoded, tuple(x[start : start + batch_size].shape))
+        x_hat[start : start + batch_size] = decoded
+        large = math.prod(shape) > matrix.MAX_ENTRIES
+        parts.append(_csr(codes) if large and isinstance(codes, SparseCodes) else codes.dense())
+        if isinstance(codes, DenseCodes) and codes.gamma is not None:
+            gammas.append(codes.gamma)
+    z = vstack(parts, format="csr") if isinstance(parts[0], csr_array) else torch.cat(parts)
+    _require("encode", z, shape)
+    given: dict[str, Any] = {"z": z, "x_hat": x_hat}
+    if gammas:
+        given["gamma"] = torch.cat(gammas)
+        _require("encode (its gamma)", given["gamma"], shape, low=0.0, high=1.0)
+        given["active"] = given["gamma_hard"] = given["gamma"] > SPIKE_ON
+        return given
+    given["active"] = _active(z, model.dead_variance)
+    if isinstance(codes, SparseCodes):
+        given["gamma_hard"] = given["active"]
+        given["gamma"] = given["active"].float() if isinstance(z, Tensor) else given["active"]
+    return given
+
+
+def _active(z: Matrix, dead_variance: float) -> Matrix:
+    """Where a unit is on; a unit whose code varies less than the bound never is."""
+    if not isinstance(z, Tensor):
+        return csr_array((np.ones_like(z.data), z.indices, z.indptr), shape=z.shape)
+    return (z != 0) & (z.var(0, correction=0) >= dead_variance)
+
+
+def _csr(codes: SparseCodes) -> csr_array:
+    """Codes of one batch, without the slots that are not used."""
+    n, k = codes.indices.shape
+    values, indices = codes.values.cpu().numpy().ravel(), codes.indices.cpu().numpy().astype(np.int32).ravel()
+    result = csr_array((values, indices, np.arange(0, n * k + 1, k, dtype=np.int32)), shape=(n, codes.n_latents))
+    result.sum_duplicates()
+    result.eliminate_zeros()
+    return result
+
+
+def _require(what: str, values: Matrix, shape: tuple[int, ...], low: float = -math.inf, high: float = math.inf) -> None:
+    """InvalidOutputError where a model returns another shape, NaN, an infinity, or values out of range."""
+    if tuple(values.shape) != shape:
+        raise InvalidOutputError(f"{what} returned the shape {tuple(values.shape)}, expected {shape}")
+    entries = values if isinstance(values, Tensor) else torch.from_numpy(values.data)
+    bad = int((~entries.isfinite()).sum())
+    if bad:
+        raise InvalidOutputError(f"{what} returned {bad} values that are NaN or infinite, of {entries.numel()}")
+    if entries.numel() and (entries.min() < low or entries.max() > high):
+        raise InvalidOutputError(f"{what} returned values outside [{low}, {high}]")

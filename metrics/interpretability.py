@@ -1,0 +1,112 @@
+"""Does a unit stand for one thing? By the classes, and by the likeness, of the images that it is on for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metrics.base import metric
+from metrics.matrix import (
+    Matrix,
+    blocks,
+    class_moments,
+    column_sums,
+    columns,
+    dense,
+    evenly_spaced,
+    rows,
+    transposed_product,
+)
+
+BINS = 20
+MAX_SAMPLES = 10_000
+PACH = "Pach et al. 2025 (2504.02821), in an exact O(N) form"
+CHEN = "Chen et al. 2018 (1802.04942), Eq. 5, one class against the rest"
+
+
+@metric(label="monosemanticity", direction="max", range="[-1, 1]", source=PACH)
+def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float]:
+    """Mean cosine of the embeddings of two images, weighted by both activations: mean and median over live units.
+
+    a = (|z| - min) / (max - min) per unit, e the unit-norm `embedding`, which evaluation names: pixels less the mean
+    training image. sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2) / 2, so that no pair is formed.
+    Units that are constant, or on for one image, have no pair and are left out; n/a where none is left.
+    """
+    unit = torch.nn.functional.normalize(embedding.double(), dim=1)
+    lowest, highest, powers = _range(z)
+    # a = (|z| - min) / range, summed as sums of |z| less those of the minimum.
+    sums, squares = powers
+    n = z.shape[0]
+    weighted = transposed_product(abs(z), unit) - torch.outer(lowest, unit.sum(0))
+    norms = unit.square().sum(1, keepdim=True)
+    squared = transposed_product(abs(z) ** 2 if isinstance(z, Tensor) else z.power(2), norms)
+    linear = transposed_product(abs(z), norms)
+    own = (squared - 2 * lowest[:, None] * linear).squeeze(1) + lowest.square() * norms.sum()
+    total = sums - n * lowest
+    second = squares - 2 * lowest * sums + n * lowest.square()
+    pairs = total.square() - second
+    kept = (column_sums(active) > 0) & (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
+    scores = ((weighted.square().sum(1) - own) / pairs)[kept].clamp(-1, 1)
+    return {"mean": scores.mean().item(), "median": scores.median().item()} if len(scores) else {}
+
+
+@metric(label="class purity", direction="max", range="[1/C, 1]", source="Jacquier et al. 2026; the formula is a choice")
+def class_purity(active: Matrix, labels: Tensor) -> float | dict[str, float]:
+    """Share of a unit's images that are of its commonest class: mean over live units; n/a where all are dead."""
+    sizes, rates, _ = class_moments(active, labels)
+    counts = rates * sizes[:, None]
+    counts = counts[:, counts.sum(0) > 0]
+    return (counts.amax(0) / counts.sum(0)).mean().item() if counts.shape[1] else {}
+
+
+@metric(label="one-vs-rest MIG", direction="max", range="[0, 1]", source=CHEN)
+def class_mig(z: Matrix, active: Matrix, labels: Tensor) -> float | dict[str, float]:
+    """Mutual information gap: of the two units that tell most about 'class c or not', over its entropy; mean over c.
+
+    Codes are cut at 20 quantiles of their non-zero values, zero is a bin of its own; dead units are left out. Over
+    10,000 evenly spaced images. n/a for one class, or fewer than two live units.
+    """
+    chosen = evenly_spaced(z.shape[0], MAX_SAMPLES)
+    live = column_sums(active).nonzero().squeeze(1)
+    classes, targets = rows(labels, chosen).unique(return_inverse=True)
+    if len(classes) < 2 or len(live) < 2:
+        return {}
+    bins = _quantile_bins(dense(columns(rows(z, chosen), live)))
+    one_hot = torch.nn.functional.one_hot(targets.to(bins.device)).double()
+    shares = one_hot.mean(0)
+    information = torch.zeros(len(live), len(classes), dtype=torch.float64, device=bins.device)
+    for b in range(BINS + 1):
+        inside = (bins == b).double()
+        together, marginal = inside.T @ one_hot / len(chosen), inside.mean(0)[:, None]
+        apart = marginal - together
+        information += torch.xlogy(together, together) - torch.xlogy(together, marginal * shares)
+        information += torch.xlogy(apart, apart) - torch.xlogy(apart, marginal * (1 - shares))
+    best = information.topk(2, dim=0).values
+    entropy = -torch.xlogy(shares, shares) - torch.xlogy(1 - shares, 1 - shares)
+    return ((best[0] - best[1]) / entropy).mean().clamp(0, 1).item()
+
+
+def _quantile_bins(z: Tensor) -> Tensor:
+    """Bin of each code, (N, M) in 0 ... 20: 0 for zero, else the twentieth of the unit's non-zero values it is in.
+
+    Equal values share a bin.
+    """
+    order = torch.where(z == 0, torch.inf, z).sort(0).values
+    counts = (z != 0).sum(0)
+    steps = torch.arange(1, BINS, device=z.device)[:, None]
+    edges = order.gather(0, (steps * counts // BINS).clamp_max(len(z) - 1))
+    bins = 1 + torch.searchsorted(edges.T.contiguous(), z.T.contiguous(), right=True).T
+    return torch.where(z == 0, 0, bins)
+
+
+def _range(z: Matrix) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    """Smallest and largest |z| of each unit, and the sums of |z| and z^2, (M,) float64 each."""
+    parts = [part.abs().double() for part in blocks(z)] if isinstance(z, Tensor) else []
+    if parts:
+        lowest = torch.stack([part.amin(0) for part in parts]).amin(0)
+        highest = torch.stack([part.amax(0) for part in parts]).amax(0)
+        powers = (sum(part.sum(0) for part in parts), sum(part.square().sum(0) for part in parts))
+        return lowest, highest, powers  # type: ignore[return-value]
+    magnitude = abs(z)
+    lowest, highest = (torch.from_numpy(m.toarray().ravel()).double() for m in (magnitude.min(0), magnitude.max(0)))
+    return lowest, highest, (column_sums(magnitude), column_sums(magnitude.power(2)))

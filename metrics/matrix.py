@@ -1,0 +1,136 @@
+"""Codes as a matrix (N, M): a tensor, or a scipy CSR array where the dense one would be too large.
+
+Whatever runs over all samples goes through these functions, in float64 and in bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+Matrix: TypeAlias = Tensor | csr_array
+
+MAX_ENTRIES = 2**28
+"""Entries above which codes are kept as CSR: 1 GiB of float32."""
+
+BLOCK_ENTRIES = 2**23
+"""Entries of a dense block of rows."""
+
+MAX_UNITS = 2048
+"""Units among which pairs are formed; of more, as many evenly spaced ones."""
+
+
+class ClassMoments(NamedTuple):
+    """Of each class that occurs, in its order: samples (C,), and mean and variance of each unit, (C, M) float64."""
+
+    sizes: Tensor
+    means: Tensor
+    variances: Tensor
+
+
+def blocks(matrix: Matrix) -> Iterator[Tensor]:
+    """The matrix as dense blocks of rows."""
+    height = max(1, BLOCK_ENTRIES // max(1, matrix.shape[1]))
+    for start in range(0, matrix.shape[0], height):
+        yield dense(matrix[start : start + height])
+
+
+def dense(matrix: Matrix) -> Tensor:
+    """The matrix as a tensor; for a part of one that may be large."""
+    return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
+
+
+def column_sums(matrix: Matrix) -> Tensor:
+    """Sum of each unit over the samples, (M,) float64."""
+    if isinstance(matrix, Tensor):
+        return matrix.sum(0, dtype=torch.float64)
+    return torch.from_numpy(np.asarray(matrix.sum(0, dtype=np.float64)))
+
+
+def class_moments(matrix: Matrix, labels: Tensor) -> ClassMoments:
+    """Size, means and variances of each class."""
+    classes, members = labels.unique(return_inverse=True)
+    shape = (len(classes), matrix.shape[1])
+    if isinstance(matrix, Tensor):
+        sums, squares = (torch.zeros(shape, dtype=torch.float64, device=matrix.device) for _ in range(2))
+        for c in range(len(classes)):
+            group = matrix[members == c].double()
+            sums[c], squares[c] = group.sum(0), group.square().sum(0)
+    else:
+        members = members.cpu()
+        ones = np.ones(len(members))
+        indicator = csr_array((ones, (members.numpy(), np.arange(len(members)))), shape=(len(classes), len(members)))
+        values = matrix.astype(np.float64)
+        sums, squares = (torch.from_numpy((indicator @ power).toarray()) for power in (values, values.power(2)))
+    sizes = torch.bincount(members, minlength=len(classes)).double()
+    means = sums / sizes[:, None]
+    return ClassMoments(sizes, means, (squares / sizes[:, None] - means.square()).clamp_min(0))
+
+
+def transposed_product(matrix: Matrix, other: Matrix) -> Tensor:
+    """matrix^T @ other: (N, M) and (N, E) -> (M, E) float64."""
+    if isinstance(matrix, Tensor) and isinstance(other, Tensor):
+        height = max(1, BLOCK_ENTRIES // max(1, matrix.shape[1], other.shape[1]))
+        product = torch.zeros(matrix.shape[1], other.shape[1], dtype=torch.float64, device=matrix.device)
+        for left, right in zip(matrix.split(height), other.split(height), strict=True):
+            product += left.double().T @ right.double()
+        return product
+    left, right = (m.cpu().double().numpy() if isinstance(m, Tensor) else m.astype(np.float64) for m in (matrix, other))
+    product = left.T @ right
+    return torch.from_numpy(product if isinstance(product, np.ndarray) else product.toarray())
+
+
+def evenly_spaced(n: int, limit: int) -> Tensor:
+    """At most `limit` indices below n, evenly spaced: all of them where they are few enough."""
+    return torch.linspace(0, n - 1, limit).round().long() if n > limit else torch.arange(n)
+
+
+def spread(matrix: Matrix, limit: int) -> Matrix:
+    """At most `limit` evenly spaced samples of a matrix."""
+    return rows(matrix, evenly_spaced(matrix.shape[0], limit))
+
+
+def live_units(matrix: Matrix, limit: int = MAX_UNITS) -> Tensor:
+    """Indices of at most `limit` units that are on anywhere, of an activity matrix (N, M)."""
+    live = column_sums(matrix).nonzero().squeeze(1)
+    return live[evenly_spaced(len(live), limit).to(live.device)]
+
+
+def rows(matrix: Matrix, samples: Tensor) -> Matrix:
+    """Some samples of a matrix."""
+    return matrix[samples.to(matrix.device)] if isinstance(matrix, Tensor) else matrix[samples.cpu().numpy()]
+
+
+def columns(matrix: Matrix, units: Tensor) -> Matrix:
+    """Some units of a matrix."""
+    return matrix[:, units] if isinstance(matrix, Tensor) else matrix[:, units.cpu().numpy()]
+
+
+def upper_triangle(pairs: Tensor) -> Tensor:
+    """The entries above the diagonal of a square matrix: each pair once."""
+    first, second = torch.triu_indices(len(pairs), len(pairs), offset=1, device=pairs.device)
+    return pairs[first, second]
+
+
+def correlations(matrix: Matrix, other: Matrix) -> Tensor:
+    """Pearson correlation of each column of one with each of the other, (M, E) float64; 0 where one is constant."""
+    n = matrix.shape[0]
+    product = transposed_product(matrix, other) / n
+    means, deviations = zip(*(_moments(m) for m in (matrix, other)), strict=True)
+    covariance = product - torch.outer(means[0], means[1])
+    scale = torch.outer(deviations[0], deviations[1])
+    return torch.where(scale > 0, covariance / scale.clamp_min(1e-300), 0.0).clamp(-1, 1)
+
+
+def _moments(matrix: Matrix) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each column; a deviation lost in rounding is 0."""
+    device = matrix.device if isinstance(matrix, Tensor) else "cpu"
+    one_class = torch.zeros(matrix.shape[0], dtype=torch.int64, device=device)
+    _, means, variances = class_moments(matrix, one_class)
+    rounding = 1e-12 * means[0].square()
+    return means[0], torch.where(variances[0] > rounding, variances[0], 0.0).sqrt()

@@ -1,0 +1,162 @@
+"""Can a linear reader tell the class from the codes, and from how few of them?
+
+Probes are fitted on codes of training images and scored on the evaluated split, by scikit-learn's logistic regression
+on codes divided by their standard deviation (not centred: zeros stay zeros).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from metrics.base import metric
+from metrics.matrix import Matrix, class_moments, dense, spread
+
+K_SPARSE = (1, 2, 5, 10)
+KEPT = (1, 2, 5)
+MAX_SAMPLES = 5000
+MAX_ITERATIONS = 200
+PERTURBED = 1000
+ABLATED = 10
+GURNEE = "Gurnee et al. 2023 (2305.01610)"
+REGULARISED = "Jacquier et al. 2026 (2606.27321)"
+TPP = "Karvonen et al. 2025 (2503.09532), SAEBench; the probe's contribution as score is a choice"
+
+
+@metric(label="probe", direction="max", range="[0, 1]", source="Alain & Bengio 2016 (1610.01644)", headline=True)
+def probe_accuracy(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> float | dict[str, float]:
+    """Accuracy of a linear probe for the class, fitted on the codes of 5,000 training images. n/a for one class."""
+    return _accuracy(dense(train_z), train_labels, _sample(z), _sample(labels))
+
+
+@metric(label="probe of largest", direction="max", range="[0, 1]", source=REGULARISED)
+def truncated_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float]:
+    """Accuracy of a linear probe on codes of which only the m largest by magnitude are kept, m = 1, 2, 5."""
+    sizes = [m for m in KEPT if m <= z.shape[1]]
+    test, train = _sample(z), dense(train_z)
+    accuracies = {
+        str(m): _accuracy(_truncate(train, m), train_labels, _truncate(test, m), _sample(labels)) for m in sizes
+    }
+    return {m: value for m, value in accuracies.items() if not isinstance(value, dict)}
+
+
+@metric(label="k-sparse probe", direction="max", range="[0, 1]", source=GURNEE)
+def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float]:
+    """Balanced accuracy of telling one class from the rest by k units, k = 1, 2, 5, 10: mean over classes.
+
+    The units of a class are those whose training codes differ most between it and the rest, in standard deviations.
+    n/a for one class.
+    """
+    train, test = _scaled(dense(train_z), _sample(z))
+    targets, test_labels = train_labels.cpu().numpy(), _sample(labels).cpu().numpy()
+    classes = np.unique(targets)
+    if len(classes) < 2:
+        return {}
+    sizes = [k for k in K_SPARSE if k <= train.shape[1]]
+    scores: dict[int, list[float]] = {k: [] for k in sizes}
+    for label in classes:
+        on, truth = targets == label, test_labels == label
+        order = np.argsort(-np.abs(train[on].mean(0) - train[~on].mean(0)), kind="stable")
+        for k in sizes if truth.any() and not truth.all() else ():
+            units = order[:k]
+            guess = _fit(train[:, units], on, class_weight="balanced").predict(test[:, units])
+            scores[k].append((guess[truth].mean() + (~guess[~truth]).mean()) / 2)
+    return {str(k): float(np.mean(values)) for k, values in scores.items() if values}
+
+
+@metric(label="targeted perturbation", direction="max", range="[-1, 1]", source=TPP)
+def targeted_perturbation(
+    decode: Callable[[Tensor], Tensor],
+    z: Matrix,
+    labels: Tensor,
+    train_x: Tensor,
+    train_z: Matrix,
+    train_labels: Tensor,
+) -> float | dict[str, float]:
+    """Removing a class's 10 units should hurt the probe of that class, on reconstructions, and no other's.
+
+    Mean over classes of the drop in recall of the class minus the mean drop of the others, on 1,000 images. The probe
+    is fitted on inputs; a class's units are those that add most to its score, on average over its training images.
+    n/a for one class.
+    """
+    codes = dense(spread(z, PERTURBED)).to(train_x.device)
+    truth = dense(spread(labels, PERTURBED)).cpu().numpy()
+    classes = np.unique(train_labels.cpu().numpy())
+    if len(classes) < 2:
+        return {}
+    probe = _fit(train_x.cpu().numpy(), train_labels.cpu().numpy())
+    weights = probe.coef_ if len(classes) > 2 else np.concatenate([-probe.coef_, probe.coef_])
+    sizes, means, _ = class_moments(train_z, train_labels)
+    others = (sizes @ means - sizes[:, None] * means) / (sizes.sum() - sizes)[:, None]
+    effects = _unit_effects(decode, means, torch.from_numpy(weights).to(train_x))
+    before = _recalls(probe, decode(codes), truth, classes)
+    gaps = []
+    for i in range(len(classes)):
+        units = ((means - others)[i] * effects[i]).topk(min(ABLATED, codes.shape[1])).indices
+        ablated = codes.clone()
+        ablated[:, units.to(codes.device)] = 0
+        drop = before - _recalls(probe, decode(ablated), truth, classes)
+        rest = np.delete(drop, i)
+        gaps.append(drop[i] - np.nanmean(rest) if np.isfinite(rest).any() else np.nan)
+    kept = [gap for gap in gaps if np.isfinite(gap)]
+    return float(np.mean(kept)) if kept else {}
+
+
+def _unit_effects(decode: Callable[[Tensor], Tensor], means: Tensor, weights: Tensor) -> Tensor:
+    """Change of each class's score per unit of each code, at the mean code: (C, M), by one backward pass a class."""
+    with torch.enable_grad():
+        centre = means.mean(0, keepdim=True).to(weights).requires_grad_()
+        scores = decode(centre) @ weights.T
+        if not scores.requires_grad:  # a decoder that ignores its codes
+            return torch.zeros(len(weights), means.shape[1]).to(means)
+        rows = [torch.autograd.grad(scores[0, c], centre, retain_graph=True)[0][0] for c in range(len(weights))]
+    return torch.stack(rows).to(means)
+
+
+def _recalls(probe: Any, x_hat: Tensor, truth: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Recall of each class; NaN for one that does not occur."""
+    guess = probe.predict(x_hat.detach().cpu().numpy())
+    return np.array([np.mean(guess[truth == c] == c) if (truth == c).any() else np.nan for c in classes])
+
+
+def _accuracy(train: Tensor, targets: Tensor, test: Tensor, truth: Tensor) -> float | dict[str, float]:
+    if len(targets.unique()) < 2:
+        return {}
+    fitted, scored = _scaled(train, test)
+    probe = _fit(fitted, targets.cpu().numpy())
+    return float(np.mean(probe.predict(scored) == truth.cpu().numpy()))
+
+
+def _fit(features: np.ndarray, targets: np.ndarray, **options: Any) -> Any:
+    """A logistic regression, stopped after 200 iterations: later ones change digits that the test split cannot tell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(max_iter=MAX_ITERATIONS, tol=1e-3, **options).fit(features, targets)
+
+
+def _scaled(train: Tensor, test: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Both divided by the training codes' standard deviations; without the units that are constant there."""
+    deviation = train.double().std(0, correction=0)
+    live = deviation > 1e-6
+    scale = deviation[live].to(train)
+    if not live.any():  # nothing to read: one constant feature
+        return np.zeros((len(train), 1), dtype=np.float32), np.zeros((len(test), 1), dtype=np.float32)
+    return tuple((codes[:, live.to(codes.device)] / scale.to(codes.device)).cpu().numpy() for codes in (train, test))  # type: ignore[return-value]
+
+
+def _truncate(z: Tensor, m: int) -> Tensor:
+    """Codes with all but the m largest of each row set to zero."""
+    kept = z.abs().topk(m, dim=1).indices
+    return torch.zeros_like(z).scatter(1, kept, z.gather(1, kept))
+
+
+def _sample(matrix: Matrix) -> Tensor:
+    """At most 5,000 evenly spaced rows."""
+    return dense(spread(matrix, MAX_SAMPLES))

@@ -1,0 +1,102 @@
+"""What becomes of the codes and the reconstruction when something is changed: the budget, the noise, a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metrics.base import metric
+from metrics.matrix import Matrix, column_sums, dense, spread
+from metrics.reconstruction import fvu
+
+MAX_SAMPLES = 1000
+NOISE = 0.1
+ABLATED = 32
+REGULARISED = "Jacquier et al. 2026 (2606.27321)"
+PURSUIT = "Costa et al. 2025 (2506.05239)"
+FACTORS = {"1/4": 0.25, "1/2": 0.5, "1": 1, "2": 2, "4": 4}
+
+Encoder = Callable[[Tensor], Tensor]
+BudgetedEncoder = Callable[[Tensor, int], Tensor]
+
+
+@metric(label="FVU at k'", direction="min", range="[0, inf)", source=f"{REGULARISED}; {PURSUIT}")
+def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tensor, k: int) -> dict[str, float]:
+    """FVU when k' units may be active at inference: k' = 1, and k/4, k/2, k, 2k, 4k of the trained k, at most M.
+
+    Over 1,000 evenly spaced images.
+    """
+    x = dense(spread(x, MAX_SAMPLES))
+    largest = encode_with_budget(x[:1], 1).shape[1]
+    budgets = {"k'=1": 1} | {f"{name}k": max(1, round(factor * k)) for name, factor in FACTORS.items()}
+    return {
+        name: fvu(x, decode(encode_with_budget(x, budget))) for name, budget in budgets.items() if budget <= largest
+    }
+
+
+@metric(label="|last atom . residual|", direction="none", range="[0, inf)", source=PURSUIT)
+def last_atom_correlation(
+    encode_with_budget: BudgetedEncoder, decode: Encoder, atoms: Tensor, x: Tensor, k: int
+) -> float | dict[str, float]:
+    """Largest |D_j . (x - x_hat)| / ||x - b|| over images, j the unit that the k-th step of encoding changed.
+
+    0 for matching pursuit, whose residual is orthogonal to the last atom. b is the reconstruction of the empty code.
+    Over 1,000 evenly spaced images, those left out where the k-th step changed nothing; n/a where that is all.
+    """
+    x = dense(spread(x, MAX_SAMPLES))
+    codes = encode_with_budget(x, k)
+    before = encode_with_budget(x, k - 1) if k > 1 else torch.zeros_like(codes)
+    change = (codes - before).abs()
+    moved = change.amax(1) > 0
+    if not moved.any():
+        return {}
+    last = torch.nn.functional.normalize(atoms[change.argmax(1)].double(), dim=1)
+    residual = (x - decode(codes)).double()
+    centred = (x - decode(torch.zeros_like(codes[:1]))).double()
+    norms = torch.linalg.vector_norm(centred, dim=1).clamp_min(1e-12)
+    return float(((last * residual).sum(1).abs() / norms)[moved].max())
+
+
+@metric(label="selection agreement", direction="max", range="[0, 1]", source="Baker & Li 2025, authors' follow-up")
+def selection_agreement(sample: Encoder, x: Tensor) -> float:
+    """Jaccard index of the active sets of two stochastic encodings of an image, mean over 1,000 images.
+
+    Two empty sets agree. For models whose encoder draws noise in training.
+    """
+    x = dense(spread(x, MAX_SAMPLES))
+    first, second = sample(x) != 0, sample(x) != 0
+    both, either = (first & second).sum(1).double(), (first | second).sum(1).double()
+    return torch.where(either > 0, both / either.clamp_min(1), 1.0).mean().item()
+
+
+@metric(label="FVU under noise", direction="min", range="[0, inf)", source="definition")
+def noise_fvu(encode: Encoder, decode: Encoder, x: Tensor) -> float:
+    """FVU of the clean image when Gaussian noise of standard deviation 0.1 is added to the input.
+
+    Over 1,000 evenly spaced images.
+    """
+    x = dense(spread(x, MAX_SAMPLES))
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+    return fvu(x, decode(encode(x + NOISE * noise)))
+
+
+@metric(label="FVU lost by a unit", direction="none", range="(-inf, inf)", source="definition")
+def ablation_fvu(decode: Encoder, x: Tensor, z: Matrix, active: Matrix) -> float | dict[str, float]:
+    """Mean rise of FVU when one unit is set to zero: over the 32 units that are on most, and 1,000 images.
+
+    n/a where all units are dead.
+    """
+    counts = column_sums(active)
+    units = counts.topk(min(ABLATED, int((counts > 0).sum()))).indices.tolist()
+    x, codes = dense(spread(x, MAX_SAMPLES)), dense(spread(z, MAX_SAMPLES)).to(x.device)
+    if not units:
+        return {}
+    rises = []
+    whole = fvu(x, decode(codes))
+    for unit in units:
+        ablated = codes.clone()
+        ablated[:, unit] = 0
+        rises.append(fvu(x, decode(ablated)) - whole)
+    return sum(rises) / len(rises)

@@ -1,0 +1,31 @@
+"""TopK with an L2 penalty on all its activations: what the released checkpoints of the variational SAE are.
+
+Adds lambda mean_x sum_j a_j(x)^2 / 2 to the TopK loss, divided like the squared error by the data's variance, so that
+lambda is the variational SAE's beta (Baker & Li 2025, arXiv 2509.22994, as their authors say; no noise).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
+from models.sparse import Selection
+
+
+class TopKL2Config(PenalisedTopKConfig):
+    """Hyperparameters of the TopK SAE and of its penalty."""
+
+    penalty_weight: float = Field(1.0, ge=0, description="lambda, the variational SAE's beta [released code]")
+    mask: bool = Field(False, description="Penalise only units that the batch selects; the released code does not")
+
+
+class TopKL2(PenalisedTopK):
+    """TopK sparse autoencoder whose activations are kept small."""
+
+    Config: ClassVar[type[TopKL2Config]] = TopKL2Config
+
+    def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+        return 0.5 * activations.square().sum(1) / self.variance
