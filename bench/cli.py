@@ -1,16 +1,21 @@
-"""The verbs: run, list, leaderboard, show, status."""
+"""The verbs: run, claims, list, leaderboard, show, status."""
 
 from __future__ import annotations
 
 import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench import RESULTS
 from bench.errors import BenchError, first_line, unknown
+
+if TYPE_CHECKING:
+    from bench.plan import Plan
+    from bench.run import Job
+    from bench.store import RunStore
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -22,6 +27,12 @@ app = typer.Typer(
 )
 
 ResultsDir = Annotated[Path, typer.Option("--results", help="Folder of the runs.")]
+DataDir = Annotated[Path, typer.Option(envvar="BENCH_DATA_DIR", help="Where data sets are, or are downloaded to.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+ExecutorName = Annotated[str, typer.Option(help="inline (one by one) or pool (worker processes).")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes of the pool.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")]
 
 
 @app.command()
@@ -40,20 +51,16 @@ def run(
     ] = None,
     study: Annotated[Path | None, typer.Option(help="YAML file with the keys above; flags win over it.")] = None,
     results: ResultsDir = RESULTS,
-    data_dir: Annotated[
-        Path, typer.Option(envvar="BENCH_DATA_DIR", help="Where data sets are, or are downloaded to.")
-    ] = Path("data"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    executor: Annotated[str, typer.Option(help="inline (one by one) or pool (worker processes).")] = "inline",
-    workers: Annotated[int, typer.Option(min=1, help="Processes of the pool.")] = 2,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+    data_dir: DataDir = Path("data"),
+    device: Device = "auto",
+    executor: ExecutorName = "inline",
+    workers: Workers = 2,
+    dry_run: DryRun = False,
+    retry_failed: RetryFailed = False,
     force: Annotated[bool, typer.Option("--force", help="Run everything again, replacing records.")] = False,
 ) -> None:
     """Train and evaluate what is missing, then print the board. Issue the same command again to resume."""
-    for name, value, valid in (("device", device, ("auto", "cpu", "cuda")), ("executor", executor, ("inline", "pool"))):
-        if value not in valid:
-            raise unknown(f"--{name}", value, valid)
+    _require_choices(device, executor)
     from bench.request import Request, read_study
     from bench.store import RunStore
 
@@ -62,7 +69,6 @@ def run(
     request = Request.build(**((read_study(study) if study else {}) | given))
 
     from bench import environment, printing, study as studies
-    from bench.console import Reporter
     from bench.run import Job
 
     console = printing.make_console()
@@ -70,21 +76,51 @@ def run(
     plan = studies.make_plan(request, store, data_dir, retry_failed, force)
     job = Job(results, data_dir, studies.choose_device(device), force=force, command=environment.command())
     what = f"{'/'.join(request.settings)} setting, {request.budget} budget"
-    how = "inline" if executor == "inline" else f"pool of {workers} workers"
-    printing.print_plan(console, plan, store, what, f"{how} on {job.device}")
-    if dry_run:
+    if _carry_out(plan, store, job, what, executor, workers, dry_run):
+        raise typer.Exit(0 if printing.print_summary(console, plan, store) else EXIT_FAILED)
+
+
+@app.command()
+def claims(
+    claims: Annotated[str | None, typer.Option(help="Ids with commas between, such as A1,M2; default all.")] = None,
+    seeds: Annotated[str, typer.Option(help="How many, or a list such as 0,1,2.")] = "6",
+    budget: Annotated[str, typer.Option(help="smoke (seconds), quick (5 epochs) or full (the papers').")] = "quick",
+    results: ResultsDir = RESULTS,
+    out: Annotated[Path | None, typer.Option(help="Folder for the table; default: the results folder.")] = None,
+    data_dir: DataDir = Path("data"),
+    device: Device = "auto",
+    executor: ExecutorName = "inline",
+    workers: Workers = 2,
+    dry_run: DryRun = False,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Check what the papers claim: run what is missing, then give a verdict with its interval for each."""
+    _require_choices(device, executor)
+    from bench import claim_study, claim_tables, environment, printing, study as studies
+    from bench.plan import resolve
+    from bench.request import Request
+    from bench.run import Job
+    from bench.store import RunStore
+
+    chosen = claim_study.choose(claims)
+    request = Request.build(seeds=seeds, budget=budget)
+    runs = claim_study.runs_of(chosen, request.seeds, request.budget, data_dir)
+    store = RunStore(results)
+    specs = claim_study.all_specs(runs)
+    plan = resolve(specs, studies.load_existing(specs, store), retry_failed)
+    job = Job(results, data_dir, studies.choose_device(device), command=environment.command())
+    if not _carry_out(plan, store, job, f"{len(chosen)} claims, {budget} budget", executor, workers, dry_run):
         return
-    store.require_writable()
-    studies.require_data(plan.todo, job)
-    reporter = Reporter(len(plan.todo), results, console)
-    try:
-        with reporter.showing():
-            studies.execute(plan, job, executor, workers, reporter)  # type: ignore[arg-type]
-    except KeyboardInterrupt:
-        kept = sum(reporter.counts.values())
-        console.print(f"\nInterrupted; {kept} finished runs are kept. Issue the same command to resume.")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    raise typer.Exit(0 if printing.print_summary(console, plan, store) else EXIT_FAILED)
+    records = list(studies.load_existing(specs, store).values())
+    found = [record for record in records if record]
+    console = printing.make_console()
+    verdicts = claim_study.verdicts(chosen, runs, found)
+    printing.print_raw(console, f"\n{claim_tables.text(verdicts)}")
+    claim_tables.write_claims(verdicts, found, out or results)
+    printing.print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
+    raise typer.Exit(
+        0 if all(record.status == "done" for record in found) and len(found) == len(specs) else EXIT_FAILED
+    )
 
 
 @app.command("list")
@@ -154,6 +190,35 @@ def show(
     store = RunStore(results)
     record = store.find(run_id)
     printing.print_raw(printing.make_console(), describe(record, store.path(record.run_id)))
+
+
+def _require_choices(device: str, executor: str) -> None:
+    for name, value, valid in (("device", device, ("auto", "cpu", "cuda")), ("executor", executor, ("inline", "pool"))):
+        if value not in valid:
+            raise unknown(f"--{name}", value, valid)
+
+
+def _carry_out(plan: Plan, store: RunStore, job: Job, what: str, executor: str, workers: int, dry_run: bool) -> bool:
+    """Print the plan and run what it lacks; False where printing it was all that was asked."""
+    from bench import printing, study as studies
+    from bench.console import Reporter
+
+    console = printing.make_console()
+    how = "inline" if executor == "inline" else f"pool of {workers} workers"
+    printing.print_plan(console, plan, store, what, f"{how} on {job.device}")
+    if dry_run:
+        return False
+    store.require_writable()
+    studies.require_data(plan.todo, job)
+    reporter = Reporter(len(plan.todo), job.results, console)
+    try:
+        with reporter.showing():
+            studies.execute(plan, job, executor, workers, reporter)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        kept = sum(reporter.counts.values())
+        console.print(f"\nInterrupted; {kept} finished runs are kept. Issue the same command to resume.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    return True
 
 
 def main() -> None:

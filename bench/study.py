@@ -26,11 +26,16 @@ def make_plan(
     request: Request, store: RunStore, data_dir: Path, retry_failed: bool = False, force: bool = False
 ) -> Plan:
     """Resolve names, expand to runs, and look up what is done. Imports the models; reads no data, writes nothing."""
+    specs = specs_of(request, data_dir)
+    return resolve(specs, load_existing(specs, store), retry_failed, force)
+
+
+def specs_of(request: Request, data_dir: Path) -> list[RunSpec]:
+    """The runs of a request."""
     models = [ModelChoice(plugin, load_model_class(plugin)) for plugin in _expand_all(request.models)]
     plugins = [DATASET_REGISTRY.find(name) for name in request.datasets]
     datasets = [DatasetChoice(plugin, load_source(plugin).checksum(data_dir)) for plugin in plugins]
-    specs = expand(request, models, datasets)
-    return resolve(specs, load_existing(specs, store), retry_failed, force)
+    return expand(request, models, datasets)
 
 
 def load_existing(specs: list[RunSpec], store: RunStore) -> dict[str, Record | None]:

@@ -6,7 +6,7 @@ import html
 import json
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,19 @@ LARGE, MAX_DECIMALS = 1e9, 6
 
 def write_all(boards: Sequence[Board], folder: Path) -> None:
     """Write leaderboard.md, .csv, .json and .tex into a folder. BenchError where it cannot."""
-    texts = {
-        "leaderboard.md": markdown(boards),
-        "leaderboard.csv": frame(boards).to_csv(index=False),
-        "leaderboard.json": json.dumps(as_dict(boards), indent=1, allow_nan=False),
-        "leaderboard.tex": latex(boards),
-    }
+    write_texts(
+        {
+            "leaderboard.md": markdown(boards),
+            "leaderboard.csv": frame(boards).to_csv(index=False),
+            "leaderboard.json": json.dumps(as_dict(boards), indent=1, allow_nan=False),
+            "leaderboard.tex": latex(boards),
+        },
+        folder,
+    )
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> None:
+    """Write texts under their file names. BenchError where the folder refuses."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -56,12 +63,12 @@ def markdown(boards: Sequence[Board]) -> str:
     """All boards with their legend and provenance."""
     parts = ["# Leaderboards", _READING]
     for board in boards:
-        table = _table(board, lambda cell, best: f"**{cell}**" if best else cell, _escape_markdown)
+        table = _table(board, lambda cell, best: f"**{cell}**" if best else cell, escape_markdown)
         body = tabulate(table[1:], table[0], "pipe", disable_numparse=True, colalign=_align(table))
-        parts += [f"## {_escape_markdown(board.title)}", body, *_failures(board)]
+        parts += [f"## {escape_markdown(board.title)}", body, *_failures(board)]
     columns = {column.name: column for board in boards for column in board.headline}
     parts += ["## Columns", "\n".join(_explain(column) for column in columns.values())]
-    parts += ["## Provenance", _provenance([record for board in boards for record in board.records])]
+    parts += ["## Provenance", provenance([record for board in boards for record in board.records])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -208,12 +215,12 @@ def _align(table: list[list[str]]) -> list[str]:
 
 def _failures(board: Board) -> list[str]:
     lines = [
-        f"- {_escape_markdown(row.label)}, seed {seed}, failed: {_escape_markdown(first_line(message))}"
+        f"- {escape_markdown(row.label)}, seed {seed}, failed: {escape_markdown(first_line(message))}"
         for row in board.rows
         for seed, message in row.failures.items()
     ]
     lines += [
-        f"- {_escape_markdown(row.label)}, seed {seed}, {name} failed: {_escape_markdown(first_line(message))}"
+        f"- {escape_markdown(row.label)}, seed {seed}, {name} failed: {escape_markdown(first_line(message))}"
         for row in board.rows
         for name, messages in row.metric_errors.items()
         for seed, message in messages.items()
@@ -230,7 +237,7 @@ def _explain(column: Column) -> str:
     return f"- **{column.header}** (`{column.name}`, {info.range}): {column.explanation} Source: {info.source}."
 
 
-def _provenance(records: Sequence[Record]) -> str:
+def provenance(records: Sequence[Record]) -> str:
     """What ran all this, each fact once."""
 
     def unique(values: Sequence[Any]) -> str:
@@ -251,14 +258,14 @@ def _provenance(records: Sequence[Record]) -> str:
         "command": unique([f"`{p['command']}`" for p in made]),
         "made": f"{min((p['start'] for p in made), default='')} to {max((p['end'] for p in made), default='')}",
     }
-    return "\n".join(f"- {name}: {_escape_markdown(value)}" for name, value in facts.items() if value)
+    return "\n".join(f"- {name}: {escape_markdown(value)}" for name, value in facts.items() if value)
 
 
 def _finite(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     return html.escape(text, quote=False).replace("|", r"\|")
 
 
