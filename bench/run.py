@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from bench.datasets.base import Dataset
 from bench.environment import hardware, software
@@ -112,6 +113,7 @@ def settle_process(job: Job) -> None:
     torch.set_flush_denormal(True)
     if job.threads:
         torch.set_num_threads(job.threads)
+        threadpool_limits(job.threads)  # numpy's, which metrics use, has threads of its own
 
 
 def failed_record(spec: RunSpec, error: BaseException) -> Record:
