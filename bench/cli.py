@@ -109,7 +109,9 @@ def claims(
     specs = claim_study.all_specs(runs)
     plan = resolve(specs, studies.load_existing(specs, store), retry_failed)
     job = Job(results, data_dir, studies.choose_device(device), command=environment.command())
-    if not _carry_out(plan, store, job, f"{len(chosen)} claims, {budget} budget", executor, workers, dry_run):
+    if not _carry_out(
+        plan, store, job, f"{len(chosen)} claim{'s' * (len(chosen) != 1)}, {budget} budget", executor, workers, dry_run
+    ):
         return
     records = list(studies.load_existing(specs, store).values())
     found = [record for record in records if record]

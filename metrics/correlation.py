@@ -75,7 +75,7 @@ def category_p_value(gamma: Matrix, labels: Tensor, categories: Tensor) -> float
 def category_correlations(gamma: Matrix, labels: Tensor, categories: Tensor, category_names: Any) -> dict[str, float]:
     """Mean class correlation within each category of two classes or more, and between categories."""
     correlation, present = _of_the_classes(gamma, labels, categories)
-    pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1) & np.isfinite(correlation)
+    pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1)
     same = present[:, None] == present[None, :]
     chosen = {name: pairs & same & (present == i)[:, None] for i, name in enumerate(category_names)}
     chosen["between"] = pairs & ~same
@@ -116,13 +116,15 @@ def _mean_and_quantile(values: Tensor) -> dict[str, float]:
 
 
 def _of_the_classes(gamma: Matrix, labels: Tensor, categories: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation (C, C) of the classes that occur, and their categories (C,)."""
-    return class_correlation(gamma, labels).cpu().numpy(), categories[labels.unique()].cpu().numpy()
+    """Correlation (C, C) of the classes that occur and have one, and their categories (C,)."""
+    correlation, present = class_correlation(gamma, labels), categories[labels.unique()]
+    known = correlation.diagonal().isfinite()
+    return correlation[known][:, known].cpu().numpy(), present[known].cpu().numpy()
 
 
 def _gap(correlation: np.ndarray, categories: np.ndarray) -> np.ndarray:
     """Within minus between for categories (..., C): (...); NaN where either has no pair."""
-    pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1) & np.isfinite(correlation)
+    pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1)
     same = (categories[..., :, None] == categories[..., None, :])[..., pairs]
     values = correlation[pairs]
     within, between = (

@@ -41,7 +41,7 @@ def active_babel(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
     Largest over the selected atoms of the summed |cosine| with the other selected ones. Over 2,000 evenly spaced
     images with an active unit; n/a where there are none.
     """
-    chosen = dense(spread(active, MAX_SAMPLES)).to(atoms)
+    chosen = dense(spread(active, MAX_SAMPLES)).to(atoms.device, torch.float32)
     chosen = chosen[chosen.any(1)]
     if len(chosen) == 0:
         return {}

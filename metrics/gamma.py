@@ -37,14 +37,14 @@ def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
     """Mean pairwise Jensen-Shannon divergence of the 0/1 activities, within classes, between them, and the gap.
 
     Summed over units. Exact over all pairs: two indicators diverge by ln 2 where they differ, so pairs are counted,
-    not formed. Classes, and pairs of classes, weigh the same; a class of one sample has no pair.
+    not formed. Classes, and pairs of classes, weigh the same; a class of one sample has no pair, and what has none is
+    left out.
     """
     sizes, rates, _ = class_moments(gamma_hard, labels)
-    several = sizes > 1
     differ = 2 * rates * (1 - rates) * (sizes / (sizes - 1).clamp_min(1))[:, None]
-    within = differ[several].sum(1).mean().item() if several.any() else 0.0
+    within = differ[sizes > 1].sum(1).tolist()
     between = [(p + q - 2 * p * q).sum().item() for p, q in combinations(rates, 2)]
-    return _within_and_between(within * math.log(2), [value * math.log(2) for value in between])
+    return _within_and_between(*([math.log(2) * value for value in values] for values in (within, between)))
 
 
 @metric(
@@ -58,8 +58,7 @@ def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
     groups = [dense(rows(gamma_hard, first)).float() for first in _first_of_each_class(labels)]
     within = [_jaccard(group, group, distinct=True) for group in groups if len(group) > 1]
     between = [_jaccard(first, second) for first, second in combinations(groups, 2)]
-    mean = sum(within) / len(within) if within else 1.0
-    values = _within_and_between(mean, between)
+    values = _within_and_between(within, between)
     return values | {"gap": -values["gap"]} if "gap" in values else values
 
 
@@ -99,15 +98,13 @@ def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float]:
         n = min(len(first), len(second))
         p, q = first[:n], second[:n]
         between.append((_entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2).sum(1).mean().item())
-    return _within_and_between(sum(within) / len(within) if within else 0.0, between)
+    return _within_and_between(within, between)
 
 
-def _within_and_between(within: float, between: list[float]) -> dict[str, float]:
-    """The three numbers; only the first where there is one class."""
-    if not between:
-        return {"within": within}
-    mean = sum(between) / len(between)
-    return {"within": within, "between": mean, "gap": mean - within}
+def _within_and_between(within: list[float], between: list[float]) -> dict[str, float]:
+    """Means over classes and over pairs of classes, and their difference; without what has no pair."""
+    means = {name: sum(v) / len(v) for name, v in (("within", within), ("between", between)) if v}
+    return means | {"gap": means["between"] - means["within"]} if len(means) == 2 else means
 
 
 def _first_of_each_class(labels: Tensor) -> list[Tensor]:

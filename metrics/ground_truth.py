@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from metrics.base import metric
-from metrics.matrix import Matrix, column_sums, correlations, dense, rows, spread, transposed_product
+from metrics.matrix import Matrix, column_sums, correlations, dense, rows, spread, transposed_product, variance
 
 RECOVERED = 0.9
 """AUC from which a gate counts as recovered."""
@@ -28,11 +28,14 @@ COSTA = "Costa et al. 2025 (2506.03093), section 4.1 and Table 1"
 
 
 @metric(label="MCC", direction="max", range="[0, 1]", source="Hyvarinen & Morioka 2016 (1605.06336)", headline=True)
-def mcc(z: Matrix, gates: Tensor) -> float:
+def mcc(z: Matrix, gates: Tensor) -> float | dict[str, float]:
     """Mean |correlation| of gates with the units that the Hungarian method matches them to, one each.
 
-    A gate without a unit, or that never changes, counts 0.
+    A gate without a unit counts 0; gates that do not change are left out; n/a where none does.
     """
+    gates = gates[:, gates.any(0) & ~gates.bool().all(0)]
+    if gates.shape[1] == 0:
+        return {}
     scores = correlations(z, gates.to(torch.float32)).abs().cpu().numpy()
     units, matched = linear_sum_assignment(-scores)
     return float(scores[units, matched].sum() / gates.shape[1])
@@ -63,16 +66,23 @@ def gate_f1(active: Matrix, gates: Tensor, train_active: Matrix, train_gates: Te
 def factor_recovery(
     z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor, gate_roles: Sequence[str]
 ) -> dict[str, float]:
-    """Share of the global, and of the class-specific (shared and exclusive), gates with an AUC of 0.9 or more."""
-    recovered = _auc_of_each(z, gates, train_z, train_gates) >= RECOVERED
-    roles = np.array(gate_roles)
+    """Share of the global, and of the class-specific (shared and exclusive), gates with an AUC of 0.9 or more.
+
+    Gates that do not change are left out.
+    """
+    scores = _auc_of_each(z, gates, train_z, train_gates)
+    roles = np.where(np.isfinite(scores), np.array(gate_roles), "")
+    recovered = scores >= RECOVERED
     groups = {"global": roles == "global", "class-specific": (roles == "shared") | (roles == "exclusive")}
     return {name: float(recovered[group].mean()) for name, group in groups.items() if group.any()}
 
 
-@metric(label="value correlation", direction="max", range="[0, 1]", source="definition")
+@metric(label="value correlation", direction="max", range="[-1, 1]", source="definition")
 def value_correlation(z: Matrix, values: Tensor, train_z: Matrix, train_values: Tensor) -> float | dict[str, float]:
-    """|Correlation| of each continuous value with its best unit, where its attribute is present: mean over values."""
+    """Correlation of each continuous value with its best unit, where its attribute is present: mean over values.
+
+    With the sign that the unit has on the training samples.
+    """
     train, test = _within(train_z, train_values), _within(z, values)
     best = train.abs().argmax(0)
     scores = test[best, torch.arange(values.shape[1], device=test.device)] * train.gather(0, best[None])[0].sign()
@@ -114,7 +124,8 @@ def absorption(
     if len(children) == 0:
         return {}
     learned = torch.nn.functional.normalize(atoms.double(), dim=1)[units[children]]
-    cosines = (learned * true_atoms[parents[children]].to(learned)).sum(1)
+    true = torch.nn.functional.normalize(true_atoms[parents[children]].to(learned), dim=1)
+    cosines = (learned * true).sum(1)
     return cosines.mean().item()
 
 
@@ -175,10 +186,11 @@ def _within(z: Matrix, values: Tensor) -> Tensor:
     counts = present.sum(0).clamp_min(1).double()
     known = torch.where(present, values, 0).double()
     centred = torch.where(present, known - known.sum(0) / counts, 0)
-    means, squares = (transposed_product(power, present.float()) / counts for power in (z, z * z))
-    variances = (squares - means.square()).clamp_min(0) * centred.square().sum(0) / counts
-    covariances = transposed_product(z, centred) / counts
-    return torch.where(variances > 1e-14, covariances / variances.clamp_min(1e-14).sqrt(), 0.0).clamp(-1, 1)
+    wide = z.double() if isinstance(z, Tensor) else z.astype(np.float64)
+    means, squares = (transposed_product(power, present.float()) / counts for power in (wide, wide * wide))
+    deviations = (variance(means, squares) * centred.square().sum(0) / counts).sqrt()
+    covariances = transposed_product(wide, centred) / counts
+    return torch.where(deviations > 0, covariances / deviations.clamp_min(1e-300), 0.0).clamp(-1, 1)
 
 
 def _by_class(z: Matrix, labels: Tensor, measures: Tensor) -> Tensor:

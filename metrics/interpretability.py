@@ -8,8 +8,8 @@ from torch import Tensor
 from metrics.base import metric
 from metrics.matrix import (
     Matrix,
-    blocks,
     class_moments,
+    column_squares,
     column_sums,
     columns,
     dense,
@@ -33,18 +33,17 @@ def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, f
     Units that are constant, or on for one image, have no pair and are left out; n/a where none is left.
     """
     unit = torch.nn.functional.normalize(embedding.double(), dim=1)
-    lowest, highest, powers = _range(z)
-    # a = (|z| - min) / range, summed as sums of |z| less those of the minimum.
-    sums, squares = powers
-    n = z.shape[0]
-    weighted = transposed_product(abs(z), unit) - torch.outer(lowest, unit.sum(0))
+    magnitude = abs(z)
+    lowest, highest = _range(magnitude)
+    if isinstance(magnitude, Tensor):  # from the minimum up, before anything is squared: no digits are lost
+        magnitude, lowest, highest = magnitude - lowest, torch.zeros_like(lowest), highest - lowest
     norms = unit.square().sum(1, keepdim=True)
-    squared = transposed_product(abs(z) ** 2 if isinstance(z, Tensor) else z.power(2), norms)
-    linear = transposed_product(abs(z), norms)
-    own = (squared - 2 * lowest[:, None] * linear).squeeze(1) + lowest.square() * norms.sum()
-    total = sums - n * lowest
-    second = squares - 2 * lowest * sums + n * lowest.square()
-    pairs = total.square() - second
+    sums, squares, n = column_sums(magnitude), column_squares(magnitude), z.shape[0]
+    weighted = transposed_product(magnitude, unit) - torch.outer(lowest, unit.sum(0))
+    # sum a^2 ||e||^2: the embeddings have norm 1, or 0 where the image has no direction.
+    directed = rows(magnitude, (norms.squeeze(1) > 0.5).nonzero().squeeze(1))
+    own = column_squares(directed) - 2 * lowest * column_sums(directed) + lowest.square() * directed.shape[0]
+    pairs = (sums - n * lowest).square() - (squares - 2 * lowest * sums + n * lowest.square())
     kept = (column_sums(active) > 0) & (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
     scores = ((weighted.square().sum(1) - own) / pairs)[kept].clamp(-1, 1)
     return {"mean": scores.mean().item(), "median": scores.median().item()} if len(scores) else {}
@@ -99,14 +98,9 @@ def _quantile_bins(z: Tensor) -> Tensor:
     return torch.where(z == 0, 0, bins)
 
 
-def _range(z: Matrix) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-    """Smallest and largest |z| of each unit, and the sums of |z| and z^2, (M,) float64 each."""
-    parts = [part.abs().double() for part in blocks(z)] if isinstance(z, Tensor) else []
-    if parts:
-        lowest = torch.stack([part.amin(0) for part in parts]).amin(0)
-        highest = torch.stack([part.amax(0) for part in parts]).amax(0)
-        powers = (sum(part.sum(0) for part in parts), sum(part.square().sum(0) for part in parts))
-        return lowest, highest, powers  # type: ignore[return-value]
-    magnitude = abs(z)
-    lowest, highest = (torch.from_numpy(m.toarray().ravel()).double() for m in (magnitude.min(0), magnitude.max(0)))
-    return lowest, highest, (column_sums(magnitude), column_sums(magnitude.power(2)))
+def _range(magnitude: Matrix) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value of each unit, (M,)."""
+    if isinstance(magnitude, Tensor):
+        return magnitude.amin(0), magnitude.amax(0)
+    lowest, highest = (m.toarray().ravel() for m in (magnitude.min(0), magnitude.max(0)))
+    return torch.from_numpy(lowest).double(), torch.from_numpy(highest).double()

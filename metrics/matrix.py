@@ -52,6 +52,13 @@ def column_sums(matrix: Matrix) -> Tensor:
     return torch.from_numpy(np.asarray(matrix.sum(0, dtype=np.float64)))
 
 
+def column_squares(matrix: Matrix) -> Tensor:
+    """Sum of squares of each unit over the samples, (M,) float64."""
+    if isinstance(matrix, Tensor):
+        return torch.stack([block.double().square().sum(0) for block in blocks(matrix)]).sum(0)
+    return column_sums(matrix.astype(np.float64).power(2))
+
+
 def class_moments(matrix: Matrix, labels: Tensor) -> ClassMoments:
     """Size, means and variances of each class."""
     classes, members = labels.unique(return_inverse=True)
@@ -69,7 +76,7 @@ def class_moments(matrix: Matrix, labels: Tensor) -> ClassMoments:
         sums, squares = (torch.from_numpy((indicator @ power).toarray()) for power in (values, values.power(2)))
     sizes = torch.bincount(members, minlength=len(classes)).double()
     means = sums / sizes[:, None]
-    return ClassMoments(sizes, means, (squares / sizes[:, None] - means.square()).clamp_min(0))
+    return ClassMoments(sizes, means, variance(means, squares / sizes[:, None]))
 
 
 def transposed_product(matrix: Matrix, other: Matrix) -> Tensor:
@@ -128,9 +135,12 @@ def correlations(matrix: Matrix, other: Matrix) -> Tensor:
 
 
 def _moments(matrix: Matrix) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each column; a deviation lost in rounding is 0."""
-    device = matrix.device if isinstance(matrix, Tensor) else "cpu"
-    one_class = torch.zeros(matrix.shape[0], dtype=torch.int64, device=device)
-    _, means, variances = class_moments(matrix, one_class)
-    rounding = 1e-12 * means[0].square()
-    return means[0], torch.where(variances[0] > rounding, variances[0], 0.0).sqrt()
+    """Mean and standard deviation of each column."""
+    means, squares = (sums / matrix.shape[0] for sums in (column_sums(matrix), column_squares(matrix)))
+    return means, variance(means, squares).sqrt()
+
+
+def variance(means: Tensor, squares: Tensor) -> Tensor:
+    """E[z^2] - E[z]^2, 0 where it is lost in rounding."""
+    result = squares - means.square()
+    return torch.where(result > 1e-12 * squares, result, 0.0)

@@ -114,10 +114,16 @@ def _unit_effects(decode: Callable[[Tensor], Tensor], means: Tensor, weights: Te
     with torch.enable_grad():
         centre = means.mean(0, keepdim=True).to(weights).requires_grad_()
         scores = decode(centre) @ weights.T
-        if not scores.requires_grad:  # a decoder that ignores its codes
-            return torch.zeros(len(weights), means.shape[1]).to(means)
-        rows = [torch.autograd.grad(scores[0, c], centre, retain_graph=True)[0][0] for c in range(len(weights))]
+        rows = [_gradient(scores[0, c], centre) for c in range(len(weights))]
     return torch.stack(rows).to(means)
+
+
+def _gradient(score: Tensor, centre: Tensor) -> Tensor:
+    """Gradient of a score in the one row of codes; zeros where the decoder ignores them."""
+    if not score.requires_grad:
+        return torch.zeros_like(centre[0])
+    (gradient,) = torch.autograd.grad(score, centre, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(centre[0]) if gradient is None else gradient[0]
 
 
 def _recalls(probe: Any, x_hat: Tensor, truth: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -144,7 +150,7 @@ def _fit(features: np.ndarray, targets: np.ndarray, **options: Any) -> Any:
 def _scaled(train: Tensor, test: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Both divided by the training codes' standard deviations; without the units that are constant there."""
     deviation = train.double().std(0, correction=0)
-    live = deviation > 1e-6
+    live = deviation > 1e-6 * train.abs().amax(0)
     scale = deviation[live].to(train)
     if not live.any():  # nothing to read: one constant feature
         return np.zeros((len(train), 1), dtype=np.float32), np.zeros((len(test), 1), dtype=np.float32)

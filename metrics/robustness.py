@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -86,15 +87,15 @@ def noise_fvu(encode: Encoder, decode: Encoder, x: Tensor) -> float:
 def ablation_fvu(decode: Encoder, x: Tensor, z: Matrix, active: Matrix) -> float | dict[str, float]:
     """Mean rise of FVU when one unit is set to zero: over the 32 units that are on most, and 1,000 images.
 
-    n/a where all units are dead.
+    n/a where all units are dead, or the images are all the same.
     """
     counts = column_sums(active)
     units = counts.topk(min(ABLATED, int((counts > 0).sum()))).indices.tolist()
     x, codes = dense(spread(x, MAX_SAMPLES)), dense(spread(z, MAX_SAMPLES)).to(x.device)
-    if not units:
+    whole = fvu(x, decode(codes))
+    if not units or not math.isfinite(whole):
         return {}
     rises = []
-    whole = fvu(x, decode(codes))
     for unit in units:
         ablated = codes.clone()
         ablated[:, unit] = 0

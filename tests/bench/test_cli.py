@@ -76,7 +76,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
         "run", "--dry-run", "--models", "all", "--datasets", "mnist,fmnist", "--results", str(tmp_path / "runs")
     )
     assert done.returncode == 0
-    assert "96 runs = 16 models x 2 datasets x 3 seeds" in done.stdout
+    assert "102 runs = 17 models x 2 datasets x 3 seeds" in done.stdout
     assert not (tmp_path / "runs").exists()
 
 

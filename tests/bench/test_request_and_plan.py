@@ -25,7 +25,7 @@ def specs(tmp_path: Path, **keys: Any) -> list[RunSpec]:
 
 def test_defaults_are_all_models_on_digits_with_three_seeds(tmp_path: Path) -> None:
     runs = specs(tmp_path)
-    assert len({run.model for run in runs}) == 16
+    assert len({run.model for run in runs}) == 17
     assert {run.dataset for run in runs} == {"digits"}
     assert {run.seed for run in runs} == {0, 1, 2}
     assert {(run.settings, run.budget) for run in runs} == {("native", "quick")}
@@ -81,7 +81,7 @@ def test_run_ids_depend_on_everything_that_changes_numbers_and_on_nothing_else(t
 
 
 def test_duplicates_are_one_run(tmp_path: Path) -> None:
-    assert len(specs(tmp_path, models="all,topk,topk", seeds="1")) == 16
+    assert len(specs(tmp_path, models="all,topk,topk", seeds="1")) == 17
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
-from bench.evaluation import gather
 from bench.loading import load_dataset, load_model_class
+from bench.needs import gather
 from bench.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.training import batches, train
 from models.base import Losses
@@ -199,7 +199,7 @@ def test_training_and_evaluation_refuse_bad_inputs(name: str, digits: Dataset) -
     model, x = trained(name, digits.train, epochs=1), digits.test.x.clone()
     x[3, 5] = float("nan")
     bad = Split(x, digits.test.labels)
-    for use in (lambda: train(model, bad, batches_seed=0), lambda: gather(model, bad)):
+    for use in (lambda: train(model, bad, batches_seed=0), lambda: gather(model, digits, bad, (), 100)):
         with pytest.raises(ValueError, match="x has 1 values that are NaN or infinite"):
             use()
 

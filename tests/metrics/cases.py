@@ -1,0 +1,156 @@
+"""A small world in which every metric has what it needs: sparse factors, atoms near the true ones, a linear encoder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from bench.loading import all_metrics
+from bench.training import Training
+
+METRICS = all_metrics()
+ROLES = ("global", "global", "shared", "shared", "exclusive", "exclusive")
+CATEGORIES = torch.tensor([0, 0, 1, 1])
+CODES = ("z", "active", "gamma", "gamma_hard")
+THRESHOLD = 0.3
+
+# Four samples of two classes, three units:        class  unit 0  unit 1  unit 2
+#                                                    0      1       0       0
+#                                                    0      1       1       0
+#                                                    1      1       1       0
+#                                                    1      1       1       0
+# Unit 0 is always on, unit 2 dead; unit 1 is on for half of class 0 and all of class 1.
+ACTIVE = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 0], [1, 1, 0]]).bool()
+LABELS = torch.tensor([0, 0, 1, 1])
+
+
+class Samples(NamedTuple):
+    """Inputs (N, D), classes (N,), and their factors."""
+
+    x: Tensor
+    labels: Tensor
+    gates: Tensor
+    values: Tensor
+    measures: Tensor
+
+    def take(self, samples: Tensor) -> Samples:
+        return Samples(*(field[samples] for field in self))
+
+
+@dataclass(frozen=True)
+class World:
+    """Two sets of samples, the atoms that made them, and those of a model."""
+
+    test: Samples
+    train: Samples
+    atoms: Tensor
+    true_atoms: Tensor
+
+
+class Likelihood:
+    """Bounds that depend on the inputs alone."""
+
+    def elbo(self, x: Tensor) -> Tensor:
+        return -x.square().sum(1)
+
+    def log_likelihood(self, x: Tensor, n_samples: int) -> Tensor:
+        return -x.square().sum(1) / n_samples
+
+
+def make_world(n: int = 80, n_train: int = 120, n_units: int = 12) -> World:
+    """Six gates over eight pixels; the first six atoms are noisy copies of the true ones, the others random."""
+    true_atoms = torch.nn.functional.normalize(torch.randn(6, 8), dim=1)
+    atoms = torch.nn.functional.normalize(torch.randn(n_units, 8), dim=1)
+    known = min(6, n_units)
+    atoms[:known] = true_atoms[:known] + 0.1 * torch.randn(known, 8)
+    return World(_draw(n, true_atoms), _draw(n_train, true_atoms), atoms, true_atoms)
+
+
+def _draw(n: int, true_atoms: Tensor) -> Samples:
+    labels = torch.arange(n) % 4
+    rates = torch.full((n, 6), 0.5)
+    rates[:, 2:4] = torch.where(labels < 2, 0.8, 0.1)[:, None]
+    rates[:, 4], rates[:, 5] = torch.where(labels == 0, 0.9, 0.05), torch.where(labels == 3, 0.9, 0.05)
+    gates = torch.rand(n, 6) < rates
+    strengths = torch.rand(n, 6) + 0.5
+    x = (gates * strengths) @ true_atoms + 0.05 * torch.randn(n, 8)
+    values = torch.where(gates, strengths, torch.nan)[:, :2]
+    return Samples(x, labels, gates, values, x[:, :2] + labels[:, None])
+
+
+def given(world: World) -> dict[str, Any]:
+    """All that a metric may ask for; codes and functions follow from the atoms, so that moving atoms moves units."""
+    atoms = world.atoms
+    found: dict[str, Any] = {}
+    for prefix, samples in (("", world.test), ("train_", world.train)):
+        z = _encode(samples.x, atoms)
+        codes = {"z": z, "active": z > 0, "gamma_hard": z > 0, "gamma": z / (1 + z)}
+        found |= {f"{prefix}{name}": value for name, value in {**samples._asdict(), **codes}.items()}
+
+    def budgeted(x: Tensor, k: int) -> Tensor:
+        codes = _encode(x, atoms)
+        kept = codes.topk(k, dim=1).indices
+        return torch.zeros_like(codes).scatter(1, kept, codes.gather(1, kept))
+
+    return found | {
+        "x_hat": found["z"] @ atoms,
+        "embedding": world.test.x - world.train.x.mean(0),
+        "categories": CATEGORIES,
+        "category_names": ["high", "low"],
+        "atoms": atoms,
+        "true_atoms": world.true_atoms,
+        "parents": torch.tensor([-1, 0, -1, 2, -1, -1]),
+        "gate_roles": ROLES,
+        "measure_names": ("first", "second"),
+        "k": min(3, len(atoms)),
+        "encode": lambda x: _encode(x, atoms),
+        "sample": lambda x: _encode(x, atoms),
+        "decode": lambda z: z @ atoms,
+        "preactivations": lambda x: x @ atoms.T - THRESHOLD,
+        "encode_with_budget": budgeted,
+        "likelihood": Likelihood(),
+        "model": torch.nn.Linear(3, 2),
+        "training": Training(10, 2.0, 0.1, 10**9, 5.0, pd.DataFrame()),
+    }
+
+
+def _encode(x: Tensor, atoms: Tensor) -> Tensor:
+    return (x @ atoms.T - THRESHOLD).relu()
+
+
+def value_of(name: str, have: Mapping[str, Any]) -> Any:
+    """The metric, given what it asks for."""
+    return METRICS[name](**{need: have[need] for need in needs(name)})
+
+
+def needs(name: str) -> list[str]:
+    """The names of its parameters."""
+    return list(inspect.signature(METRICS[name]).parameters)
+
+
+def csr(matrix: Tensor) -> csr_array:
+    """The same codes as a sparse array: of float32, as evaluation makes them."""
+    return csr_array(matrix.float().numpy())
+
+
+def numbers(value: Any) -> dict[str, float]:
+    """The scalars of what a metric returned."""
+    items = value.items() if isinstance(value, dict) else [] if isinstance(value, Tensor) else [("", value)]
+    return {key: float(number) for key, number in items}
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """Equal up to the order in which sums were taken."""
+    if isinstance(expected, Tensor):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    else:
+        assert numbers(found) == pytest.approx(numbers(expected), rel=1e-5, abs=1e-7, nan_ok=True)
