@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import Parameter
 from typing import Any
 
 import numpy as np
@@ -52,16 +53,16 @@ def evaluate(
         Samples encoded at a time; the results do not depend on it.
     """
     model.eval()
-    needs = {name: list(inspect.signature(metric).parameters) for name, metric in metrics.items()}
+    needs = {name: inspect.signature(metric).parameters for name, metric in metrics.items()}
     given = gather(model, dataset, split, {need for names in needs.values() for need in names}, batch_size)
     if training:
         given["training"] = training
-    lengths = {len(split), model.config.n_latents, len(dataset.class_names)}
+    lengths = {len(split), model.config.n_latents, len(split.labels.unique())}
     result = Evaluation()
     for name, metric in metrics.items():
-        if all(need in given for need in needs[name]):
+        if all(need in given or parameter.default is not Parameter.empty for need, parameter in needs[name].items()):
             seed_everything(seed, "metric", name)
-            _compute(result, name, metric, {need: given[need] for need in needs[name]}, lengths)
+            _compute(result, name, metric, {need: given[need] for need in needs[name] if need in given}, lengths)
     return result
 
 
@@ -77,15 +78,15 @@ def _compute(
             result.arrays[name] = value.cpu().numpy()
             return
         items = value.items() if isinstance(value, dict) else [("", value)]
-        scalars = {f"{name}.{key}" if key else name: _scalar(item) for key, item in items}
-    except Exception as error:  # any metric may be a plug-in
+        scalars = {name if key == "" else f"{name}.{key}": _scalar(item) for key, item in items}
+    except (Exception, SystemExit) as error:  # any metric may be a plug-in
         result.errors[name] = f"{type(error).__name__}: {error}"
     else:
         result.scalars.update(scalars)
 
 
 def _scalar(value: Any) -> float:
-    if isinstance(value, str) or not hasattr(value, "__float__"):
+    if isinstance(value, str) or not hasattr(value, "__float__") or getattr(value, "ndim", 0) > 0:
         raise TypeError(
             f"a metric returns a number, a dict of numbers or a tensor, not {type(value).__name__} {value!r:.60}"
         )

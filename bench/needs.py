@@ -31,8 +31,9 @@ def gather(model: Model, dataset: Dataset, split: Split, needs: Collection[str],
     given: dict[str, Any] = {"x": split.x, "model": model, **split.factors, **dataset.truth}
     given |= _labels(split) | _categories(dataset, split.x.device) | _ways(model)
     given |= _codes(model, split.x, batch_size)
-    if "embedding" in needs:
-        given["embedding"] = split.x - dataset.train.x.mean(0)
+    if "embed" in needs:
+        centre = dataset.train.x.mean(0)
+        given["embed"] = lambda x: x - centre
     if any(need.startswith("train_") for need in needs):
         train = dataset.train.take(evenly_spaced(len(dataset.train), MAX_TRAIN))
         found = {"x": train.x, **train.factors, **_labels(train), **_codes(model, train.x, batch_size)}

@@ -2,7 +2,7 @@
 
 Evaluation passes exactly those of
   x, x_hat (N, D); z (N, M); active, gamma_hard (N, M) 0/1; gamma (N, M) in [0, 1]; labels (N,); categories (C,),
-  category_names; atoms (M, D); embedding (N, E), the pixels less the mean training image; k; training;
+  category_names; atoms (M, D); k; training; embed(x), the pixels less the mean training image;
   train_x, train_z, train_labels and so on, the same of 5,000 training samples;
   model; likelihood (the model, where it has one); and the model's functions on dense codes: encode, decode, sample,
   encode_with_budget(x, k), preactivations;

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import metric
-from metrics.matrix import Matrix, blocks, class_moments, dense, rows
+from metrics.matrix import Matrix, class_moments, dense, rows
 
 VARIANCE = "after Sangari Abiz et al. 2025 (2505.14476); the normalisations are a choice"
 DIVERGENCE = "Sangari Abiz et al. 2025 (2505.14476), Eq. 6"
@@ -89,7 +89,8 @@ def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float]:
     Over the first 200 samples of each class: all their pairs within it; between classes the i-th with the i-th. Where
     gamma is 0 or 1 it is `activity_jsd`, exact over all pairs.
     """
-    if all(((part == 0) | (part == 1)).all() for part in blocks(gamma)):
+    values = [gamma] if isinstance(gamma, Tensor) else [torch.from_numpy(gamma.data)]
+    if all(((part == 0) | (part == 1)).all() for part in values):
         return activity_jsd(gamma, labels)
     groups = [dense(rows(gamma, first)).double() for first in _first_of_each_class(labels)]
     within = [_mean_jsd(group) for group in groups if len(group) > 1]

@@ -186,10 +186,9 @@ def _within(z: Matrix, values: Tensor) -> Tensor:
     counts = present.sum(0).clamp_min(1).double()
     known = torch.where(present, values, 0).double()
     centred = torch.where(present, known - known.sum(0) / counts, 0)
-    wide = z.double() if isinstance(z, Tensor) else z.astype(np.float64)
-    means, squares = (transposed_product(power, present.float()) / counts for power in (wide, wide * wide))
+    means, squares = (transposed_product(z, present.float(), power) / counts for power in (1, 2))
     deviations = (variance(means, squares) * centred.square().sum(0) / counts).sqrt()
-    covariances = transposed_product(wide, centred) / counts
+    covariances = transposed_product(z, centred) / counts
     return torch.where(deviations > 0, covariances / deviations.clamp_min(1e-300), 0.0).clamp(-1, 1)
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from metrics.base import metric
 from metrics.matrix import (
+    MAX_UNITS,
     Matrix,
     class_moments,
     column_squares,
     column_sums,
     columns,
     dense,
-    evenly_spaced,
     rows,
+    spread,
     transposed_product,
 )
 
@@ -25,14 +29,16 @@ CHEN = "Chen et al. 2018 (1802.04942), Eq. 5, one class against the rest"
 
 
 @metric(label="monosemanticity", direction="max", range="[-1, 1]", source=PACH)
-def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float]:
+def monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, float]:
     """Mean cosine of the embeddings of two images, weighted by both activations: mean and median over live units.
 
-    a = (|z| - min) / (max - min) per unit, e the unit-norm `embedding`, which evaluation names: pixels less the mean
+    a = (|z| - min) / (max - min) per unit, e the unit-norm `embed(x)`, which evaluation names: pixels less the mean
     training image. sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2) / 2, so that no pair is formed.
-    Units that are constant, or on for one image, have no pair and are left out; n/a where none is left.
+    Units that are constant, or on for one image, have no pair and are left out; n/a where none is left. Over 10,000
+    evenly spaced images.
     """
-    unit = torch.nn.functional.normalize(embedding.double(), dim=1)
+    z, active = spread(z, MAX_SAMPLES), spread(active, MAX_SAMPLES)
+    unit = torch.nn.functional.normalize(embed(dense(spread(x, MAX_SAMPLES))).double(), dim=1)
     magnitude = abs(z)
     lowest, highest = _range(magnitude)
     if isinstance(magnitude, Tensor):  # from the minimum up, before anything is squared: no digits are lost
@@ -65,24 +71,32 @@ def class_mig(z: Matrix, active: Matrix, labels: Tensor) -> float | dict[str, fl
     Codes are cut at 20 quantiles of their non-zero values, zero is a bin of its own; dead units are left out. Over
     10,000 evenly spaced images. n/a for one class, or fewer than two live units.
     """
-    chosen = evenly_spaced(z.shape[0], MAX_SAMPLES)
     live = column_sums(active).nonzero().squeeze(1)
-    classes, targets = rows(labels, chosen).unique(return_inverse=True)
+    classes, targets = dense(spread(labels, MAX_SAMPLES)).unique(return_inverse=True)
     if len(classes) < 2 or len(live) < 2:
         return {}
-    bins = _quantile_bins(dense(columns(rows(z, chosen), live)))
-    one_hot = torch.nn.functional.one_hot(targets.to(bins.device)).double()
+    one_hot = torch.nn.functional.one_hot(targets).double()
+    codes = spread(z, MAX_SAMPLES)
+    parts = [_class_information(dense(columns(codes, units)), one_hot) for units in live.split(MAX_UNITS)]
+    best = torch.cat(parts).topk(2, dim=0).values
     shares = one_hot.mean(0)
-    information = torch.zeros(len(live), len(classes), dtype=torch.float64, device=bins.device)
-    for b in range(BINS + 1):
-        inside = (bins == b).double()
-        together, marginal = inside.T @ one_hot / len(chosen), inside.mean(0)[:, None]
-        apart = marginal - together
-        information += torch.xlogy(together, together) - torch.xlogy(together, marginal * shares)
-        information += torch.xlogy(apart, apart) - torch.xlogy(apart, marginal * (1 - shares))
-    best = information.topk(2, dim=0).values
     entropy = -torch.xlogy(shares, shares) - torch.xlogy(1 - shares, 1 - shares)
-    return ((best[0] - best[1]) / entropy).mean().clamp(0, 1).item()
+    return ((best[0] - best[1]) / entropy.to(best)).mean().clamp(0, 1).item()
+
+
+def _class_information(z: Tensor, one_hot: Tensor) -> Tensor:
+    """Mutual information in nats of each unit's bin with 'class c or not': (N, M) and (N, C) -> (M, C)."""
+    n_classes = one_hot.shape[1]
+    shares, targets = one_hot.mean(0).to(z.device), one_hot.argmax(1).to(z.device)
+    shape = (z.shape[1], BINS + 1, n_classes)
+    units = torch.arange(z.shape[1], device=z.device)
+    cells = (units * (BINS + 1) + _quantile_bins(z)) * n_classes + targets[:, None]
+    together = torch.bincount(cells.flatten(), minlength=math.prod(shape)).view(shape).double() / len(z)
+    marginal = together.sum(2, keepdim=True)
+    apart = (marginal - together).clamp_min(0)
+    information = torch.xlogy(together, together) - torch.xlogy(together, marginal * shares)
+    information += torch.xlogy(apart, apart) - torch.xlogy(apart, marginal * (1 - shares))
+    return information.sum(1)
 
 
 def _quantile_bins(z: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ MAX_ENTRIES = 2**28
 BLOCK_ENTRIES = 2**23
 """Entries of a dense block of rows."""
 
+SPARSE_ROWS = 2**15
+"""Rows of a block of a CSR matrix."""
+
 MAX_UNITS = 2048
 """Units among which pairs are formed; of more, as many evenly spaced ones."""
 
@@ -40,6 +43,23 @@ def blocks(matrix: Matrix) -> Iterator[Tensor]:
         yield dense(matrix[start : start + height])
 
 
+def nonzeros(matrix: Matrix) -> Iterator[tuple[Tensor, Tensor]]:
+    """Blocks of rows without their zeros: values (B, K) padded with zeros, and their units (B, K); K varies."""
+    height = max(1, BLOCK_ENTRIES // max(1, matrix.shape[1])) if isinstance(matrix, Tensor) else SPARSE_ROWS
+    for start in range(0, matrix.shape[0], height):
+        part = matrix[start : start + height]
+        if isinstance(part, Tensor):
+            k = int((part != 0).sum(1).max())
+            units = (part != 0).to(torch.uint8).topk(k, dim=1).indices
+            yield part.gather(1, units), units
+            continue
+        counts = np.diff(part.indptr)
+        slots = np.arange(counts.max(initial=0)) < counts[:, None]
+        packed, chosen = np.zeros(slots.shape, part.dtype), np.zeros(slots.shape, np.int64)
+        packed[slots], chosen[slots] = part.data, part.indices
+        yield torch.from_numpy(packed), torch.from_numpy(chosen)
+
+
 def dense(matrix: Matrix) -> Tensor:
     """The matrix as a tensor; for a part of one that may be large."""
     return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
@@ -54,9 +74,12 @@ def column_sums(matrix: Matrix) -> Tensor:
 
 def column_squares(matrix: Matrix) -> Tensor:
     """Sum of squares of each unit over the samples, (M,) float64."""
-    if isinstance(matrix, Tensor):
-        return torch.stack([block.double().square().sum(0) for block in blocks(matrix)]).sum(0)
-    return column_sums(matrix.astype(np.float64).power(2))
+    if not isinstance(matrix, Tensor):
+        return column_sums(matrix.astype(np.float64).power(2))
+    sums = torch.zeros(matrix.shape[1], dtype=torch.float64, device=matrix.device)
+    for block in blocks(matrix):
+        sums += block.double().square().sum(0)
+    return sums
 
 
 def class_moments(matrix: Matrix, labels: Tensor) -> ClassMoments:
@@ -79,16 +102,16 @@ def class_moments(matrix: Matrix, labels: Tensor) -> ClassMoments:
     return ClassMoments(sizes, means, variance(means, squares / sizes[:, None]))
 
 
-def transposed_product(matrix: Matrix, other: Matrix) -> Tensor:
-    """matrix^T @ other: (N, M) and (N, E) -> (M, E) float64."""
+def transposed_product(matrix: Matrix, other: Matrix, power: int = 1) -> Tensor:
+    """(matrix ** power)^T @ other: (N, M) and (N, E) -> (M, E) float64."""
     if isinstance(matrix, Tensor) and isinstance(other, Tensor):
         height = max(1, BLOCK_ENTRIES // max(1, matrix.shape[1], other.shape[1]))
         product = torch.zeros(matrix.shape[1], other.shape[1], dtype=torch.float64, device=matrix.device)
         for left, right in zip(matrix.split(height), other.split(height), strict=True):
-            product += left.double().T @ right.double()
+            product += left.double().pow(power).T @ right.double()
         return product
     left, right = (m.cpu().double().numpy() if isinstance(m, Tensor) else m.astype(np.float64) for m in (matrix, other))
-    product = left.T @ right
+    product = (left if power == 1 else left**power).T @ right
     return torch.from_numpy(product if isinstance(product, np.ndarray) else product.toarray())
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import metric
-from metrics.matrix import MAX_UNITS, Matrix, blocks, column_sums, columns, dense, spread, transposed_product
+from metrics.matrix import MAX_UNITS, Matrix, column_sums, columns, dense, nonzeros, spread, transposed_product
 
 REGULARISED = "Jacquier et al. 2026 (2606.27321)"
 MAX_SAMPLES = 2000
@@ -28,10 +28,7 @@ def hoyer(z: Matrix) -> float | dict[str, float]:
     1: one active unit; 0: all equal. Over the samples with an active unit; n/a where there are none, or M = 1.
     """
     root = math.sqrt(z.shape[1])
-    ratios = [
-        part.abs().sum(1, dtype=torch.float64) / torch.linalg.vector_norm(part, dim=1, dtype=torch.float64)
-        for part in _nonzero_rows(z)
-    ]
+    ratios = [v.sum(1) / torch.linalg.vector_norm(v, dim=1) for v in _magnitudes(z)]
     if not ratios or root == 1:
         return {}
     mean: Tensor = ((root - torch.cat(ratios)) / (root - 1)).mean()
@@ -45,10 +42,9 @@ def gini(z: Matrix) -> float | dict[str, float]:
     0: all units equal; 1 - 1/M: one active unit. Over the samples with an active unit; n/a where there are none.
     """
     indices = []
-    for rows in _nonzero_rows(z):
-        most = int((rows != 0).sum(1).max())  # zeros come last and add nothing
-        ordered = rows.abs().topk(most, dim=1).values.double()
-        weights = torch.arange(most, device=rows.device).double() + 0.5
+    for values in _magnitudes(z):
+        ordered = values.sort(dim=1, descending=True).values  # the zeros that are left out come last and add nothing
+        weights = torch.arange(ordered.shape[1], device=ordered.device).double() + 0.5
         indices.append(1 - 2 * (ordered @ weights) / (z.shape[1] * ordered.sum(1)))
     return torch.cat(indices).mean().item() if indices else {}
 
@@ -102,7 +98,7 @@ def _rectified(preactivations: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return preactivations(dense(spread(x, MAX_SAMPLES))).relu().double()
 
 
-def _nonzero_rows(z: Matrix) -> list[Tensor]:
-    """Blocks of the samples that have an active unit."""
-    kept = (rows[rows.any(1)] for rows in blocks(z))
-    return [rows for rows in kept if len(rows)]
+def _magnitudes(z: Matrix) -> list[Tensor]:
+    """Blocks of the samples that have an active unit: |z| without zeros, float64."""
+    kept = (values[values.any(1)] for values, _ in nonzeros(z))
+    return [values.abs().double() for values in kept if len(values)]

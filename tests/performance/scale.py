@@ -1,0 +1,61 @@
+"""Every metric of 1,000,000 samples with 16,384 units at L0 64: seconds and peak memory of the process.
+
+`python -m tests.performance.scale [SAMPLES]`. A TopK SAE with random weights on random inputs of 64 features: what is
+measured does not depend on what the units mean. The inputs are 256 MB of the memory.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from functools import wraps
+
+import torch
+
+from bench.datasets.base import Dataset, Split
+from bench.evaluation import evaluate
+from bench.loading import all_metrics
+from models.topk import TopK
+
+N_FEATURES, N_LATENTS, K = 64, 16_384, 64
+
+
+def main(n_samples: int) -> None:
+    """Evaluate, and print a line per metric family's slowest and the totals."""
+    torch.manual_seed(0)
+    names = tuple("0123456789")
+    test, train = (_split(n) for n in (n_samples, 10_000))
+    dataset = Dataset(train, train, test, (8, 8), names, ("even", "odd") * 5)
+    model = TopK(TopK.Config(n_latents=N_LATENTS, k=K), N_FEATURES)
+    seconds: dict[str, float] = {}
+    metrics = {name: _timed(name, metric, seconds) for name, metric in all_metrics().items()}
+    start = time.perf_counter()
+    result = evaluate(model, dataset, test, metrics, seed=0)
+    total = time.perf_counter() - start
+    for name, spent in sorted(seconds.items(), key=lambda item: -item[1])[:12]:
+        print(f"{name:<24} {spent:6.1f} s")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{n_samples} x {N_LATENTS}, L0 {result.scalars['l0']:.0f}: {total:.0f} s, of them encoding and decoding")
+    print(f"{total - sum(seconds.values()):.0f} s; peak memory {peak:.1f} GiB; failed: {result.errors or 'none'}")
+
+
+def _split(n: int) -> Split:
+    return Split(torch.rand(n, N_FEATURES), torch.arange(n) % 10)
+
+
+def _timed(name: str, metric: object, seconds: dict[str, float]) -> object:
+    """The metric with a stopwatch, under the same parameter names."""
+    @wraps(metric)  # type: ignore[arg-type]
+    def timed(**needs: object) -> object:
+        start = time.perf_counter()
+        try:
+            return metric(**needs)  # type: ignore[operator]
+        finally:
+            seconds[name] = time.perf_counter() - start
+
+    return timed
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
