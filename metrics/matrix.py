@@ -69,7 +69,7 @@ def column_sums(matrix: Matrix) -> Tensor:
     """Sum of each unit over the samples, (M,) float64."""
     if isinstance(matrix, Tensor):
         return matrix.sum(0, dtype=torch.float64)
-    return torch.from_numpy(np.asarray(matrix.sum(0, dtype=np.float64)))
+    return torch.from_numpy(matrix.astype(np.float64).sum(0))  # its own `dtype` converts after summing
 
 
 def column_squares(matrix: Matrix) -> Tensor:

@@ -84,18 +84,17 @@ def targeted_perturbation(
 
     Mean over classes of the drop in recall of the class minus the mean drop of the others, on 1,000 images. The probe
     is fitted on inputs; a class's units are those that add most to its score, on average over its training images.
-    n/a for one class.
+    n/a below three classes: with two, what one loses the other gains.
     """
     codes = dense(spread(z, PERTURBED)).to(train_x.device)
     truth = dense(spread(labels, PERTURBED)).cpu().numpy()
     classes = np.unique(train_labels.cpu().numpy())
-    if len(classes) < 2:
+    if len(classes) < 3:
         return {}
     probe = _fit(train_x.cpu().numpy(), train_labels.cpu().numpy())
-    weights = probe.coef_ if len(classes) > 2 else np.concatenate([-probe.coef_, probe.coef_])
     sizes, means, _ = class_moments(train_z, train_labels)
     others = (sizes @ means - sizes[:, None] * means) / (sizes.sum() - sizes)[:, None]
-    effects = _unit_effects(decode, means, torch.from_numpy(weights).to(train_x))
+    effects = _unit_effects(decode, means, torch.from_numpy(probe.coef_).to(train_x))
     before = _recalls(probe, decode(codes), truth, classes)
     gaps = []
     for i in range(len(classes)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -92,9 +91,9 @@ def ablation_fvu(decode: Encoder, x: Tensor, z: Matrix, active: Matrix) -> float
     counts = column_sums(active)
     units = counts.topk(min(ABLATED, int((counts > 0).sum()))).indices.tolist()
     x, codes = dense(spread(x, MAX_SAMPLES)), dense(spread(z, MAX_SAMPLES)).to(x.device)
-    whole = fvu(x, decode(codes))
-    if not units or not math.isfinite(whole):
+    if not units or not (x != x[0]).any():
         return {}
+    whole = fvu(x, decode(codes))
     rises = []
     for unit in units:
         ablated = codes.clone()

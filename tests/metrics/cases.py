@@ -103,7 +103,7 @@ def given(world: World) -> dict[str, Any]:
 
     return found | {
         "x_hat": found["z"] @ atoms,
-        "embedding": world.test.x - world.train.x.mean(0),
+        "embed": lambda x: x - world.train.x.mean(0),
         "categories": CATEGORIES,
         "category_names": ["high", "low"],
         "atoms": atoms,

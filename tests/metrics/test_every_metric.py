@@ -112,7 +112,17 @@ def test_the_size_of_the_blocks_does_not_matter(name: str, monkeypatch: pytest.M
 
 
 SIZES = {"test": 80, "train": 120}
-DEGENERATE = ("one sample", "one sample of each", "one class", "all dead", "all on", "constant", "one unit", "blank", "no image")
+DEGENERATE = (
+    "one sample",
+    "one sample of each",
+    "one class",
+    "all dead",
+    "all on",
+    "constant",
+    "one unit",
+    "blank",
+    "no image",
+)
 
 
 def degenerate(case: str) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def degenerate(case: str) -> dict[str, Any]:
         world = replace(world, test=world.test._replace(x=torch.zeros_like(world.test.x)))
     have = given(world)
     if case == "no image":  # every image is the mean training image
-        have["embedding"] = torch.zeros_like(have["embedding"])
+        have["embed"] = torch.zeros_like
     level = {"all dead": 0.0, "all on": 1.0, "constant": 0.7}.get(case)
     if level is not None:
         for key in [key for key in have if key.removeprefix("train_") in CODES]:
@@ -264,6 +274,15 @@ def test_a_metric_that_fails_is_named_and_the_others_stand(
     assert words in found.errors["bad"]
     assert found.scalars.keys() == {"first", "last"}
     assert found.arrays == {}
+
+
+def test_a_parameter_with_a_default_is_not_a_need(digits: Dataset) -> None:
+    def sharper(x: Tensor, sharpness: float = 3.0) -> dict[Any, float]:
+        return {0: sharpness, "": 2 * sharpness}
+
+    dataset = small(digits)
+    found = evaluate(trained("topk", dataset), dataset, dataset.test, {"mine": sharper}, seed=0)
+    assert found.scalars == {"mine.0": 3, "mine": 6}
 
 
 def test_a_sample_without_a_label_makes_label_metrics_absent(digits: Dataset) -> None:

@@ -64,7 +64,9 @@ def test_constant_images_are_explained_exactly_or_not_at_all() -> None:
 def test_the_error_of_large_offsets_keeps_its_digits() -> None:
     x = 100 + torch.rand(5000, 4)
     x_hat = x + 0.01
-    expected = np.sum((x.double() - x_hat.double()).numpy() ** 2) / np.sum((x.double() - x.double().mean(0)).numpy() ** 2)
+    expected = np.sum((x.double() - x_hat.double()).numpy() ** 2) / np.sum(
+        (x.double() - x.double().mean(0)).numpy() ** 2
+    )
     assert reconstruction.fvu(x, x_hat) == pytest.approx(expected, rel=1e-6)
 
 

@@ -79,7 +79,9 @@ def test_support_and_tail_agree_with_loops() -> None:
     supports = [row.sum() ** 2 / (row**2).sum() for row in rows if row.any()]
     assert sparsity.effective_support(lambda x: x, a) == pytest.approx(np.mean(supports), rel=1e-6)
     kept = [value for row, code in zip(rows, z.numpy(), strict=True) for value, c in zip(row, code, strict=True) if c]
-    left = [value for row, code in zip(rows, z.numpy(), strict=True) for value, c in zip(row, code, strict=True) if not c]
+    left = [
+        value for row, code in zip(rows, z.numpy(), strict=True) for value, c in zip(row, code, strict=True) if not c
+    ]
     assert sparsity.tail_ratio(lambda x: x, a, z) == pytest.approx(np.mean(left) / np.mean(kept), rel=1e-6)
 
 
