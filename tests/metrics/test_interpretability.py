@@ -1,0 +1,169 @@
+"""Whether a unit stands for one thing: by hand, by the double loop over images, and beside scikit-learn."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import mutual_info_score
+from torch import Tensor
+
+from metrics import interpretability
+from metrics.matrix import Matrix, evenly_spaced
+from tests.metrics.cases import ACTIVE, LABELS, csr
+
+
+def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float]:
+    return interpretability.monosemanticity(z, active, lambda x: x, embedding)
+
+
+def monosemanticity_by_pairs(z: Tensor, active: Tensor, embedding: Tensor) -> list[float]:
+    """One score a unit: the weighted mean cosine, pair by pair."""
+    e = embedding.double().numpy()
+    e = e / np.maximum(np.linalg.norm(e, axis=1, keepdims=True), 1e-12)
+    scores = []
+    for unit, on in zip(z.abs().double().numpy().T, active.numpy().T, strict=True):
+        if not on.any() or unit.max() == unit.min():
+            continue
+        a = (unit - unit.min()) / (unit.max() - unit.min())
+        pairs = [(a[n] * a[m], a[n] * a[m] * (e[n] @ e[m])) for n, m in combinations(range(len(a)), 2)]
+        weight = sum(pair[0] for pair in pairs)
+        if weight > 1e-9:
+            scores.append(sum(pair[1] for pair in pairs) / weight)
+    return scores
+
+
+def binned(unit: np.ndarray) -> np.ndarray:
+    """0 for zero, else how many of the 19 inner twentieths of the sorted non-zero values a code reaches."""
+    values = sorted(unit[unit != 0])
+    edges = [values[step * len(values) // 20] for step in range(1, 20)] if values else []
+    return np.array([0 if code == 0 else 1 + sum(code >= edge for edge in edges) for code in unit])
+
+
+def gap_by_scikit_learn(z: Tensor, labels: Tensor) -> float:
+    gaps = []
+    for label in labels.unique():
+        truth = (labels == label).numpy()
+        information = sorted(mutual_info_score(truth, binned(unit)) for unit in z.numpy().T if unit.any())
+        gaps.append((information[-1] - information[-2]) / mutual_info_score(truth, truth))
+    return float(np.mean(gaps))
+
+
+def test_monosemanticity_by_hand() -> None:
+    # Embeddings (1, 0), (0.6, 0.8), (-1, 0). Unit 0 is on for the first two images: cosine 0.6. Unit 1 for all, with
+    # a = 0.5, 0, 1 once its smallest is taken off: one pair, of the first and the last: -1. Unit 2 is on for one image.
+    embedding = torch.tensor([[2.0, 0.0], [0.6, 0.8], [-3.0, 0.0]])
+    z = torch.tensor([[1.0, 2.0, 0.0], [1.0, -1.0, 0.0], [0.0, 3.0, 5.0]])
+    found = monosemanticity(z, z != 0, embedding)
+    assert found == {"mean": pytest.approx(-0.2), "median": pytest.approx(-1)}
+
+
+def test_purity_by_hand() -> None:
+    # Unit 0: 4 images, 2 of each class: 1/2. Unit 1: 3 images, 2 of class 1: 2/3. Unit 2 is dead.
+    assert interpretability.class_purity(ACTIVE, LABELS) == pytest.approx((1 / 2 + 2 / 3) / 2)
+
+
+def test_information_gap_by_hand() -> None:
+    # Unit 0 is the class, unit 1 is independent of it: the gap is the whole entropy. Twice the class: no gap.
+    z = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    assert interpretability.class_mig(z, z != 0, LABELS) == pytest.approx(1)
+    assert interpretability.class_mig(z[:, [0, 0]], z[:, [0, 0]] != 0, LABELS) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_monosemanticity_agrees_with_the_double_loop(offset: float) -> None:
+    z = offset + torch.randn(40, 7) * (torch.rand(40, 7) < 0.4)
+    z[:, 2], z[:, 3] = 0, 0.7
+    z[:, 4] = torch.nn.functional.one_hot(torch.tensor(11), 40)
+    active, embedding = z != 0, torch.randn(40, 5)
+    embedding[9] = 0  # an image that is the mean image has no direction
+    scores = monosemanticity_by_pairs(z, active, embedding)
+    expected = {"mean": np.mean(scores), "median": sorted(scores)[(len(scores) - 1) // 2]}
+    for codes in (z, csr(z)):
+        assert monosemanticity(codes, active, embedding) == pytest.approx(expected, rel=1e-5)
+
+
+def test_monosemanticity_of_codes_far_from_zero_keeps_its_digits() -> None:
+    z, embedding = 1000 + 0.1 * torch.rand(60, 4), torch.randn(60, 5) + 0.3
+    expected = np.mean(monosemanticity_by_pairs(z, z != 0, embedding))
+    assert monosemanticity(z, z != 0, embedding)["mean"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_purity_agrees_with_counting() -> None:
+    active, labels = torch.rand(90, 8) < torch.rand(8), torch.arange(90) ** 2 % 5
+    active[:, 3] = False
+    shares = [np.bincount(labels[on]).max() / on.sum() for on in active.numpy().T if on.any()]
+    assert interpretability.class_purity(active, labels) == pytest.approx(np.mean(shares))
+
+
+@pytest.mark.parametrize("n", [15, 90])
+def test_information_gap_agrees_with_scikit_learn(n: int) -> None:
+    labels = torch.arange(n) % 3
+    z = (torch.randn(n, 6) + labels[:, None] * torch.rand(6)) * (torch.rand(n, 6) < 0.6)
+    z[:, 4] = 0
+    z[:, 5] = z[:, 5].round()  # many equal codes
+    expected = gap_by_scikit_learn(z, labels)
+    for codes, active in ((z, z != 0), (csr(z), csr(z != 0))):
+        assert interpretability.class_mig(codes, active, labels) == pytest.approx(expected, rel=1e-9)
+
+
+def test_large_sets_are_read_on_evenly_spaced_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, labels = torch.randn(90, 4), torch.randint(3, (90,))
+    monkeypatch.setattr(interpretability, "MAX_SAMPLES", 50)
+    chosen = evenly_spaced(90, 50)
+    expected = gap_by_scikit_learn(z[chosen], labels[chosen])
+    assert interpretability.class_mig(z, z != 0, labels) == pytest.approx(expected)
+    embedding = torch.randn(90, 3)
+    scores = monosemanticity_by_pairs(z[chosen], z[chosen] != 0, embedding[chosen])
+    assert monosemanticity(z, z != 0, embedding)["mean"] == pytest.approx(np.mean(scores))
+
+
+def test_information_of_units_in_parts_is_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, labels = torch.randn(60, 7), torch.randint(3, (60,))
+    monkeypatch.setattr(interpretability, "MAX_UNITS", 2)
+    assert interpretability.class_mig(z, z != 0, labels) == pytest.approx(gap_by_scikit_learn(z, labels))
+
+
+def test_a_class_code_stands_for_its_class() -> None:
+    labels = torch.arange(40) % 4
+    z = torch.nn.functional.one_hot(labels, 4).float()
+    assert interpretability.class_purity(z != 0, labels) == 1
+    assert monosemanticity(z, z != 0, z)["mean"] == pytest.approx(1)
+    assert interpretability.class_mig(z, z != 0, labels) > 0.5, "another class's unit rules a class out, a little"
+
+
+def test_a_code_that_is_the_same_for_all_stands_for_nothing() -> None:
+    labels, on = torch.arange(40) % 4, torch.ones(40, 3)
+    assert interpretability.class_purity(on != 0, labels) == pytest.approx(1 / 4)
+    assert interpretability.class_mig(on, on != 0, labels) == pytest.approx(0, abs=1e-12)
+    assert monosemanticity(on, on != 0, torch.randn(40, 3)) == {}
+
+
+def test_what_needs_live_units_or_classes_is_absent_without_them() -> None:
+    off, labels = torch.zeros(8, 3), torch.arange(8) % 2
+    assert interpretability.class_purity(off != 0, labels) == {}
+    assert interpretability.class_mig(off, off != 0, labels) == {}
+    assert monosemanticity(off, off != 0, torch.randn(8, 2)) == {}
+    z = torch.rand(8, 3)
+    assert interpretability.class_mig(z, z != 0, torch.zeros(8).long()) == {}
+    assert interpretability.class_mig(z[:, :1], z[:, :1] != 0, labels) == {}
+
+
+def test_images_without_a_direction_are_like_nothing() -> None:
+    z = torch.rand(5, 3)
+    found = monosemanticity(z, z != 0, torch.zeros(5, 4))
+    assert found == {"mean": pytest.approx(0, abs=1e-12), "median": pytest.approx(0, abs=1e-12)}
+
+
+@given(arrays(np.float32, (7, 3), elements=st.sampled_from([0.0, 0.5, 1.0, -2.0, 3.0])))
+@settings(deadline=None, max_examples=25)
+def test_monosemanticity_of_any_small_table_is_that_of_the_double_loop(table: np.ndarray) -> None:
+    z = torch.from_numpy(table)
+    embedding = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
+    scores = monosemanticity_by_pairs(z, z != 0, embedding)
+    expected = {"mean": np.mean(scores), "median": sorted(scores)[(len(scores) - 1) // 2]} if scores else {}
+    assert monosemanticity(z, z != 0, embedding) == pytest.approx(expected, rel=1e-5, abs=1e-6)

@@ -1,0 +1,199 @@
+"""Linear probes: by hand, beside scikit-learn called step by step, and on codes that say all or nothing."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score, recall_score
+from torch import Tensor
+
+from metrics import probing
+from metrics.matrix import evenly_spaced
+from tests.metrics.cases import csr
+
+ONE_SAMPLE = 0.0067
+"""One of 150: probes stop at a tolerance of their own."""
+
+
+def codes(n: int = 150, m: int = 8, n_classes: int = 4) -> tuple[Tensor, Tensor]:
+    """Sparse codes, some of whose units fire more in one class, and the classes."""
+    labels = torch.randint(n_classes, (n,))
+    labels[:n_classes] = torch.arange(n_classes)
+    rates = torch.full((n_classes, m), 0.2)
+    rates[:, :n_classes] += 0.5 * torch.eye(n_classes)
+    z = (torch.rand(n, m) + 0.2) * (torch.rand(n, m) < rates[labels])
+    z[:, -1] = 0
+    return z, labels
+
+
+def regression(features: np.ndarray, targets: np.ndarray, **options: Any) -> LogisticRegression:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return LogisticRegression(max_iter=2000, tol=1e-6, **options).fit(features, targets)
+
+
+def scaled(train: Tensor, test: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    a, b = train.double().numpy(), test.double().numpy()
+    live = a.std(0) > 0
+    return a[:, live] / a[:, live].std(0), b[:, live] / a[:, live].std(0)
+
+
+def expected_accuracy(train: Tensor, targets: Tensor, test: Tensor, truth: Tensor) -> float:
+    a, b = scaled(train, test)
+    return float(np.mean(regression(a, targets.numpy()).predict(b) == truth.numpy()))
+
+
+def largest(z: Tensor, m: int) -> Tensor:
+    """The m largest of each row by magnitude, row by row."""
+    result = torch.zeros_like(z)
+    for i, row in enumerate(z.abs()):
+        kept = sorted(range(len(row)), key=lambda j: -row[j].item())[:m]
+        result[i, kept] = z[i, kept]
+    return result
+
+
+def test_probes_by_hand() -> None:
+    # Unit c is on in class c alone: every probe reads the class, and one unit does for 'class c or not'.
+    z, labels = torch.eye(3).repeat(10, 1), torch.arange(30) % 3
+    assert probing.probe_accuracy(z, labels, z, labels) == 1
+    assert probing.truncated_probe(z, labels, z, labels) == {"1": 1, "2": 1}
+    assert probing.sparse_probe(z, labels, z, labels) == {"1": 1, "2": 1}
+
+
+def test_a_probe_of_largest_codes_by_hand() -> None:
+    # The class is in the sign of unit 1; unit 0 is larger and says nothing: one code kept, a guess; two, certainty.
+    sign = torch.tensor([1.0, -1.0]).repeat(20)
+    z, labels = torch.stack([torch.full((40,), 5.0), sign], 1), (sign > 0).long()
+    assert probing.truncated_probe(z, labels, z, labels) == {"1": 0.5, "2": 1}
+
+
+def test_targeted_perturbation_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Class c < 3 is unit c alone, class 3 the empty code; one unit is removed at a time. Without its unit a class looks
+    # like class 3: its recall falls by 1, that of the others by 0: gap 1. What speaks most for class 3, by falling
+    # there, is a unit that it never has: removing it costs another class everything: 0 - 1/3. Mean (3 - 1/3) / 4.
+    monkeypatch.setattr(probing, "ABLATED", 1)
+    z = 8 * torch.cat([torch.eye(3), torch.zeros(1, 3)]).repeat(10, 1)
+    labels = torch.arange(40) % 4
+    assert probing.targeted_perturbation(lambda c: c, z, labels, z, z, labels) == pytest.approx((3 - 1 / 3) / 4)
+
+
+def test_accuracies_agree_with_scikit_learn() -> None:
+    (train, targets), (test, truth) = codes(), codes()
+    expected = expected_accuracy(train, targets, test, truth)
+    assert probing.probe_accuracy(test, truth, train, targets) == pytest.approx(expected, abs=ONE_SAMPLE)
+    found = probing.truncated_probe(test, truth, train, targets)
+    assert found.keys() == {"1", "2", "5"}
+    for m in (1, 2, 5):
+        expected = expected_accuracy(largest(train, m), targets, largest(test, m), truth)
+        assert found[str(m)] == pytest.approx(expected, abs=ONE_SAMPLE)
+
+
+def test_sparse_probes_agree_with_units_chosen_and_fitted_one_class_at_a_time() -> None:
+    (train, targets), (test, truth) = codes(m=12), codes(m=12)
+    a, b = scaled(train, test)
+    expected: dict[str, list[float]] = {"1": [], "2": [], "5": [], "10": []}
+    for label in range(4):
+        on = targets.numpy() == label
+        difference = [abs(a[on, j].mean() - a[~on, j].mean()) for j in range(a.shape[1])]
+        order = sorted(range(a.shape[1]), key=lambda j: -difference[j])
+        for k, scores in expected.items():
+            units = order[: int(k)]
+            guess = regression(a[:, units], on, class_weight="balanced").predict(b[:, units])
+            scores.append(balanced_accuracy_score(truth.numpy() == label, guess))
+    found = probing.sparse_probe(test, truth, train, targets)
+    assert found == pytest.approx({k: np.mean(v) for k, v in expected.items()}, abs=0.02)
+
+
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_targeted_perturbation_agrees_with_units_removed_one_class_at_a_time(
+    n_classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "ABLATED", 2)
+    (train, targets), (test, truth) = codes(m=14, n_classes=n_classes), codes(m=14, n_classes=n_classes)
+    atoms = torch.randn(14, 9)
+    train_x = train @ atoms
+    probe = regression(train_x.double().numpy(), targets.numpy())
+    weights = probe.coef_ if n_classes > 2 else np.stack([-probe.coef_[0], probe.coef_[0]])
+    effects = weights @ atoms.numpy().T  # what a unit adds to each class's score: the decoder is linear
+
+    def recalls(z: Tensor) -> np.ndarray:
+        guess = probe.predict((z @ atoms).numpy())
+        return recall_score(truth.numpy(), guess, average=None, labels=range(n_classes))
+
+    gaps = []
+    for c in range(n_classes):
+        more = (train[targets == c].mean(0) - train[targets != c].mean(0)).numpy()
+        removed = test.clone()
+        removed[:, np.argsort(-more * effects[c])[:2]] = 0
+        drop = recalls(test) - recalls(removed)
+        gaps.append(drop[c] - np.delete(drop, c).mean())
+    found = probing.targeted_perturbation(lambda z: z @ atoms, test, truth, train_x, train, targets)
+    assert found == pytest.approx(np.mean(gaps), abs=0.01)
+
+
+def test_codes_that_say_nothing_give_the_commonest_class() -> None:
+    labels = torch.tensor([0, 0, 1] * 20)
+    for z in (torch.zeros(60, 3), torch.full((60, 3), 0.7), csr(torch.zeros(60, 3))):
+        assert probing.probe_accuracy(z, labels, z, labels) == pytest.approx(2 / 3)
+        assert probing.sparse_probe(z, labels, z, labels) == {"1": 0.5}
+        assert probing.truncated_probe(z, labels, z, labels) == pytest.approx({"1": 2 / 3, "2": 2 / 3})
+
+
+def test_permuted_labels_are_read_at_chance() -> None:
+    (train, targets), (test, truth) = codes(600), codes(600)
+    found = probing.probe_accuracy(test, truth[torch.randperm(600)], train, targets)
+    assert found == pytest.approx(0.25, abs=0.06)
+
+
+def test_a_reader_does_not_mind_the_scale_of_the_codes() -> None:
+    (train, targets), (test, truth) = codes(), codes()
+    for measure in (probing.probe_accuracy, probing.truncated_probe, probing.sparse_probe):
+        expected = measure(test, truth, train, targets)
+        assert measure(test * 2.0**-30, truth, train * 2.0**-30, targets) == expected
+
+
+def test_units_that_are_constant_in_training_are_not_read() -> None:
+    (train, targets), (test, truth) = codes(), codes()
+    expected = probing.probe_accuracy(test, truth, train, targets)
+    test[:, -1] = 100 * torch.randn(len(test))
+    assert probing.probe_accuracy(test, truth, train, targets) == expected
+
+
+def test_one_class_cannot_be_told_from_another() -> None:
+    (z, labels), none = codes(), torch.zeros(150).long()
+    assert probing.probe_accuracy(z, none, z, none) == probing.truncated_probe(z, none, z, none) == {}
+    assert probing.sparse_probe(z, none, z, none) == {}
+    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, none) == {}
+    assert probing.sparse_probe(z, none, z, labels) == {}, "no class is told from the rest where there is no rest"
+    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, labels) == {}
+
+
+def test_classes_that_the_evaluated_samples_lack_are_left_out() -> None:
+    (train, targets), (test, truth) = codes(), codes()
+    kept = truth != 3
+    found = probing.sparse_probe(test[kept], truth[kept], train, targets)
+    assert all(0 <= value <= 1 for value in found.values())
+    assert -1 <= probing.targeted_perturbation(lambda c: c, test[kept], truth[kept], train, train, targets) <= 1
+
+
+@pytest.mark.parametrize("bias", [torch.rand(9), torch.nn.Parameter(torch.rand(9))])
+def test_a_decoder_that_ignores_its_codes_loses_nothing(bias: Tensor) -> None:
+    (train, targets), (test, truth) = codes(), codes()
+    x = torch.rand(150, 9)
+    with torch.no_grad():
+        found = probing.targeted_perturbation(lambda z: bias.expand(len(z), -1), test, truth, x, train, targets)
+    assert found == 0
+
+
+def test_probes_are_scored_on_evenly_spaced_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    (train, targets), (test, truth) = codes(), codes()
+    chosen = evenly_spaced(150, 40)
+    expected = probing.probe_accuracy(test[chosen], truth[chosen], train, targets)
+    monkeypatch.setattr(probing, "MAX_SAMPLES", 40)
+    assert probing.probe_accuracy(test, truth, train, targets) == expected
+    assert probing.probe_accuracy(csr(test), truth, csr(train), targets) == expected
