@@ -129,4 +129,4 @@ def _outcome(claim: Claim, interval: Interval | None) -> Outcome:
         return "contradicted" if low > claim.within or high < -claim.within else "inconclusive"
     if low > claim.above:
         return "reproduced"
-    return "contradicted" if high < claim.above else "inconclusive"
+    return "contradicted" if high <= claim.above else "inconclusive"

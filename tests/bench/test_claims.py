@@ -67,7 +67,7 @@ def judged(effects: list[float | None], **fields: object) -> object:
         ([100.0, 100.0], {}, "inconclusive"),
         ([100.0, None, 100.0, None], {}, "inconclusive"),
         ([None, None, None], {}, "not run"),
-        ([0.0, 0.0, 0.0], {}, "inconclusive"),
+        ([0.0, 0.0, 0.0], {}, "contradicted"),
         ([0.0, 0.0, 0.0], {"within": 0.1}, "reproduced"),
         ([math.inf, 1.0, 1.0], {}, "inconclusive"),
     ],

@@ -46,6 +46,7 @@ def _split(n: int) -> Split:
 
 def _timed(name: str, metric: object, seconds: dict[str, float]) -> object:
     """The metric with a stopwatch, under the same parameter names."""
+
     @wraps(metric)  # type: ignore[arg-type]
     def timed(**needs: object) -> object:
         start = time.perf_counter()
