@@ -29,8 +29,8 @@ class InvalidOutputError(Exception):
 def gather(model: Model, dataset: Dataset, split: Split, needs: Collection[str], batch_size: int) -> dict[str, Any]:
     """All that a model, a data set and a split can give; what costs another pass only where it is among the needs."""
     given: dict[str, Any] = {"x": split.x, "model": model, **split.factors, **dataset.truth}
-    given |= _labels(split) | _categories(dataset, split.x.device) | _ways(model)
-    given |= _codes(model, split.x, batch_size)
+    given |= _labels(split) | _categories(dataset, split.x.device) | _codes(model, split.x, batch_size)
+    given |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
     if "embed" in needs:
         centre = dataset.train.x.mean(0)
         given["embed"] = lambda x: x - centre
@@ -54,14 +54,13 @@ def _categories(dataset: Dataset, device: torch.device) -> dict[str, Any]:
     return {"categories": index, "category_names": names}
 
 
-def _ways(model: Model) -> dict[str, Any]:
+def _ways(model: Model, sparse: bool) -> dict[str, Any]:
     """The model's own functions, on dense codes (N, M)."""
 
     def encode(x: Tensor) -> Tensor:
         return model.encode(x).dense()
 
     def decode(z: Tensor) -> Tensor:
-        sparse = hasattr(model, "encode_with_budget")
         return model.decode(sparse_codes(z) if sparse else DenseCodes(z))
 
     ways: dict[str, Any] = {"encode": encode, "decode": decode}

@@ -65,6 +65,7 @@ METRICS: dict[str, str] = {
     "factor_recovery": "metrics.ground_truth:factor_recovery",
     "value_correlation": "metrics.ground_truth:value_correlation",
     "tracking": "metrics.ground_truth:tracking",
+    "unit_tracking": "metrics.ground_truth:unit_tracking",
     "absorption": "metrics.ground_truth:absorption",
     "features_found": "metrics.ground_truth:features_found",
     "atom_recovery": "metrics.ground_truth:atom_recovery",

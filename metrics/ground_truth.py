@@ -52,7 +52,7 @@ def gate_auc(z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor) -> 
     return float(scores.mean()) if len(scores) else {}
 
 
-@metric(label="gate F1", direction="max", range="[0, 1]", source="van Rijsbergen 1979", headline=False)
+@metric(label="gate F1", direction="max", range="[0, 1]", source="van Rijsbergen 1979")
 def gate_f1(active: Matrix, gates: Tensor, train_active: Matrix, train_gates: Tensor) -> float:
     """F1 of 'the unit is active' as a guess of 'the gate is on', for the best unit of each gate: mean over gates.
 
@@ -99,15 +99,26 @@ def tracking(
     train_measures: Tensor,
     measure_names: Sequence[str],
 ) -> dict[str, float]:
-    """How closely one unit follows a measure (slant, thickness) in every class: mean over classes of the correlation.
+    """How closely one unit follows a measure (slant, thickness) in every class: the correlation within a class.
 
-    Within each class, with the sign that the unit has over all of them; the unit is chosen on training samples.
+    Mean over classes, and `min`, of the class where it is smallest; with the sign that the unit has over all of them.
+    The unit is the one with the largest mean on training samples.
     """
     train, test = (_by_class(*given) for given in ((train_z, train_labels, train_measures), (z, labels, measures)))
     means = train.mean(0)
     best = means.abs().argmax(0)
-    each = test.mean(0)[best, torch.arange(len(best))] * means[best, torch.arange(len(best))].sign()
-    return dict(zip(measure_names, each.tolist(), strict=True))
+    measure = torch.arange(len(best))
+    each = test[:, best, measure] * means[best, measure].sign()
+    mean = dict(zip(measure_names, each.mean(0).tolist(), strict=True))
+    return mean | dict(zip((f"{name} min" for name in measure_names), each.amin(0).tolist(), strict=True))
+
+
+@metric(
+    label="tracking of units", direction="none", range="[-1, 1]", source="measures: Castro et al. 2019 (1809.10235)"
+)
+def unit_tracking(z: Matrix, labels: Tensor, measures: Tensor) -> Tensor:
+    """Correlation of every unit with every measure within a class, mean over classes: (M, P)."""
+    return _by_class(z, labels, measures).mean(0)
 
 
 @metric(label="absorption", direction="min", range="[-1, 1]", source=COSTA, headline=True)

@@ -60,8 +60,11 @@ def test_values_and_tracking_by_hand() -> None:
     # The measure is the unit in class 0 and minus it in class 1 of the test samples; in training it is the unit: 0.
     labels, unit = torch.tensor([0, 0, 1, 1]), torch.tensor([[1.0], [2.0], [1.0], [2.0]])
     turned = torch.tensor([[1.0], [2.0], [2.0], [1.0]])
-    assert ground_truth.tracking(unit, labels, unit, unit, labels, unit, ["slant"]) == {"slant": pytest.approx(1)}
-    assert ground_truth.tracking(unit, labels, turned, unit, labels, unit, ["slant"]) == {"slant": pytest.approx(0)}
+    everywhere = ground_truth.tracking(unit, labels, unit, unit, labels, unit, ["slant"])
+    half = ground_truth.tracking(unit, labels, turned, unit, labels, unit, ["slant"])
+    assert everywhere == pytest.approx({"slant": 1, "slant min": 1})
+    assert half == pytest.approx({"slant": 0, "slant min": -1})
+    assert ground_truth.unit_tracking(unit, labels, turned).tolist() == [[pytest.approx(0)]]
 
 
 def test_atoms_by_hand() -> None:
@@ -156,13 +159,15 @@ def test_tracking_agrees_with_scipy_class_by_class() -> None:
     )
 
     def within(z: Tensor, y: Tensor, m: Tensor) -> np.ndarray:
-        return np.mean([correlation_table(z[y == c], m[y == c]) for c in range(3)], axis=0)
+        return np.array([correlation_table(z[y == c], m[y == c]) for c in range(3)])
 
-    means, scores = within(train, train_labels, train_measures), within(test, labels, measures)
+    means, scores = within(train, train_labels, train_measures).mean(0), within(test, labels, measures)
     best = np.abs(means).argmax(0)
-    expected = {name: np.sign(means[best[i], i]) * scores[best[i], i] for i, name in enumerate("ab")}
+    chosen = {name: np.sign(means[best[i], i]) * scores[:, best[i], i] for i, name in enumerate("ab")}
+    expected = {name: s.mean() for name, s in chosen.items()} | {f"{name} min": s.min() for name, s in chosen.items()}
     found = ground_truth.tracking(test, labels, measures, train, train_labels, train_measures, "ab")
     assert found == pytest.approx(expected)
+    np.testing.assert_allclose(ground_truth.unit_tracking(test, labels, measures), scores.mean(0), atol=1e-6)
 
 
 def test_absorption_and_features_agree_with_a_matching_by_scipy() -> None:
@@ -225,7 +230,9 @@ def test_codes_that_are_the_same_for_all_find_nothing(level: float) -> None:
     assert ground_truth.factor_recovery(z, gates, z, gates, ["global"] * 4) == {"global": 0}
     assert ground_truth.value_correlation(z, values, z, values) == 0
     labels = torch.arange(120) % 3
-    assert ground_truth.tracking(z, labels, values, z, labels, values, "ab") == {"a": 0, "b": 0}
+    assert ground_truth.tracking(z, labels, values, z, labels, values, "ab") == dict.fromkeys(
+        ("a", "b", "a min", "b min"), 0
+    )
     shares = gates.double().mean(0).numpy()
     expected = np.mean(2 * shares / (1 + shares)) if level else 0
     assert ground_truth.gate_f1(z > 0, gates, z > 0, gates) == pytest.approx(expected)
