@@ -14,15 +14,15 @@ from metrics.reconstruction import fvu
 MAX_SAMPLES = 1000
 NOISE = 0.1
 ABLATED = 32
-REGULARISED = "Jacquier et al. 2026 (2606.27321)"
 PURSUIT = "Costa et al. 2025 (2506.05239)"
+BUDGETS = "Jacquier et al. 2026 (2606.27321); Costa et al. 2025 (2506.05239)"
 FACTORS = {"1/4": 0.25, "1/2": 0.5, "1": 1, "2": 2, "4": 4}
 
 Encoder = Callable[[Tensor], Tensor]
 BudgetedEncoder = Callable[[Tensor, int], Tensor]
 
 
-@metric(label="FVU at k'", direction="min", range="[0, inf)", source=f"{REGULARISED}; {PURSUIT}")
+@metric(label="FVU at k'", direction="min", range="[0, inf)", source=BUDGETS)
 def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tensor, k: int) -> dict[str, float]:
     """FVU when k' units may be active at inference: k' = 1, and k/4, k/2, k, 2k, 4k of the trained k, at most M.
 
