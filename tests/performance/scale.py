@@ -1,7 +1,7 @@
 """Every metric of 1,000,000 samples with 16,384 units at L0 64: seconds and peak memory of the process.
 
-`python -m tests.performance.scale [SAMPLES]`. A TopK SAE with random weights on random inputs of 64 features: what is
-measured does not depend on what the units mean. The inputs are 256 MB of the memory.
+`python -m tests.performance.scale [SAMPLES]`. Random inputs of 64 features (256 MB of the memory), random atoms, and an
+encoder that picks units by arithmetic: what metrics cost does not depend on what the units mean.
 """
 
 from __future__ import annotations
@@ -12,13 +12,25 @@ import time
 from functools import wraps
 
 import torch
+from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
 from bench.evaluation import evaluate
 from bench.loading import all_metrics
+from models.base import SparseCodes
 from models.topk import TopK
 
 N_FEATURES, N_LATENTS, K = 64, 16_384, 64
+
+
+class Scattered(TopK):
+    """k units of a sample, far apart, from its first feature; their values from the others."""
+
+    def code(self, x: Tensor, k: int) -> SparseCodes:
+        first = (x[:, :1] * 2**20).long()
+        slots = torch.arange(k)
+        indices = (first * 7919 + slots * 2654435761) % self.config.n_latents
+        return SparseCodes(0.1 + x[:, slots % N_FEATURES], indices, self.config.n_latents)
 
 
 def main(n_samples: int) -> None:
@@ -27,7 +39,7 @@ def main(n_samples: int) -> None:
     names = tuple("0123456789")
     test, train = (_split(n) for n in (n_samples, 10_000))
     dataset = Dataset(train, train, test, (8, 8), names, ("even", "odd") * 5)
-    model = TopK(TopK.Config(n_latents=N_LATENTS, k=K), N_FEATURES)
+    model = Scattered(TopK.Config(n_latents=N_LATENTS, k=K), N_FEATURES)
     seconds: dict[str, float] = {}
     metrics = {name: _timed(name, metric, seconds) for name, metric in all_metrics().items()}
     start = time.perf_counter()
