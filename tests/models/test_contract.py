@@ -17,7 +17,7 @@ from models.dictionary import DictionaryModel
 from models.topk import TopK
 
 NAMES = list(MODEL_REGISTRY.builtins)
-FIXED_K = ["topk", "topk-l1", "topk-hoyer", "vsae", "mp", "omp", "random"]
+FIXED_K = ["topk", "topk-l1", "topk-l2", "topk-hoyer", "vsae", "mp", "omp", "random"]
 DICTIONARIES = [*FIXED_K, "relu", "jumprelu", "batchtopk", "matryoshka"]
 TINY: dict[str, Any] = {"n_latents": 20, "hidden": 16, "k": 4, "batch_size": 64, "epochs": 2}
 

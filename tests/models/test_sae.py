@@ -25,6 +25,8 @@ from models.mp import MatchingPursuit
 from models.topk import TopK
 from models.topk_hoyer import TopKHoyer
 from models.topk_l1 import TopKL1
+from models.topk_l2 import TopKL2
+from models.vsae import VSAE
 from tests.models.test_contract import DICTIONARIES, FIXED_K, trained
 
 
@@ -108,6 +110,35 @@ def test_penalties_equal_their_formulas_on_batch_active_units(cls: type[TopK]) -
     assert_same(model, losses, fvu(model, x, a * kept) + 0.3 * penalty)
     (grad,) = torch.autograd.grad(model.loss(x, torch.zeros(16), 1.0).terms["penalty"], model.encoder_bias)
     assert (grad[~active] == 0).all()
+
+
+@pytest.mark.parametrize("cls", [TopKL1, TopKHoyer])
+def test_without_the_mask_every_unit_is_penalised(cls: type[TopK]) -> None:
+    model, x = double(cls, penalty_weight=0.3, mask=False)
+    a, kept = dense_parts(model, x)
+    penalty = (a * (1 - kept)).sum(1).mean() if cls is TopKL1 else (a.sum(1) / a.norm(dim=1)).mean()
+    assert_same(model, model.loss(x, torch.zeros(16), 1.0), fvu(model, x, a * kept) + 0.3 * penalty)
+
+
+def test_topk_l2_is_the_variational_sae_without_noise() -> None:
+    """The same loss but for the data's variance, which divides ours."""
+    model, x = double(TopKL2, penalty_weight=0.7)
+    twin = VSAE(VSAE.Config(n_latents=30, k=model.config.k, variance="none", beta=0.7, beta_warmup=0), 10).double()
+    twin.load_state_dict({name: model.state_dict()[name] for name in twin.state_dict()})
+    loss = model.loss(x, torch.zeros(16), 1.0).total * model.variance
+    expected = twin.loss(x, torch.zeros(16), 1.0).total
+    torch.testing.assert_close(loss, expected)
+    ours, theirs = (torch.autograd.grad(t, [m.encoder, m.dictionary]) for t, m in ((loss, model), (expected, twin)))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_sample_of_the_variational_sae_is_its_code_but_for_the_noise() -> None:
+    x = torch.rand(50, 10)
+    still, noisy = (VSAE(VSAE.Config(n_latents=30, k=4, variance=v), 10) for v in ("none", "unit"))
+    assert torch.equal(still.sample(x).dense(), still.encode(x).dense())
+    first, second = noisy.sample(x).dense(), noisy.sample(x).dense()
+    assert not torch.equal(first, second)
+    assert ((first != 0).sum(1) == 4).all()
 
 
 def test_batchtopk_keeps_the_largest_of_the_whole_batch() -> None:

@@ -201,3 +201,12 @@ def test_every_relaxation_trains_the_spikes(relaxation: str) -> None:
     model.loss(torch.rand(64, 6), torch.zeros(64), 1.0).terms["nll"].backward()
     assert model.heads.weight.grad is not None
     assert model.heads.weight.grad[:3].abs().sum() > 0
+
+
+def test_samples_of_vsc_are_on_as_often_as_gamma_says() -> None:
+    model = VSC(VSC.Config(**SMALL), 6)
+    x = torch.rand(1, 6).expand(20_000, 6)
+    with torch.no_grad():
+        drawn = model.sample(x)
+    assert isinstance(drawn.gamma, Tensor)
+    torch.testing.assert_close((drawn.z != 0).float().mean(0), drawn.gamma[0], atol=0.015, rtol=0)
