@@ -115,7 +115,7 @@ def _codes(model: Model, x: Tensor, batch_size: int) -> dict[str, Any]:
 def _active(z: Matrix, dead_variance: float) -> Matrix:
     """Where a unit is on; a unit whose code varies less than the bound never is."""
     if not isinstance(z, Tensor):
-        return csr_array((np.ones_like(z.data), z.indices, z.indptr), shape=z.shape)
+        return csr_array((np.ones(z.nnz, np.bool_), z.indices, z.indptr), shape=z.shape)
     return (z != 0) & (z.var(0, correction=0) >= dead_variance)
 
 

@@ -37,7 +37,8 @@ def monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor]
     Units that are constant, or on for one image, have no pair and are left out; n/a where none is left. Over 10,000
     evenly spaced images.
     """
-    z, active = spread(z, MAX_SAMPLES), spread(active, MAX_SAMPLES)
+    live = column_sums(active).nonzero().squeeze(1)
+    z = columns(spread(z, MAX_SAMPLES), live)
     unit = torch.nn.functional.normalize(embed(dense(spread(x, MAX_SAMPLES))).double(), dim=1)
     magnitude = abs(z)
     lowest, highest = _range(magnitude)
@@ -50,7 +51,7 @@ def monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor]
     directed = rows(magnitude, (norms.squeeze(1) > 0.5).nonzero().squeeze(1))
     own = column_squares(directed) - 2 * lowest * column_sums(directed) + lowest.square() * directed.shape[0]
     pairs = (sums - n * lowest).square() - (squares - 2 * lowest * sums + n * lowest.square())
-    kept = (column_sums(active) > 0) & (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
+    kept = (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
     scores = ((weighted.square().sum(1) - own) / pairs)[kept].clamp(-1, 1)
     return {"mean": scores.mean().item(), "median": scores.median().item()} if len(scores) else {}
 

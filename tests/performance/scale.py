@@ -9,16 +9,15 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from functools import wraps
 
 import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
 from bench.evaluation import evaluate
-from bench.loading import all_metrics
 from models.base import SparseCodes
 from models.topk import TopK
+from tests.performance.evaluation import print_slowest, stopwatch
 
 N_FEATURES, N_LATENTS, K = 64, 16_384, 64
 
@@ -41,12 +40,10 @@ def main(n_samples: int) -> None:
     dataset = Dataset(train, train, test, (8, 8), names, ("even", "odd") * 5)
     model = Scattered(TopK.Config(n_latents=N_LATENTS, k=K), N_FEATURES)
     seconds: dict[str, float] = {}
-    metrics = {name: _timed(name, metric, seconds) for name, metric in all_metrics().items()}
     start = time.perf_counter()
-    result = evaluate(model, dataset, test, metrics, seed=0)
+    result = evaluate(model, dataset, test, stopwatch(seconds), seed=0)
     total = time.perf_counter() - start
-    for name, spent in sorted(seconds.items(), key=lambda item: -item[1])[:12]:
-        print(f"{name:<24} {spent:6.1f} s")
+    print_slowest(seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{n_samples} x {N_LATENTS}, L0 {result.scalars['l0']:.0f}: {total:.0f} s, of them encoding and decoding")
     print(f"{total - sum(seconds.values()):.0f} s; peak memory {peak:.1f} GiB; failed: {result.errors or 'none'}")
@@ -54,20 +51,6 @@ def main(n_samples: int) -> None:
 
 def _split(n: int) -> Split:
     return Split(torch.rand(n, N_FEATURES), torch.arange(n) % 10)
-
-
-def _timed(name: str, metric: object, seconds: dict[str, float]) -> object:
-    """The metric with a stopwatch, under the same parameter names."""
-
-    @wraps(metric)  # type: ignore[arg-type]
-    def timed(**needs: object) -> object:
-        start = time.perf_counter()
-        try:
-            return metric(**needs)  # type: ignore[operator]
-        finally:
-            seconds[name] = time.perf_counter() - start
-
-    return timed
 
 
 if __name__ == "__main__":

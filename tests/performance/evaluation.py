@@ -1,0 +1,65 @@
+"""What evaluation costs: a TopK SAE of 1,000 units on MNIST's 10,000 test images, all metrics, slowest first.
+
+`python -m tests.performance.evaluation`, with MNIST at `BENCH_DATA_DIR`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.evaluation import evaluate
+from bench.loading import all_metrics, load_dataset
+from bench.registry import DATASET_REGISTRY
+from bench.training import train
+from models.topk import TopK
+
+STEPS = 200
+
+
+def main() -> None:
+    """Train a little, evaluate, and print the slowest metrics and the totals with and without probes."""
+    dataset = load_dataset(DATASET_REGISTRY.find("mnist"), Path(os.environ["BENCH_DATA_DIR"]))
+    torch.manual_seed(0)
+    model = TopK(TopK.Config(n_latents=1000, k=10), dataset.n_features)
+    training = train(model, dataset.train, 0, STEPS)
+    seconds: dict[str, float] = {}
+    start = time.perf_counter()
+    evaluate(model, dataset, dataset.test, stopwatch(seconds), seed=0, training=training)
+    total = time.perf_counter() - start
+    print_slowest(seconds)
+    probes = sum(spent for name, spent in seconds.items() if all_metrics()[name].__module__ == "metrics.probing")
+    print(f"10,000 x 1,000: {total:.1f} s, of them {probes:.1f} s in probes, {total - probes:.1f} s in all else")
+
+
+def stopwatch(seconds: dict[str, float]) -> dict[str, Callable[..., Any]]:
+    """Every metric, under the same parameter names, noting what it took."""
+
+    def timed(name: str, metric: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(metric)
+        def run(**needs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return metric(**needs)
+            finally:
+                seconds[name] = time.perf_counter() - start
+
+        return run
+
+    return {name: timed(name, metric) for name, metric in all_metrics().items()}
+
+
+def print_slowest(seconds: dict[str, float], n: int = 12) -> None:
+    """The n slowest metrics."""
+    for name, spent in sorted(seconds.items(), key=lambda item: -item[1])[:n]:
+        print(f"{name:<24} {spent:6.2f} s")
+
+
+if __name__ == "__main__":
+    main()
