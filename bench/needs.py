@@ -88,17 +88,18 @@ def _codes(model: Model, x: Tensor, batch_size: int) -> dict[str, Any]:
     model.require_inputs(x)
     shape = (len(x), model.config.n_latents)
     x_hat, parts, gammas = torch.empty_like(x), [], []
+    large = math.prod(shape) > matrix.MAX_ENTRIES
     for start in range(0, len(x), batch_size):
-        codes = model.encode(x[start : start + batch_size])
-        decoded = model.decode(codes)
-        _require("decode", decoded, tuple(x[start : start + batch_size].shape))
-        x_hat[start : start + batch_size] = decoded
-        large = math.prod(shape) > matrix.MAX_ENTRIES
+        batch = x[start : start + batch_size]
+        codes = model.encode(batch)
         parts.append(_csr(codes) if large and isinstance(codes, SparseCodes) else codes.dense())
+        _require("encode", parts[-1], (len(batch), shape[1]))
+        decoded = model.decode(codes)
+        _require("decode", decoded, tuple(batch.shape))
+        x_hat[start : start + batch_size] = decoded
         if isinstance(codes, DenseCodes) and codes.gamma is not None:
             gammas.append(codes.gamma)
     z = vstack(parts, format="csr") if isinstance(parts[0], csr_array) else torch.cat(parts)
-    _require("encode", z, shape)
     given: dict[str, Any] = {"z": z, "x_hat": x_hat}
     if gammas:
         given["gamma"] = torch.cat(gammas)

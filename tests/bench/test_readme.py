@@ -20,6 +20,7 @@ def test_the_example_model_runs(tmp_path: Path) -> None:
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    known = set(re.findall(r"--[a-z-]+", bench("run", "--help").stdout)) | {"--models", "--gpus"}
+    helps = bench("run", "--help").stdout + bench("claims", "--help").stdout
+    known = set(re.findall(r"--[a-z-]+", helps)) | {"--models", "--gpus"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named <= known, named - known
