@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
 from metrics import matrix
-from metrics.matrix import Matrix, evenly_spaced
+from metrics.matrix import Matrix, entries, evenly_spaced
 from models.base import Codes, DenseCodes, LikelihoodModel, Model, SparseCodes
 from models.dictionary import sparse_codes
 
@@ -134,9 +134,9 @@ def _require(what: str, values: Matrix, shape: tuple[int, ...], low: float = -ma
     """InvalidOutputError where a model returns another shape, NaN, an infinity, or values out of range."""
     if tuple(values.shape) != shape:
         raise InvalidOutputError(f"{what} returned the shape {tuple(values.shape)}, expected {shape}")
-    entries = values if isinstance(values, Tensor) else torch.from_numpy(values.data)
-    bad = int((~entries.isfinite()).sum())
+    numbers = entries(values)
+    bad = int((~numbers.isfinite()).sum())
     if bad:
-        raise InvalidOutputError(f"{what} returned {bad} values that are NaN or infinite, of {entries.numel()}")
-    if entries.numel() and (entries.min() < low or entries.max() > high):
+        raise InvalidOutputError(f"{what} returned {bad} values that are NaN or infinite, of {numbers.numel()}")
+    if numbers.numel() and (numbers.min() < low or numbers.max() > high):
         raise InvalidOutputError(f"{what} returned values outside [{low}, {high}]")

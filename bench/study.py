@@ -26,7 +26,11 @@ def make_plan(
     request: Request, store: RunStore, data_dir: Path, retry_failed: bool = False, force: bool = False
 ) -> Plan:
     """Resolve names, expand to runs, and look up what is done. Imports the models; reads no data, writes nothing."""
-    specs = specs_of(request, data_dir)
+    return plan_of(specs_of(request, data_dir), store, retry_failed, force)
+
+
+def plan_of(specs: list[RunSpec], store: RunStore, retry_failed: bool = False, force: bool = False) -> Plan:
+    """Look up what of some runs is done."""
     return resolve(specs, load_existing(specs, store), retry_failed, force)
 
 

@@ -13,11 +13,13 @@ from torch import Tensor
 from metrics.base import metric
 from metrics.dimensions import class_rates
 from metrics.matrix import (
+    MAX_UNITS,
     Matrix,
     column_sums,
     columns,
     correlations,
     live_units,
+    quantiles,
     transposed_product,
     upper_triangle,
 )
@@ -88,7 +90,7 @@ def unit_correlation(z: Matrix, active: Matrix) -> dict[str, float]:
 
     Of 2,048 evenly spaced live units where there are more; n/a below two.
     """
-    units = live_units(active)
+    units = live_units(active, MAX_UNITS)
     if len(units) < 2:
         return {}
     chosen = columns(z, units)
@@ -103,7 +105,7 @@ def coactivation_lift(active: Matrix) -> dict[str, float]:
     where there is no such pair.
     """
     n = active.shape[0]
-    chosen = columns(active, live_units(active))
+    chosen = columns(active, live_units(active, MAX_UNITS))
     counts = column_sums(chosen)
     expected = upper_triangle(torch.outer(counts, counts) / n)
     together = upper_triangle(transposed_product(chosen, chosen))
@@ -112,7 +114,7 @@ def coactivation_lift(active: Matrix) -> dict[str, float]:
 
 
 def _mean_and_quantile(values: Tensor) -> dict[str, float]:
-    return {"mean": values.mean().item(), "q95": float(np.quantile(values.cpu().numpy(), 0.95))}
+    return {"mean": values.mean().item(), **quantiles(values, (0.95,))}
 
 
 def _of_the_classes(gamma: Matrix, labels: Tensor, categories: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
 import torch
 from torch import Tensor
 
 from metrics.base import metric
-from metrics.matrix import MAX_UNITS, Matrix, dense, live_units, nonzeros, spread, upper_triangle
+from metrics.matrix import MAX_UNITS, Matrix, dense, live_units, nonzeros, quantiles, spread, upper_triangle
 
 SIZES = (1, 2, 5, 10, 50)
 QUANTILES = (0.01, 0.5, 0.99)
@@ -56,29 +53,23 @@ def active_babel(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
 def cosine_quantiles(atoms: Tensor) -> dict[str, float]:
     """1%, 50% and 99% quantile of the cosine of two atoms; of 2,048 evenly spaced ones where there are more."""
     unit = torch.nn.functional.normalize(dense(spread(atoms, MAX_UNITS)).double(), dim=1)
-    cosines = upper_triangle(unit @ unit.T).cpu().numpy()
-    return {f"q{q:.0%}".rstrip("%"): float(np.quantile(cosines, q)) for q in QUANTILES} if len(cosines) else {}
+    return quantiles(upper_triangle(unit @ unit.T), QUANTILES)
 
 
 @metric(label="|cosine| of live atoms", direction="none", range="[0, 1]", source="Baker & Li 2025 (2509.22994)")
 def live_cosine(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
     """Mean |cosine| of two atoms of live units; of 2,048 evenly spaced ones where there are more. n/a below two."""
-    unit = torch.nn.functional.normalize(atoms[live_units(active)].double(), dim=1)
+    unit = torch.nn.functional.normalize(atoms[live_units(active, MAX_UNITS)].double(), dim=1)
     return upper_triangle(unit @ unit.T).abs().mean().item() if len(unit) > 1 else {}
-
-
-def _overlaps(atoms: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Blocks of rows of |D D^T| of normalised atoms, each with the index of its first row."""
-    unit = torch.nn.functional.normalize(atoms, dim=1)
-    for start in range(0, len(unit), BLOCK):
-        yield start, (unit[start : start + BLOCK] @ unit.T).abs()
 
 
 def _neighbour_sums(atoms: Tensor) -> Tensor:
     """mu_1(r) for r = 1 ... R, R the largest of `SIZES` below M: from the R largest of each row of |D D^T|."""
     n_sums = max((r for r in SIZES if r < len(atoms)), default=0)
     best = atoms.new_zeros(n_sums, dtype=torch.float64)
-    for start, overlaps in _overlaps(atoms.double()) if n_sums else ():
+    unit = torch.nn.functional.normalize(atoms.double(), dim=1)
+    for start in range(0, len(unit) if n_sums else 0, BLOCK):
+        overlaps = (unit[start : start + BLOCK] @ unit.T).abs()
         overlaps.diagonal(start).fill_(-1)
         best = torch.maximum(best, overlaps.topk(n_sums, dim=1).values.cumsum(1).amax(0))
     return best

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import metric
-from metrics.matrix import Matrix, class_moments, dense, rows
+from metrics.matrix import Matrix, class_moments, dense, entries, rows
 
 VARIANCE = "after Sangari Abiz et al. 2025 (2505.14476); the normalisations are a choice"
 DIVERGENCE = "Sangari Abiz et al. 2025 (2505.14476), Eq. 6"
@@ -89,8 +89,8 @@ def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float]:
     Over the first 200 samples of each class: all their pairs within it; between classes the i-th with the i-th. Where
     gamma is 0 or 1 it is `activity_jsd`, exact over all pairs.
     """
-    values = [gamma] if isinstance(gamma, Tensor) else [torch.from_numpy(gamma.data)]
-    if all(((part == 0) | (part == 1)).all() for part in values):
+    values = entries(gamma)
+    if ((values == 0) | (values == 1)).all():
         return activity_jsd(gamma, labels)
     groups = [dense(rows(gamma, first)).double() for first in _first_of_each_class(labels)]
     within = [_mean_jsd(group) for group in groups if len(group) > 1]
@@ -115,15 +115,19 @@ def _first_of_each_class(labels: Tensor) -> list[Tensor]:
 def _jaccard(first: Tensor, second: Tensor, distinct: bool = False) -> float:
     """Mean index over all pairs of one row of each; `distinct` leaves out a row with itself."""
     both = (first @ second.T).double()
-    union = first.sum(1)[:, None] + second.sum(1)[None, :] - both
-    index = torch.where(union > 0, both / union.clamp_min(1), 1.0)
+    index = jaccard_index(both, first.sum(1)[:, None] + second.sum(1)[None, :] - both)
     if distinct:
         return (index.sum() - index.diagonal().sum()).item() / (len(index) * (len(index) - 1))
     return index.mean().item()
 
 
+def jaccard_index(both: Tensor, either: Tensor) -> Tensor:
+    """Units of both sets over units of either, from their numbers; 1 for two empty sets."""
+    return torch.where(either > 0, both / either.clamp_min(1), 1.0)
+
+
 def _mean_jsd(group: Tensor) -> float:
-    """Mean over all pairs of group of the divergence summed over units."""
+    """Mean over all pairs of rows of the divergence summed over units."""
     n = len(group)
     mixtures = torch.stack([_entropy((group[i] + group[i + 1 :]) / 2).sum() for i in range(n - 1)]).sum()
     mean: Tensor = mixtures / (n * (n - 1) / 2) - _entropy(group).sum(1).mean()

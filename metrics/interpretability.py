@@ -17,6 +17,7 @@ from metrics.matrix import (
     column_sums,
     columns,
     dense,
+    live_units,
     rows,
     spread,
     transposed_product,
@@ -37,8 +38,7 @@ def monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor]
     Units that are constant, or on for one image, have no pair and are left out; n/a where none is left. Over 10,000
     evenly spaced images.
     """
-    live = column_sums(active).nonzero().squeeze(1)
-    z = columns(spread(z, MAX_SAMPLES), live)
+    z = columns(spread(z, MAX_SAMPLES), live_units(active))
     unit = torch.nn.functional.normalize(embed(dense(spread(x, MAX_SAMPLES))).double(), dim=1)
     magnitude = abs(z)
     lowest, highest = _range(magnitude)
@@ -72,28 +72,27 @@ def class_mig(z: Matrix, active: Matrix, labels: Tensor) -> float | dict[str, fl
     Codes are cut at 20 quantiles of their non-zero values, zero is a bin of its own; dead units are left out. Over
     10,000 evenly spaced images. n/a for one class, or fewer than two live units.
     """
-    live = column_sums(active).nonzero().squeeze(1)
+    live = live_units(active)
     classes, targets = dense(spread(labels, MAX_SAMPLES)).unique(return_inverse=True)
     if len(classes) < 2 or len(live) < 2:
         return {}
-    one_hot = torch.nn.functional.one_hot(targets).double()
     codes = spread(z, MAX_SAMPLES)
-    parts = [_class_information(dense(columns(codes, units)), one_hot) for units in live.split(MAX_UNITS)]
+    parts = [_class_information(dense(columns(codes, units)), targets) for units in live.split(MAX_UNITS)]
     best = torch.cat(parts).topk(2, dim=0).values
-    shares = one_hot.mean(0)
+    shares = targets.bincount().double() / len(targets)
     entropy = -torch.xlogy(shares, shares) - torch.xlogy(1 - shares, 1 - shares)
     return ((best[0] - best[1]) / entropy.to(best)).mean().clamp(0, 1).item()
 
 
-def _class_information(z: Tensor, one_hot: Tensor) -> Tensor:
-    """Mutual information in nats of each unit's bin with 'class c or not': (N, M) and (N, C) -> (M, C)."""
-    n_classes = one_hot.shape[1]
-    shares, targets = one_hot.mean(0).to(z.device), one_hot.argmax(1).to(z.device)
-    shape = (z.shape[1], BINS + 1, n_classes)
+def _class_information(z: Tensor, targets: Tensor) -> Tensor:
+    """Mutual information in nats of each unit's bin with 'class c or not': (N, M) and (N,) in 0 ... C - 1 -> (M, C)."""
+    targets = targets.to(z.device)
+    counts = targets.bincount()
+    shape = (z.shape[1], BINS + 1, len(counts))
     units = torch.arange(z.shape[1], device=z.device)
-    cells = (units * (BINS + 1) + _quantile_bins(z)) * n_classes + targets[:, None]
+    cells = (units * (BINS + 1) + _quantile_bins(z)) * len(counts) + targets[:, None]
     together = torch.bincount(cells.flatten(), minlength=math.prod(shape)).view(shape).double() / len(z)
-    marginal = together.sum(2, keepdim=True)
+    marginal, shares = together.sum(2, keepdim=True), counts.double() / len(z)
     apart = (marginal - together).clamp_min(0)
     information = torch.xlogy(together, together) - torch.xlogy(together, marginal * shares)
     information += torch.xlogy(apart, apart) - torch.xlogy(apart, marginal * (1 - shares))

@@ -5,7 +5,7 @@ Whatever runs over all samples goes through these functions, in float64 and in b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -65,6 +65,11 @@ def dense(matrix: Matrix) -> Tensor:
     return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
 
 
+def entries(matrix: Matrix) -> Tensor:
+    """The values of a matrix, in no order; of a CSR one those that are stored."""
+    return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.data)
+
+
 def column_sums(matrix: Matrix) -> Tensor:
     """Sum of each unit over the samples, (M,) float64."""
     if isinstance(matrix, Tensor):
@@ -121,10 +126,10 @@ def spread(matrix: Matrix, limit: int) -> Matrix:
     return rows(matrix, evenly_spaced(matrix.shape[0], limit))
 
 
-def live_units(matrix: Matrix, limit: int = MAX_UNITS) -> Tensor:
-    """Indices of at most `limit` units that are on anywhere, of an activity matrix (N, M)."""
-    live = column_sums(matrix).nonzero().squeeze(1)
-    return live[evenly_spaced(len(live), limit).to(live.device)]
+def live_units(active: Matrix, limit: int | None = None) -> Tensor:
+    """Indices of the units that are on anywhere; of more than `limit`, as many evenly spaced ones."""
+    live = column_sums(active).nonzero().squeeze(1)
+    return live if limit is None else live[evenly_spaced(len(live), limit).to(live.device)]
 
 
 def rows(matrix: Matrix, samples: Tensor) -> Matrix:
@@ -135,6 +140,12 @@ def rows(matrix: Matrix, samples: Tensor) -> Matrix:
 def columns(matrix: Matrix, units: Tensor) -> Matrix:
     """Some units of a matrix."""
     return matrix[:, units] if isinstance(matrix, Tensor) else matrix[:, units.cpu().numpy()]
+
+
+def quantiles(values: Tensor, at: Sequence[float]) -> dict[str, float]:
+    """Quantiles by name, such as {"q10": ..., "q95": ...}; none of no values."""
+    numbers = values.cpu().numpy()
+    return {f"q{round(100 * q)}": float(np.quantile(numbers, q)) for q in at} if len(numbers) else {}
 
 
 def upper_triangle(pairs: Tensor) -> Tensor:

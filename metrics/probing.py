@@ -34,18 +34,22 @@ TPP = "Karvonen et al. 2025 (2503.09532), SAEBench; the probe's contribution as 
 @metric(label="probe", direction="max", range="[0, 1]", source="Alain & Bengio 2016 (1610.01644)", headline=True)
 def probe_accuracy(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> float | dict[str, float]:
     """Accuracy of a linear probe for the class, fitted on the codes of 5,000 training images. n/a for one class."""
+    if len(train_labels.unique()) < 2:
+        return {}
     return _accuracy(dense(train_z), train_labels, _sample(z), _sample(labels))
 
 
 @metric(label="probe of largest", direction="max", range="[0, 1]", source=REGULARISED)
 def truncated_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float]:
-    """Accuracy of a linear probe on codes of which only the m largest by magnitude are kept, m = 1, 2, 5."""
+    """Accuracy of a linear probe on codes of which only the m largest by magnitude are kept, m = 1, 2, 5.
+
+    n/a for one class.
+    """
+    if len(train_labels.unique()) < 2:
+        return {}
     sizes = [m for m in KEPT if m <= z.shape[1]]
-    test, train = _sample(z), dense(train_z)
-    accuracies = {
-        str(m): _accuracy(_truncate(train, m), train_labels, _truncate(test, m), _sample(labels)) for m in sizes
-    }
-    return {m: value for m, value in accuracies.items() if not isinstance(value, dict)}
+    test, truth, train = _sample(z), _sample(labels), dense(train_z)
+    return {str(m): _accuracy(_truncate(train, m), train_labels, _truncate(test, m), truth) for m in sizes}
 
 
 @metric(label="k-sparse probe", direction="max", range="[0, 1]", source=GURNEE)
@@ -132,9 +136,7 @@ def _recalls(probe: Any, x_hat: Tensor, truth: np.ndarray, classes: np.ndarray) 
     return np.array([np.mean(guess[truth == c] == c) if (truth == c).any() else np.nan for c in classes])
 
 
-def _accuracy(train: Tensor, targets: Tensor, test: Tensor, truth: Tensor) -> float | dict[str, float]:
-    if len(targets.unique()) < 2:
-        return {}
+def _accuracy(train: Tensor, targets: Tensor, test: Tensor, truth: Tensor) -> float:
     fitted, scored = _scaled(train, test)
     probe = _fit(fitted, targets.cpu().numpy())
     return float(np.mean(probe.predict(scored) == truth.cpu().numpy()))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import metric
+from metrics.gamma import jaccard_index
 from metrics.matrix import Matrix, column_sums, dense, spread
 from metrics.reconstruction import fvu
 
@@ -68,7 +69,7 @@ def selection_agreement(sample: Encoder, x: Tensor) -> float:
     x = dense(spread(x, MAX_SAMPLES))
     first, second = sample(x) != 0, sample(x) != 0
     both, either = (first & second).sum(1).double(), (first | second).sum(1).double()
-    return torch.where(either > 0, both / either.clamp_min(1), 1.0).mean().item()
+    return jaccard_index(both, either).mean().item()
 
 
 @metric(label="FVU under noise", direction="min", range="[0, inf)", source="definition")

@@ -9,7 +9,17 @@ import torch
 from torch import Tensor
 
 from metrics.base import metric
-from metrics.matrix import MAX_UNITS, Matrix, column_sums, columns, dense, nonzeros, spread, transposed_product
+from metrics.matrix import (
+    MAX_UNITS,
+    Matrix,
+    column_sums,
+    columns,
+    dense,
+    live_units,
+    nonzeros,
+    spread,
+    transposed_product,
+)
 
 REGULARISED = "Jacquier et al. 2026 (2606.27321)"
 MAX_SAMPLES = 2000
@@ -55,7 +65,7 @@ def effective_rank(z: Matrix) -> float | dict[str, float]:
 
     With more than 2,048 live units, of 2,048 evenly spaced samples. n/a where all codes are zero.
     """
-    live = column_sums(z != 0).nonzero().squeeze(1)
+    live = live_units(z != 0)
     if len(live) == 0:
         return {}
     if len(live) > MAX_UNITS:

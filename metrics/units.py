@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from metrics.base import metric
-from metrics.matrix import Matrix, column_sums
+from metrics.matrix import Matrix, column_sums, quantiles
 
 ALWAYS_ON = 0.99
 QUANTILES = (0.1, 0.5, 0.9)
@@ -39,5 +39,4 @@ def density(active: Matrix) -> Tensor:
 def density_quantiles(active: Matrix) -> dict[str, float]:
     """10%, 50% and 90% quantile of the density of the live units; n/a where all are dead."""
     rates = density(active)
-    rates = rates[rates > 0]
-    return {f"q{q:.0%}".rstrip("%"): rates.quantile(q).item() for q in QUANTILES} if len(rates) else {}
+    return quantiles(rates[rates > 0], QUANTILES)
