@@ -1,5 +1,6 @@
 # make bench      all models on the embedded data set, ending in a leaderboard
 # make test       the test suite (minutes); make test-slow: training on real data against published numbers
+# make test-cluster  the cluster tests, on a real SLURM that they start (as root, with Debian's packages: slurm/README.md)
 # make benchmark  training steps beside five peer libraries, which get an environment of their own (20 minutes)
 # make fidelity   trained models beside published values, on MNIST and Fashion-MNIST (an hour)
 # make lint       ruff and mypy
@@ -7,7 +8,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test test-slow performance benchmark fidelity lint clean
+.PHONY: bench test test-slow test-cluster performance benchmark fidelity lint clean
 
 # The one way the environment is made: again whenever the dependencies change.
 .venv/installed: pyproject.toml
@@ -24,6 +25,9 @@ test: .venv/installed
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+test-cluster: .venv/installed
+	$(BIN)/python -m pytest -m cluster tests/slurm
 
 performance: .venv/installed
 	$(BIN)/python -m tests.performance.harness

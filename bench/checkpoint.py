@@ -1,62 +1,141 @@
-"""Weights on disk: safetensors that say which run and which schema they are of, and the way back into a model."""
+"""Checkpoints: all that training needs to go on as if it had never stopped, bit for bit on CPU."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from bench.errors import BenchError
-from bench.spec import SCHEMA_VERSION
+import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from bench.environment import software
+from bench.store import write_atomically
+from models.base import Model
 
-    from models.base import Model
-
-AGAIN = "Train the run again with --force, or restore the file."
-
-
-def write_weights(path: Path, weights: dict[str, Tensor], run_id: str) -> None:
-    """Write tensors as safetensors, with the run and the schema as metadata."""
-    from safetensors.torch import save_file
-
-    # Clones, since safetensors refuses tensors that share memory, as tied weights do.
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    save_file(tensors, path, metadata={"run_id": run_id, "schema": str(SCHEMA_VERSION)})
+MIN_SECONDS = 10.0
+"""Least time between two checkpoints: a run that takes less has none."""
+MAX_SHARE = 0.02
+"""Of the time of training, what checkpoints may cost."""
 
 
-def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
-    """The tensors of a run. BenchError where the file is missing, damaged, of another run or of another schema."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError) as error:
-        raise BenchError(f"The weights '{path}' cannot be read ({error}). {AGAIN}") from error
-    found = {"run_id": metadata.get("run_id"), "schema": metadata.get("schema")}
-    for key, expected in {"run_id": run_id, "schema": str(SCHEMA_VERSION)}.items():
-        if found[key] != expected:
-            raise BenchError(f"The weights '{path}' have {key} = {found[key]!r}, expected {expected!r}. {AGAIN}")
-    return weights
+class StopRequestedError(Exception):
+    """Training stopped between two steps, as it was asked to, and left a checkpoint where it could."""
 
 
-def restore(model: Model, weights: dict[str, Tensor], source: str) -> None:
-    """Copy finite weights into a model of the same kind and size. BenchError that names every tensor that does not."""
-    expected, found = ({name: _kind(t) for name, t in state.items()} for state in (model.state_dict(), weights))
-    problems = [f"{name} is missing" for name in expected.keys() - found.keys()]
-    problems += [f"{name} is not part of it" for name in found.keys() - expected.keys()]
-    shared = expected.keys() & found.keys()
-    problems += [
-        f"{name} is {found[name]}, expected {expected[name]}" for name in shared if found[name] != expected[name]
-    ]
-    problems += [f"{name} holds NaN or infinities" for name, tensor in weights.items() if not tensor.isfinite().all()]
-    if problems:
-        raise BenchError(f"{source} do not fit {type(model).__name__}: {'; '.join(sorted(problems))}.")
-    model.load_state_dict(weights)
+@dataclass
+class TrainingState:
+    """How far training is, beside the model, its optimiser and the random numbers.
+
+    Attributes
+    ----------
+    step : int
+        Optimiser steps done.
+    pending : list of Tensor
+        Losses of the steps since the last row of the history.
+    rows : list of dict
+        The history.
+    flops : int
+        Of the first step.
+    seconds, warm_from : float
+        Time of training up to here, and up to the step from which steps are timed.
+    resumed : int
+        How many times training was taken up again.
+    """
+
+    step: int = 0
+    pending: list[Tensor] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
+    flops: int = 0
+    seconds: float = 0.0
+    warm_from: float = 0.0
+    resumed: int = 0
 
 
-def _kind(tensor: Tensor) -> str:
-    """'float32 of shape (8, 6)'."""
-    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
+class Checkpoints:
+    """Where a run keeps its checkpoint, and when it writes one.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; None keeps none.
+    stop : callable
+        Whether training has been asked to stop.
+    """
+
+    def __init__(self, path: Path | None = None, stop: Callable[[], bool] = lambda: False) -> None:
+        self.path, self.stop = path, stop
+        self._last, self._cost = time.monotonic(), 0.0
+
+    def due(self) -> bool:
+        """Whether it is time for one."""
+        return time.monotonic() - self._last > max(MIN_SECONDS, self._cost / MAX_SHARE)
+
+    def save(self, state: TrainingState, model: Model, optimiser: torch.optim.Optimizer) -> None:
+        """Write one in place of the last. Where that fails (a full disk), the last one stays."""
+        if self.path is None:
+            return
+        start = time.monotonic()
+        content = {
+            "software": _identity(),
+            "state": vars(state),
+            "model": _tensors(model),
+            "optimiser": optimiser.state_dict(),
+            "random": _random_state(),
+        }
+        with suppress(OSError, RuntimeError):  # torch reports a full disk as the latter
+            write_atomically(self.path, lambda path: _save(content, path))
+        self._last = time.monotonic()
+        self._cost = self._last - start
+
+    def restore(self, model: Model, optimiser: torch.optim.Optimizer) -> TrainingState:
+        """Bring model, optimiser and random numbers to where the checkpoint left them; a new state where there is none.
+
+        One that other software wrote, or that cannot be read, is of no use: its numbers could not be had again.
+        """
+        if self.path is None or not self.path.exists():
+            return TrainingState()
+        try:
+            content: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            usable = content["software"] == _identity()
+        except Exception:  # a damaged file raises almost anything, and costs only time
+            usable = False
+        if not usable:
+            return TrainingState()
+        with torch.no_grad():
+            for name, tensor in _tensors(model).items():
+                tensor.copy_(content["model"][name])
+        optimiser.load_state_dict(content["optimiser"])
+        _set_random_state(content["random"])
+        state = TrainingState(**content["state"])
+        state.pending = [losses.to(next(model.parameters()).device) for losses in state.pending]
+        state.resumed += 1
+        return state
+
+
+def _identity() -> dict[str, Any]:
+    """What must be the same for a checkpoint to be taken up."""
+    return {key: software()[key] for key in ("bench", "commit", "torch")}
+
+
+def _tensors(model: Model) -> dict[str, Tensor]:
+    """Parameters and buffers, those that are no part of the trained model included."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def _save(content: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:
+        torch.save(content, file)
+
+
+def _random_state() -> dict[str, Any]:
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"])
+    for index, generator in enumerate(state["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(generator, index)

@@ -1,4 +1,4 @@
-"""The verbs: run, claims, list, leaderboard, show, status."""
+"""The verbs: run, claims, list, leaderboard, show, status, and those of a cluster: cancel, logs, cluster check."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench import RESULTS
-from bench.errors import BenchError, first_line, unknown
+from bench.errors import BenchError, Interrupted, unknown
+from slurm.errors import SlurmError
 
 if TYPE_CHECKING:
-    from bench.plan import Plan
-    from bench.run import Job
-    from bench.store import RunStore
+    from bench.conduct import Conduct
+
+if TYPE_CHECKING:
+    pass
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXECUTORS = ("inline", "pool", "slurm")
+DEVICES = ("auto", "cpu", "cuda")
 
 app = typer.Typer(
     help="Compare sparse latent models: train, evaluate, rank.",
@@ -29,10 +33,17 @@ app = typer.Typer(
 ResultsDir = Annotated[Path, typer.Option("--results", help="Folder of the runs.")]
 DataDir = Annotated[Path, typer.Option(envvar="BENCH_DATA_DIR", help="Where data sets are, or are downloaded to.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-ExecutorName = Annotated[str, typer.Option(help="inline (one by one) or pool (worker processes).")]
+ExecutorName = Annotated[str, typer.Option(help="inline (one by one), pool (worker processes) or slurm.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes of the pool.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run failed, cancelled and lost runs again.")]
+ProfileName = Annotated[str, typer.Option(help="slurm: what a job asks for: cpu, gpu, preemptible, or a YAML file.")]
+Values = Annotated[
+    list[str] | None, typer.Option("--slurm", help="slurm: KEY=VALUE, a value in place of the profile's.")
+]
+RunsPerJob = Annotated[int | None, typer.Option(min=1, help="slurm: runs in a job; default: by their duration.")]
+MaxParallel = Annotated[int | None, typer.Option(min=1, help="slurm: jobs at a time; default: what SLURM gives.")]
+Wait = Annotated[bool, typer.Option("--wait", help="slurm: follow the runs to their end.")]
 
 
 @app.command()
@@ -55,12 +66,17 @@ def run(
     device: Device = "auto",
     executor: ExecutorName = "inline",
     workers: Workers = 2,
+    profile: ProfileName = "cpu",
+    slurm: Values = None,
+    runs_per_job: RunsPerJob = None,
+    max_parallel: MaxParallel = None,
+    wait: Wait = False,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
     force: Annotated[bool, typer.Option("--force", help="Run everything again, replacing records.")] = False,
 ) -> None:
     """Train and evaluate what is missing, then print the board. Issue the same command again to resume."""
-    _require_choices(device, executor)
+    how = _conduct(executor, workers, dry_run, retry_failed, profile, slurm, runs_per_job, max_parallel, wait)
     from bench.request import Request, read_study
     from bench.store import RunStore
 
@@ -68,15 +84,15 @@ def run(
     given = {key: value for key, value in keys.items() if value is not None}
     request = Request.build(**((read_study(study) if study else {}) | given))
 
-    from bench import environment, printing, study as studies
-    from bench.run import Job
+    from bench import conduct, environment, printing, study as studies
+    from bench.job import Job
 
     console = printing.make_console()
     store = RunStore(results)
     plan = studies.make_plan(request, store, data_dir, retry_failed, force)
-    job = Job(results, data_dir, studies.choose_device(device), force=force, command=environment.command())
+    job = Job(results, data_dir, _device(device, how), force=force, command=environment.command())
     what = f"{'/'.join(request.settings)} setting, {request.budget} budget"
-    if _carry_out(plan, store, job, what, executor, workers, dry_run):
+    if conduct.carry_out(plan, store, job, what, how):
         raise typer.Exit(0 if printing.print_summary(console, plan, store) else EXIT_FAILED)
 
 
@@ -91,14 +107,19 @@ def claims(
     device: Device = "auto",
     executor: ExecutorName = "inline",
     workers: Workers = 2,
+    profile: ProfileName = "cpu",
+    slurm: Values = None,
+    runs_per_job: RunsPerJob = None,
+    max_parallel: MaxParallel = None,
+    wait: Wait = False,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
     """Check what the papers claim: run what is missing, then give a verdict with its interval for each."""
-    _require_choices(device, executor)
-    from bench import claim_study, claim_tables, environment, printing, study as studies
+    how = _conduct(executor, workers, dry_run, retry_failed, profile, slurm, runs_per_job, max_parallel, wait)
+    from bench import claim_study, claim_tables, conduct, environment, printing, study as studies
+    from bench.job import Job
     from bench.request import Request
-    from bench.run import Job
     from bench.store import RunStore
 
     chosen = claim_study.choose(claims)
@@ -107,9 +128,9 @@ def claims(
     store = RunStore(results)
     specs = claim_study.all_specs(runs)
     plan = studies.plan_of(specs, store, retry_failed)
-    job = Job(results, data_dir, studies.choose_device(device), command=environment.command())
+    job = Job(results, data_dir, _device(device, how), command=environment.command())
     what = f"{len(chosen)} claim{'s' * (len(chosen) != 1)}, {budget} budget"
-    if not _carry_out(plan, store, job, what, executor, workers, dry_run):
+    if not conduct.carry_out(plan, store, job, what, how):
         return
     found = [record for record in studies.load_existing(specs, store).values() if record]
     console = printing.make_console()
@@ -146,7 +167,9 @@ def leaderboard(
     from bench.store import RunStore
 
     console = printing.make_console()
-    scan = RunStore(results).scan()
+    store = RunStore(results)
+    scan = store.scan()
+    printing.print_missing(console, store)
     printing.require_records(console, scan, results)
     printing.print_boards(console, scan.records, scan.records, out or results)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
@@ -154,25 +177,64 @@ def leaderboard(
 
 @app.command()
 def status(results: ResultsDir = RESULTS) -> None:
-    """Count the runs of a results folder by data set and state, and name what failed."""
-    from collections import Counter
-
-    from tabulate import tabulate
-
-    from bench import printing
+    """Count the runs of a results folder by state: what ended and how, and what a cluster is at."""
+    from bench import printing, status as statuses
     from bench.store import RunStore
 
     console = printing.make_console()
-    scan = RunStore(results).scan()
-    printing.require_records(console, scan, results)
-    counts = Counter((r.spec.dataset, r.spec.settings, r.spec.budget, r.status) for r in scan.records)
-    groups = sorted({key[:3] for key in counts})
-    rows = [[*group, counts[*group, "done"], counts[*group, "failed"]] for group in groups]
-    printing.print_raw(console, tabulate(rows, ["dataset", "settings", "budget", "done", "failed"], "simple"))
-    for record in scan.records:
-        if record.error:
-            printing.print_raw(console, f"failed: {record.run_id}: {first_line(record.error.message)}")
-    raise typer.Exit(EXIT_FAILED if scan.unreadable or any(r.error for r in scan.records) else 0)
+    found = statuses.collect(RunStore(results))
+    if not found.submissions:
+        printing.require_records(console, found.scan, results)
+    printing.print_raw(console, statuses.text(found))
+    raise typer.Exit(0 if found.well else EXIT_FAILED)
+
+
+@app.command()
+def cancel(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN...", help="Starts or ends of run ids.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that are queued or running.")] = False,
+    results: ResultsDir = RESULTS,
+) -> None:
+    """Cancel runs that were submitted to a cluster; `--retry-failed` submits them again."""
+    from bench import follow
+    from bench.store import RunStore
+
+    if bool(runs) == all_:
+        raise BenchError("Name the runs to cancel, or give --all (not both); `bench status` lists what is running.")
+    cancelled = follow.cancel(runs or [], RunStore(results))
+    typer.echo("\n".join([*cancelled, f"{len(cancelled)} run{'s' * (len(cancelled) != 1)} cancelled."]))
+
+
+@app.command()
+def logs(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run id, or the start or end of one.")],
+    results: ResultsDir = RESULTS,
+) -> None:
+    """Print what a run's job on the cluster has written, and the traceback of a run that failed."""
+    from bench import printing, status as statuses
+    from bench.store import RunStore
+
+    printing.print_raw(printing.make_console(), statuses.logs(run_id, RunStore(results)))
+
+
+cluster_app = typer.Typer(help="The cluster that this machine submits to.", no_args_is_help=True)
+app.add_typer(cluster_app, name="cluster")
+
+
+@cluster_app.callback()
+def _cluster() -> None:
+    """Keep `check` a verb of its own."""
+
+
+@cluster_app.command("check")
+def cluster_check(profile: ProfileName = "cpu", slurm: Values = None) -> None:
+    """Print what the cluster offers, and what of a profile it would refuse. Submits nothing."""
+    from bench import printing
+    from bench.profiles import check, load_profile
+
+    text, refused = check(load_profile(profile, slurm or ()))
+    printing.print_raw(printing.make_console(), text)
+    raise typer.Exit(EXIT_FAILED if refused else 0)
 
 
 @app.command()
@@ -190,33 +252,42 @@ def show(
     printing.print_raw(printing.make_console(), describe(record, store.path(record.run_id)))
 
 
-def _require_choices(device: str, executor: str) -> None:
-    for name, value, valid in (("device", device, ("auto", "cpu", "cuda")), ("executor", executor, ("inline", "pool"))):
-        if value not in valid:
-            raise unknown(f"--{name}", value, valid)
+def _conduct(
+    executor: str,
+    workers: int,
+    dry_run: bool,
+    retry_failed: bool,
+    profile: str,
+    values: list[str] | None,
+    runs_per_job: int | None,
+    max_parallel: int | None,
+    wait: bool,
+) -> Conduct:
+    if executor not in EXECUTORS:
+        raise unknown("--executor", executor, EXECUTORS)
+    from bench.conduct import Conduct
+
+    if executor != "slurm":
+        return Conduct(executor, workers, None, False, dry_run, retry_failed)
+    from bench.cluster import Cluster
+    from bench.profiles import load_profile
+
+    cluster = Cluster(load_profile(profile, values or ()), runs_per_job, max_parallel)
+    return Conduct(executor, workers, cluster, wait, dry_run, retry_failed)
 
 
-def _carry_out(plan: Plan, store: RunStore, job: Job, what: str, executor: str, workers: int, dry_run: bool) -> bool:
-    """Print the plan and run what it lacks; False where printing it was all that was asked."""
-    from bench import printing, study as studies
-    from bench.console import Reporter
+def _device(device: str, how: Conduct) -> str:
+    """The device meant; on a cluster, what the profile asks for, which this machine need not have."""
+    if device not in DEVICES:
+        raise unknown("--device", device, DEVICES)
+    from bench.study import choose_device
 
-    console = printing.make_console()
-    how = "inline" if executor == "inline" else f"pool of {workers} workers"
-    printing.print_plan(console, plan, store, what, f"{how} on {job.device}")
-    if dry_run:
-        return False
-    store.require_writable()
-    studies.require_data(plan.todo, job)
-    reporter = Reporter(len(plan.todo), job.results, console)
-    try:
-        with reporter.showing():
-            studies.execute(plan, job, executor, workers, reporter)  # type: ignore[arg-type]
-    except KeyboardInterrupt:
-        kept = sum(reporter.counts.values())
-        console.print(f"\nInterrupted; {kept} finished runs are kept. Issue the same command to resume.")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    return True
+    if how.cluster is None:
+        return choose_device(device)
+    on_gpu = how.cluster.profile.gpus > 0
+    if device == "cuda" and not on_gpu:
+        raise BenchError("--device cuda: the profile asks for no GPU; use --profile gpu, or --slurm gpus=1.")
+    return device if device != "auto" else "cuda" if on_gpu else "cpu"
 
 
 def main() -> None:
@@ -226,6 +297,9 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without ± or arrows shows a question mark
     try:
         app(standalone_mode=True)
-    except (BenchError, OSError) as error:
+    except (BenchError, SlurmError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
+    except Interrupted as interruption:
+        typer.echo(f"\nInterrupted. {interruption}", err=True)
+        sys.exit(EXIT_INTERRUPTED)

@@ -15,8 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from bench.errors import first_line
-from bench.run import Event
-from bench.spec import Record
+from bench.job import Event
 
 REFRESH_PER_SECOND = 4
 
@@ -58,19 +57,21 @@ class Reporter:
             self.active[event.run_id] = (self.active[event.run_id][0], event.progress)
         else:
             self.active.pop(event.run_id, None)
-            self.counts[event.record.status if event.record else "skipped"] += 1
-            self.console.print(self._line(event.run_id, event.record, event.note), highlight=False, soft_wrap=True)
+            self.counts[event.record.status if event.record else event.kind] += 1
+            self.console.print(self._line(event), highlight=False, soft_wrap=True)
 
-    def _line(self, run_id: str, record: Record | None, note: str) -> str:
-        """One finished run: its place in the queue, name, state, and its time, or its error and log."""
+    def _line(self, event: Event) -> str:
+        """One run that ended: its place in the queue, name, state, and its time, or its error and log."""
+        run_id, record = event.run_id, event.record
         width = len(str(self.n_runs))
         head = f"[{sum(self.counts.values()):>{width}}/{self.n_runs}]".replace("[", r"\[") + f" {escape(run_id)}"
         if record is None:
-            return f"{head} [yellow]skipped[/]: {escape(note)}"
+            return f"{head} [yellow]{event.kind}[/]: {escape(event.note)}"
         if record.error:
             message = first_line(record.error.message)
             log = self.results / run_id / "error.log"
-            return f"{head} [red]failed[/]: {escape(record.error.type)}: {escape(message)} (log: {escape(str(log))})"
+            what = f"{escape(record.error.type)}: {escape(message)} (log: {escape(str(log))})"
+            return f"{head} [red]{record.status}[/]: {what}"
         fvu = f", FVU {record.metrics['fvu']:.4f}" if "fvu" in record.metrics else ""
         return f"{head} [green]done[/] in {format_seconds(record.timings['total'])}{fvu}"
 

@@ -16,21 +16,21 @@ from typing import Any
 import bench
 from bench.errors import printable
 
-PACKAGES = ("torchvision", "numpy", "scipy", "scikit-learn", "pydantic")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pydantic")
 
 
 @cache
 def software() -> dict[str, Any]:
-    """Versions of this package, Python and the libraries that make the numbers; commit and dirty flag of a checkout."""
-    import torch
+    """Versions of this package, Python and the libraries that make the numbers; commit and dirty flag of a checkout.
 
+    The versions are those of the installed packages: torch, slow to import, is not imported for it.
+    """
     commit = _git("rev-parse", "HEAD")
     return {
         "bench": bench.__version__,
         "commit": commit,
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")) if commit else None,
         "python": platform.python_version(),
-        "torch": torch.__version__,
         **{name: version(name) for name in PACKAGES},
     }
 

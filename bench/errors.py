@@ -10,6 +10,10 @@ class BenchError(Exception):
     """Bad input. The message names the field, the value, what is valid, and what to do next."""
 
 
+class Interrupted(Exception):
+    """Ctrl-C. The message says what is kept, and how to go on."""
+
+
 def unknown(kind: str, name: str, valid: Iterable[str], hint: str = "") -> BenchError:
     """'Unknown model 'topkk'. Did you mean 'topk'? Valid: ...', with an optional last sentence."""
     names = sorted(valid)

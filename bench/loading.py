@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from bench.checkpoint import read_weights, restore
 from bench.datasets.base import Dataset, DatasetSource
 from bench.errors import BenchError
 from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Plugin
@@ -17,6 +16,7 @@ from bench.seeding import seed_everything
 from bench.spec import RunSpec
 from bench.store import RunStore
 from bench.training import require_batch_fits
+from bench.weights import read_weights, restore
 from models.base import GradientConfig, Model, ModelConfig
 
 

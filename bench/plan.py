@@ -47,7 +47,9 @@ class Plan:
     todo : list of RunSpec
         Those that will run.
     done, failed, unreadable : list of str
-        Run ids that already have a record, or one that cannot be read.
+        Run ids that already have a record, or one that cannot be read. `failed` is all that is not done.
+    submitted, lost : list of str
+        Run ids without a record that a cluster has, or had: see `bench.states`.
     """
 
     specs: list[RunSpec]
@@ -55,6 +57,8 @@ class Plan:
     done: list[str]
     failed: list[str]
     unreadable: list[str]
+    submitted: Sequence[str] = ()
+    lost: Sequence[str] = ()
 
     @property
     def size(self) -> str:
@@ -106,17 +110,17 @@ def resolve(
         if spec.run_id in records:
             record = records[spec.run_id]
             states[spec.run_id] = record.status if record else "unreadable"
-    again = {run_id for run_id, state in states.items() if force or (retry_failed and state == "failed")}
+    ended_badly = {run_id for run_id, state in states.items() if state not in ("done", "unreadable")}
+    again = states.keys() if force else ended_badly if retry_failed else set()
     kept = {run_id: state for run_id, state in states.items() if run_id not in again}
     todo = [spec for spec in specs if spec.run_id not in kept]
-    done, failed, unreadable = (
-        [i for i, s in kept.items() if s == state] for state in ("done", "failed", "unreadable")
-    )
+    done, unreadable = ([i for i, s in kept.items() if s == state] for state in ("done", "unreadable"))
+    failed = [run_id for run_id in kept if run_id in ended_badly]
     return Plan(specs, todo, done, failed, unreadable)
 
 
-def estimate_seconds(todo: Sequence[RunSpec], records: Sequence[Record]) -> tuple[float, int]:
-    """Seconds that runs will take, from the mean of like runs, and for how many of them that is known."""
+def estimates(todo: Sequence[RunSpec], records: Sequence[Record]) -> dict[str, float]:
+    """Seconds that runs will take, by run id: the mean of like runs, for those whose like has run."""
 
     def kind(spec: RunSpec) -> tuple[Any, ...]:
         return spec.model, spec.dataset, spec.settings, spec.budget, str(spec.variant)
@@ -125,8 +129,8 @@ def estimate_seconds(todo: Sequence[RunSpec], records: Sequence[Record]) -> tupl
     for record in records:
         if record.status == "done" and "total" in record.timings:
             times.setdefault(kind(record.spec), []).append(record.timings["total"])
-    known = [times[kind(spec)] for spec in todo if kind(spec) in times]
-    return sum(sum(seconds) / len(seconds) for seconds in known), len(known)
+    means = {key: sum(seconds) / len(seconds) for key, seconds in times.items()}
+    return {spec.run_id: means[kind(spec)] for spec in todo if kind(spec) in means}
 
 
 def _base(choice: ModelChoice, settings: str, budget: Budget) -> dict[str, Any]:

@@ -31,18 +31,21 @@ def print_raw(console: Console, text: str) -> None:
 def print_plan(console: Console, plan: Plan, store: RunStore, what: str, how: str) -> None:
     """How many runs, how many of them are done, how they will be carried out, and for how long."""
     from bench.console import format_seconds
-    from bench.plan import estimate_seconds
+    from bench.plan import estimates
 
-    seconds, known = estimate_seconds(plan.todo, store.scan().records)
-    time = f"estimate: {format_seconds(seconds)} for the {known} whose like has run before" if known else "no estimate"
+    seconds = estimates(plan.todo, store.scan().records)
+    known = f"estimate: {format_seconds(sum(seconds.values()))} for the {len(seconds)} whose like has run before"
+    time = known if seconds else "no estimate"
     then = f"executor: {how}; {time}" if plan.todo else "nothing to do"
     print_raw(console, f"Plan: {plan.size} ({what})")
     counts = [f"{len(plan.done)} done", f"{len(plan.failed)} failed", f"{len(plan.todo)} to run"]
-    if plan.unreadable:
-        counts.insert(2, f"{len(plan.unreadable)} unreadable")
+    others = {"unreadable": plan.unreadable, "submitted": plan.submitted, "lost": plan.lost}
+    counts[2:2] = [f"{len(runs)} {name}" for name, runs in others.items() if runs]
     print_raw(console, f"  {', '.join(counts)}; {then}")
     for run_id in plan.unreadable:
         print_raw(console, f"  unreadable, left alone (--force replaces it): {store.path(run_id, 'record.json')}")
+    if plan.lost:
+        print_raw(console, "  lost, left alone (--retry-failed submits them again): `bench status` says how")
 
 
 def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
@@ -52,7 +55,7 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
     mine = [record for record in scan.records if record.run_id in wanted]
     if mine:
         print_boards(console, mine, scan.records, store.root)
-    failed = sum(record.status == "failed" for record in mine)
+    failed = sum(record.status != "done" for record in mine)
     cells = sum(len(record.metric_errors) for record in mine)
     done, missing = len(mine) - failed, len(wanted) - len(mine)
     counts = f"{done} done ({len(plan.done)} of them before), {failed} failed, {missing} missing of {len(wanted)} runs"
@@ -79,6 +82,17 @@ def print_boards(console: Console, shown: Sequence[Record], written: Sequence[Re
         print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
     tables.write_all(leaderboard.build(written, described), folder)
     print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
+
+
+def print_missing(console: Console, store: RunStore) -> None:
+    """How many of the runs that were sent to a cluster have no record."""
+    from bench.submission import read_all
+
+    submitted = {run_id for submission in read_all(store.root) for run_id in submission.run_ids}
+    missing = sum(not store.path(run_id, "record.json").exists() for run_id in submitted)
+    if missing:
+        where = f"`python -m bench status{results_flag(store.root)}` says where they are"
+        print_raw(console, f"{missing} of {len(submitted)} submitted runs have no record yet; {where}.")
 
 
 def require_records(console: Console, scan: Scan, root: Path) -> None:

@@ -4,105 +4,84 @@ from __future__ import annotations
 
 import itertools
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
 
+from bench.checkpoint import Checkpoints, StopRequestedError
 from bench.datasets.base import Dataset
 from bench.environment import hardware, software
-from bench.errors import printable
 from bench.evaluation import Evaluation, evaluate
+from bench.failure import failed_record
+from bench.job import Event, Job
 from bench.loading import all_metrics, build_model, load_dataset
+from bench.lock import Lock, LockLostError
 from bench.registry import Plugin
 from bench.seeding import derive_seed, seed_everything
-from bench.spec import Record, RunError, RunSpec
+from bench.spec import Record, RunSpec
 from bench.store import RunStore, UnreadableRecord
 from bench.training import Training, train
 from models.base import Model
 
 VALIDATION_METRICS = ("fvu", "mse", "l0")
 HELD = "another command is running it"
+TO_RESUME = "it goes on from here when it is started again"
 
 
-@dataclass(frozen=True)
-class Job:
-    """How and where runs are carried out. `threads` may change the last digits of a number; `device` the noise as well.
+def run_one(spec: RunSpec, job: Job, report: Callable[[Event], None], stop: Callable[[], bool] = lambda: False) -> None:
+    """Carry out one run and record it, whatever happens in it, unless another process holds it.
 
-    Attributes
-    ----------
-    results, data_dir : Path
-        Root of the store; where data sets are.
-    device : str
-        "cpu", "cuda" or "cuda:N".
-    threads : int, optional
-        CPU threads of a run; None leaves torch's own choice.
-    shared : bool
-        Whether other runs share the machine: marks timings.
-    force : bool
-        Whether a record that exists is replaced.
-    command : str
-        The command line, for provenance.
+    Training leaves a checkpoint and ends where `stop` says so. On a cluster a run that another process holds is waited
+    for: it may be an earlier copy of the same job, on a node that does not answer any more.
     """
-
-    results: Path
-    data_dir: Path
-    device: str
-    threads: int | None = None
-    shared: bool = False
-    force: bool = False
-    command: str = ""
-
-
-class Event(NamedTuple):
-    """What happened to a run: "started", "progress" in [0, 1], "finished" with its record, or "skipped" with a note."""
-
-    kind: str
-    run_id: str
-    progress: float = 0.0
-    record: Record | None = None
-    note: str = ""
-
-
-def run_one(spec: RunSpec, job: Job, report: Callable[[Event], None]) -> None:
-    """Carry out one run and record it, whatever happens in it; a run that another process holds is left to it."""
     settle_process(job)
     store = RunStore(job.results)
+    wait = stop if job.cluster else None
     try:
-        with store.claim(spec.run_id) as mine:
-            report(_run_claimed(spec, job, store, report) if mine else Event("skipped", spec.run_id, note=HELD))
+        with store.hold(spec.run_id, str(job.cluster.get("job", "")), wait) as lock:
+            report(_run_held(spec, job, store, lock, report, stop) if lock else _not_held(spec, stop))
     except UnreadableRecord as error:
         report(Event("skipped", spec.run_id, note=f"its record cannot be read ({error})"))
+    except LockLostError as error:
+        report(Event("skipped", spec.run_id, note=str(error)))
     except OSError as error:  # the results folder itself fails, by a full disk for instance: nowhere to record it
         report(Event("finished", spec.run_id, 1.0, failed_record(spec, error)))
 
 
-def _run_claimed(spec: RunSpec, job: Job, store: RunStore, report: Callable[[Event], None]) -> Event:
-    if existing := finished_record(spec, job, store):
+def _not_held(spec: RunSpec, stop: Callable[[], bool]) -> Event:
+    return Event("stopped", spec.run_id, note=TO_RESUME) if stop() else Event("skipped", spec.run_id, note=HELD)
+
+
+def _run_held(
+    spec: RunSpec,
+    job: Job,
+    store: RunStore,
+    lock: Lock,
+    report: Callable[[Event], None],
+    stop: Callable[[], bool],
+) -> Event:
+    existing = None if job.force and not job.cluster else store.load(spec.run_id)
+    if job.settles(existing):
         return Event("finished", spec.run_id, 1.0, existing)
     report(Event("started", spec.run_id))
     start = datetime.now(UTC)
     try:
-        record = _carry_out(spec, job, store, lambda progress: report(Event("progress", spec.run_id, progress)))
-    except KeyboardInterrupt:
+        record = _carry_out(spec, job, store, lock, report, stop)
+    except (KeyboardInterrupt, LockLostError):
         raise
+    except StopRequestedError:
+        return Event("stopped", spec.run_id, note=TO_RESUME)
     except BaseException as error:  # a failure, sys.exit() included, is a record, and never stops the other runs
         record = failed_record(spec, error)
-    record.provenance = _provenance(job, start)
+        store.discard_artefacts(spec.run_id)  # what is half there; it may be what fills the disk
+    record.provenance |= provenance(job, start)
     record.timings_shared = job.shared
+    lock.require()
     store.write_record(record)
     return Event("finished", spec.run_id, 1.0, record)
-
-
-def finished_record(spec: RunSpec, job: Job, store: RunStore) -> Record | None:
-    """The record of a run that is done already, unless it is to be replaced. Raises UnreadableRecord."""
-    existing = None if job.force else store.load(spec.run_id)
-    return existing if existing and existing.status == "done" else None
 
 
 def settle_process(job: Job) -> None:
@@ -114,32 +93,37 @@ def settle_process(job: Job) -> None:
     if job.threads:
         torch.set_num_threads(job.threads)
         threadpool_limits(job.threads)  # numpy's, which metrics use, has threads of its own
+    if job.device.startswith("cuda") and job.gpu_share < 1:
+        torch.cuda.set_per_process_memory_fraction(job.gpu_share, job.device)
 
 
-def failed_record(spec: RunSpec, error: BaseException) -> Record:
-    """The record of a run that raised."""
-    trace = printable("".join(traceback.format_exception(error)))
-    try:
-        message = printable(str(error))
-    except Exception:  # an exception of a plug-in may not even print
-        message = "(its message cannot be printed)"
-    details = RunError(type=type(error).__name__, message=message, traceback=trace)
-    return Record(run_id=spec.run_id, spec=spec, status="failed", error=details)
+def _carry_out(
+    spec: RunSpec,
+    job: Job,
+    store: RunStore,
+    lock: Lock,
+    report: Callable[[Event], None],
+    stop: Callable[[], bool],
+) -> Record:
+    def progressed(progress: float) -> None:
+        if lock.lost:
+            lock.require()
+        lock.owner.progress = progress
+        report(Event("progress", spec.run_id, progress))
 
-
-def _carry_out(spec: RunSpec, job: Job, store: RunStore, report: Callable[[float], None]) -> Record:
     clock = [time.perf_counter()]
     dataset = load_dataset(Plugin(spec.dataset, spec.dataset_reference, True), job.data_dir, job.device)
     model = build_model(spec, dataset).to(job.device)
     clock.append(time.perf_counter())
     seed_everything(spec.seed, spec.dataset, "training noise")
-    training = train(model, dataset.train, derive_seed(spec.seed, spec.dataset, "batches"), spec.max_steps, report)
+    batches_seed = derive_seed(spec.seed, spec.dataset, "batches")
+    checkpoints = Checkpoints(store.checkpoint_path(spec.run_id), stop)
+    training = train(model, dataset.train, batches_seed, spec.max_steps, progressed, checkpoints)
     clock.append(time.perf_counter())
     evaluation, validation = _evaluate(spec, model, dataset, training)
     clock.append(time.perf_counter())
+    lock.require()
     store.write_artefacts(spec.run_id, model.state_dict(), training.history, evaluation.arrays)
-    phases = zip(("load", "train", "evaluate"), itertools.pairwise(clock), strict=True)
-    seconds = {name: end - start for name, (start, end) in phases}
     return Record(
         run_id=spec.run_id,
         spec=spec,
@@ -147,8 +131,16 @@ def _carry_out(spec: RunSpec, job: Job, store: RunStore, report: Callable[[float
         metrics=evaluation.scalars,
         validation=validation.scalars,
         metric_errors=evaluation.errors,
-        timings=seconds | {"total": clock[-1] - clock[0]},
+        timings=_timings(clock, training),
+        provenance={"resumed": training.resumed},
     )
+
+
+def _timings(clock: list[float], training: Training) -> dict[str, float]:
+    """Seconds of each phase and of all; of training also what came before it was resumed, in another process."""
+    load, train_here, evaluate = (end - start for start, end in itertools.pairwise(clock))
+    seconds = {"load": load, "train": max(train_here, training.seconds), "evaluate": evaluate}
+    return seconds | {"total": sum(seconds.values())}
 
 
 def _evaluate(spec: RunSpec, model: Model, dataset: Dataset, training: Training) -> tuple[Evaluation, Evaluation]:
@@ -160,13 +152,15 @@ def _evaluate(spec: RunSpec, model: Model, dataset: Dataset, training: Training)
     return test, evaluate(model, dataset, dataset.validation.head(spec.max_eval), validation, noise)
 
 
-def _provenance(job: Job, start: datetime) -> dict[str, Any]:
+def provenance(job: Job, start: datetime) -> dict[str, Any]:
+    """What a record says of how it was made."""
     return {
         "software": software(),
         "hardware": hardware(),
         "device": job.device,
         "threads": torch.get_num_threads(),
         "command": job.command,
+        **({"cluster": job.cluster} if job.cluster else {}),
         "start": start.isoformat(timespec="seconds"),
         "end": datetime.now(UTC).isoformat(timespec="seconds"),
     }

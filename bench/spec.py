@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
 
-Status = Literal["done", "failed"]
+Status = Literal["done", "failed", "timeout", "cancelled"]
+"""How a run ended; `timeout`: it made no headway in a whole time limit."""
 Settings = Literal["native", "matched"]
 
 

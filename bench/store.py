@@ -5,16 +5,18 @@
     DIR/RUN_ID/history.csv           losses over training
     DIR/RUN_ID/arrays.npz            array-valued metrics, for figures
     DIR/RUN_ID/error.log             the traceback of a failed run
-    DIR/RUN_ID/lock                  held by the process that runs it
+    DIR/RUN_ID/lock                  while a process runs it: which one, and how far it is
+    DIR/RUN_ID/checkpoint.pt         training that was interrupted
+    DIR/RUN_ID/spec.json             what a cluster is to run
 
 A record is written last, so a run with a `done` record is complete.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,14 +25,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from bench.checkpoint import write_weights
 from bench.errors import BenchError, unknown
-from bench.spec import SCHEMA_VERSION, Record
+from bench.lock import Lock, acquire
+from bench.spec import SCHEMA_VERSION, Record, RunSpec
+from bench.weights import write_weights
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from torch import Tensor
+
+ARTEFACTS = ("weights.safetensors", "history.csv", "arrays.npz")
+WAIT_SECONDS = 1.0
 
 
 class UnreadableRecord(Exception):
@@ -103,18 +109,53 @@ class RunStore:
         return Scan(records, unreadable)
 
     @contextmanager
-    def claim(self, run_id: str) -> Iterator[bool]:
-        """Hold a run; False where another process of this machine holds it. Freed even by a kill."""
+    def hold(self, run_id: str, job: str = "", give_up: Callable[[], bool] | None = None) -> Iterator[Lock | None]:
+        """Hold the lock of a run; None where a living process has it, at once or, where given, not before `give_up()`.
+
+        `job` names this process to others.
+        """
         self.path(run_id).mkdir(parents=True, exist_ok=True)
-        with self.path(run_id, "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            lock.write(str(os.getpid()))
-            lock.flush()
-            yield True
+        while (lock := acquire(self.lock_path(run_id), job)) is None and give_up and not give_up():
+            time.sleep(WAIT_SECONDS)
+        try:
+            yield lock
+        finally:
+            if lock:
+                lock.release()
+
+    @contextmanager
+    def seize(self, run_id: str) -> Iterator[None]:
+        """Hold the lock of a run, whoever has it: that process finds out before it writes, and leaves off."""
+        while (lock := acquire(self.lock_path(run_id), seize=True)) is None:
+            time.sleep(WAIT_SECONDS)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def lock_path(self, run_id: str) -> Path:
+        """Where the lock of a run is."""
+        return self.path(run_id, "lock")
+
+    def checkpoint_path(self, run_id: str) -> Path:
+        """Where the checkpoint of a run is."""
+        return self.path(run_id, "checkpoint.pt")
+
+    def write_spec(self, spec: RunSpec) -> None:
+        """Leave word of what is to run, for a process that is told the run's id only."""
+        self.path(spec.run_id).mkdir(parents=True, exist_ok=True)
+        self._write_text(spec.run_id, "spec.json", spec.model_dump_json(indent=1))
+
+    def read_spec(self, run_id: str) -> RunSpec:
+        """What `write_spec` left. BenchError where there is nothing, or not that."""
+        path = self.path(run_id, "spec.json")
+        try:
+            spec = RunSpec.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise BenchError(f"'{path}' cannot be read ({error}). Submit the runs again.") from error
+        if spec.run_id != run_id:
+            raise BenchError(f"'{path}' is of another run, {spec.run_id}. Submit the runs again.")
+        return spec
 
     def write_artefacts(
         self, run_id: str, weights: dict[str, Tensor], history: pd.DataFrame, arrays: dict[str, np.ndarray]
@@ -128,16 +169,24 @@ class RunStore:
             self.path(run_id, "arrays.npz"), lambda path: np.savez_compressed(path, allow_pickle=False, **arrays)
         )
 
+    def discard_artefacts(self, run_id: str) -> None:
+        """Remove what a run has left beside its record."""
+        for name in (*ARTEFACTS, "checkpoint.pt"):
+            self.path(run_id, name).unlink(missing_ok=True)
+
     def write_record(self, record: Record) -> None:
-        """The record, and the traceback of a failed run beside it."""
+        """The record, and the traceback of a failed run beside it; a run that is done needs its checkpoint no more."""
         self.path(record.run_id).mkdir(parents=True, exist_ok=True)
-        log = self.path(record.run_id, "error.log")
+        self._write_text(record.run_id, "record.json", record.model_dump_json(indent=1))
         if record.error:
-            log.write_text(record.error.traceback, encoding="utf-8")
+            self._write_text(record.run_id, "error.log", record.error.traceback)
         else:
-            log.unlink(missing_ok=True)
-        text = record.model_dump_json(indent=1)
-        write_atomically(self.path(record.run_id, "record.json"), lambda path: path.write_text(text, encoding="utf-8"))
+            self.path(record.run_id, "error.log").unlink(missing_ok=True)
+        if record.status == "done":
+            self.checkpoint_path(record.run_id).unlink(missing_ok=True)
+
+    def _write_text(self, run_id: str, name: str, text: str) -> None:
+        write_atomically(self.path(run_id, name), lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

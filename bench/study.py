@@ -9,12 +9,13 @@ from typing import Literal
 
 from bench.errors import BenchError
 from bench.executors import inline, pool
+from bench.job import Event, Job
 from bench.leaderboard import Column
 from bench.loading import all_metrics, load_dataset, load_model_class, load_source
 from bench.plan import DatasetChoice, ModelChoice, Plan, expand, resolve
 from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Plugin
 from bench.request import Request
-from bench.run import Event, Job, settle_process
+from bench.run import settle_process
 from bench.spec import Record, RunSpec
 from bench.store import RunStore, UnreadableRecord
 from bench.training import require_batch_fits

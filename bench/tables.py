@@ -225,6 +225,12 @@ def _failures(board: Board) -> list[str]:
         for name, messages in row.metric_errors.items()
         for seed, message in messages.items()
     ]
+    lines += [
+        f"- {escape_markdown(record.run_id)} ran with other software than it was submitted with: "
+        f"{escape_markdown(', '.join(found))}"
+        for record in board.records
+        if (found := record.provenance.get("cluster", {}).get("differs"))
+    ]
     if board.superseded:
         lines.append(
             f"- {board.superseded} older runs, of other hyperparameters or code under the same name, are left out."

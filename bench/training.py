@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.checkpoint import MIN_SECONDS, Checkpoints, StopRequestedError, TrainingState
 from bench.datasets.base import Split
 from bench.errors import BenchError
 from bench.seeding import derive_seed
-from models.base import Fittable, Model
+from models.base import Fittable, Losses, Model
 
 FLUSH_EVERY = 50
 """Steps between reads of the losses from the device: a NaN is noticed this late, and reported at its exact step."""
@@ -48,6 +49,8 @@ class Training:
         Of the GPU's tensors, or on CPU of the process so far.
     history : DataFrame
         One row per `FLUSH_EVERY` steps: step, epoch, and the mean of the total and of each named term.
+    resumed : int
+        How many times it was taken up again from a checkpoint.
     """
 
     steps: int
@@ -56,6 +59,7 @@ class Training:
     step_flops: int
     peak_memory_mb: float
     history: pd.DataFrame
+    resumed: int = 0
 
 
 def train(
@@ -64,8 +68,9 @@ def train(
     batches_seed: int,
     max_steps: int | None = None,
     report: Callable[[float], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
 ) -> Training:
-    """Fit or train a model in place.
+    """Fit or train a model in place; from its checkpoint, where there is one.
 
     Parameters
     ----------
@@ -79,9 +84,13 @@ def train(
         Bound on optimiser steps.
     report : callable
         Told the progress in [0, 1] now and then.
+    checkpoints : Checkpoints, optional
+        Where to keep them, and when to stop.
 
     Raises
     ------
+    StopRequestedError
+        At a step before which `checkpoints.stop()` was true; a checkpoint is left.
     DivergedError
         At the first step whose loss is not finite.
     ValueError
@@ -98,10 +107,17 @@ def train(
         return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
     # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
     optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
-    start = _now(device)
+    clock = _Clock(device)
     model.prepare(data.x, data.labels)
-    steps, step_seconds, flops, history = _descend(model, optimiser, data, batches_seed, max_steps, report)
-    return Training(steps, _now(device) - start, step_seconds, flops, _peak_memory_mb(device), history)
+    checkpoints = checkpoints or Checkpoints()
+    state = checkpoints.restore(model, optimiser)
+    if state.resumed:
+        clock = _Clock(device, state.seconds)
+    step_seconds = _descend(model, optimiser, data, batches_seed, max_steps, state, clock, report, checkpoints)
+    history = pd.DataFrame(state.rows)
+    return Training(
+        state.step, clock.read(), step_seconds, state.flops, _peak_memory_mb(device), history, state.resumed
+    )
 
 
 def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
@@ -119,14 +135,15 @@ def n_steps(n_samples: int, batch_size: int, epochs: int, max_steps: int | None)
     return steps if max_steps is None else min(steps, max_steps)
 
 
-def batches(data: Split, batch_size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless shuffled batches (x, labels): epoch e's permutation depends on the seed and e alone."""
-    epoch = 0
+def batches(data: Split, batch_size: int, seed: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless shuffled batches (x, labels) from the `first` on; an epoch's order depends on it and the seed alone."""
+    epoch, skipped = divmod(first, math.ceil(len(data) / batch_size))
     while True:
         generator = torch.Generator().manual_seed(derive_seed(seed, "epoch", str(epoch)))
-        for rows in torch.randperm(len(data), generator=generator).to(data.x.device).split(batch_size):
+        order = torch.randperm(len(data), generator=generator).to(data.x.device)
+        for rows in order.split(batch_size)[skipped:]:
             yield data.x[rows], data.labels[rows]
-        epoch += 1
+        epoch, skipped = epoch + 1, 0
 
 
 def _descend(
@@ -135,39 +152,66 @@ def _descend(
     data: Split,
     seed: int,
     max_steps: int | None,
+    state: TrainingState,
+    clock: _Clock,
     report: Callable[[float], None],
-) -> tuple[int, float, int, pd.DataFrame]:
-    """The training loop: steps, seconds per step after the first, slow ones, FLOPs of the first, and history."""
+    checkpoints: Checkpoints,
+) -> float:
+    """The training loop, from a state to its end: seconds per step after the first, slow ones."""
     config = model.config
     total_steps = n_steps(len(data), config.batch_size, config.epochs, max_steps)
     steps_per_epoch = math.ceil(len(data) / config.batch_size)
-    stream = batches(data, config.batch_size, seed)
-    rows: list[dict[str, float]] = []
-    pending: list[Tensor] = []
+    stream = batches(data, config.batch_size, seed, first=state.step)
     counter = FlopCounterMode(display=False)
     model.train()
     warm = min(WARM_STEPS, total_steps // 2)
-    for step in range(total_steps):
-        if step == warm:
-            warm_since = _now(data.x.device)
-        x, labels = next(stream)
-        optimiser.zero_grad(set_to_none=True)
-        with counter if step == 0 else nullcontext():
-            losses = model.loss(x, labels, step / max(1, total_steps - 1))
-            losses.total.backward()
-        model.after_backward()
-        optimiser.step()
-        model.after_step()
-        pending.append(torch.stack([losses.total.detach(), *(term.detach() for term in losses.terms.values())]))
-        if len(pending) == FLUSH_EVERY or step == total_steps - 1:
-            means = _flush(pending, step + 1)
-            rows.append({"step": step + 1, "epoch": (step + 1) / steps_per_epoch})
-            rows[-1].update(zip(["total", *losses.terms], means, strict=True))
-            pending.clear()
-            report((step + 1) / total_steps)
+    report(state.step / total_steps)
+    while state.step < total_steps:
+        if checkpoints.stop() or checkpoints.due():
+            state.seconds = clock.read()
+            checkpoints.save(state, model, optimiser)
+            if checkpoints.stop():
+                report(state.step / total_steps)
+                raise StopRequestedError(f"stopped at step {state.step} of {total_steps}")
+        if state.step == warm:
+            state.warm_from = clock.read()
+        with counter if state.step == 0 else nullcontext():
+            losses = _step(model, optimiser, *next(stream), state.step / max(1, total_steps - 1))
+        state.step += 1
+        state.flops = state.flops or counter.get_total_flops()
+        state.pending.append(torch.stack([losses.total.detach(), *(t.detach() for t in losses.terms.values())]))
+        if len(state.pending) == FLUSH_EVERY or state.step == total_steps:
+            means = _flush(state.pending, state.step)
+            state.rows.append({"step": state.step, "epoch": state.step / steps_per_epoch})
+            state.rows[-1].update(zip(["total", *losses.terms], means, strict=True))
+            state.pending.clear()
+            report(state.step / total_steps)
     model.eval()
-    step_seconds = (_now(data.x.device) - warm_since) / (total_steps - warm)
-    return total_steps, step_seconds, counter.get_total_flops(), pd.DataFrame(rows)
+    if clock.read() > MIN_SECONDS:  # evaluation may be interrupted as well
+        state.seconds = clock.read()
+        checkpoints.save(state, model, optimiser)
+    return (clock.read() - state.warm_from) / (total_steps - warm)
+
+
+def _step(model: Model, optimiser: torch.optim.Optimizer, x: Tensor, labels: Tensor, progress: float) -> Losses:
+    """One optimiser step on one batch."""
+    optimiser.zero_grad(set_to_none=True)
+    losses = model.loss(x, labels, progress)
+    losses.total.backward()
+    model.after_backward()
+    optimiser.step()
+    model.after_step()
+    return losses
+
+
+class _Clock:
+    """Seconds of training on a device, with those before it was interrupted."""
+
+    def __init__(self, device: torch.device, before: float = 0.0) -> None:
+        self.device, self.start = device, _now(device) - before
+
+    def read(self) -> float:
+        return _now(self.device) - self.start
 
 
 def _now(device: torch.device) -> float:

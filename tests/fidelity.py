@@ -13,11 +13,11 @@ from typing import Any
 
 from bench import RESULTS, environment
 from bench.console import Reporter
+from bench.job import Job
 from bench.loading import load_dataset, load_trained
 from bench.printing import make_console
 from bench.registry import DATASET_REGISTRY
 from bench.request import Request
-from bench.run import Job
 from bench.spec import Record
 from bench.store import RunStore
 from bench.study import execute, make_plan, require_data

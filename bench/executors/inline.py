@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.run import Event, Job, run_one
+from bench.job import Event, Job
+from bench.run import run_one
 from bench.spec import RunSpec
 
 

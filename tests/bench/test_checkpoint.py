@@ -1,69 +1,170 @@
-"""Weights come back into the model they are of, and into no other."""
+"""Checkpoints: training that was interrupted ends in the same numbers, bit for bit."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from bench.checkpoint import read_weights, restore, write_weights
-from bench.errors import BenchError
-from models.mp import MatchingPursuit
-from models.topk import TopK
+from bench import checkpoint, spec as specs
+from bench.checkpoint import Checkpoints
+from bench.job import Event, Job
+from bench.registry import MODEL_REGISTRY
+from bench.request import Request
+from bench.run import run_one
+from bench.spec import Record, RunSpec
+from bench.store import RunStore
+from bench.study import make_plan
+from bench.weights import read_weights
 
-
-def topk(n_latents: int = 8) -> TopK:
-    return TopK(TopK.Config(n_latents=n_latents, k=2), 6)
-
-
-def test_a_round_trip_gives_the_same_codes(tmp_path: Path) -> None:
-    model, twin, x = topk(), topk(), torch.rand(5, 6)
-    write_weights(tmp_path / "w", model.state_dict(), "topk-1")
-    assert not torch.equal(model.encode(x).dense(), twin.encode(x).dense())
-    restore(twin, read_weights(tmp_path / "w", "topk-1"), "The weights")
-    assert torch.equal(model.encode(x).dense(), twin.encode(x).dense())
+MEASURED = ("train_seconds", "step_ms", "peak_memory")
+"""Metrics of the machine."""
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("missing", ["cannot be read", "--force"]),
-        ("damaged", ["cannot be read"]),
-        ("other run", ["run_id = 'topk-2'", "expected 'topk-1'"]),
-        ("other version", ["schema = '0'", "expected '1'"]),
-        ("bare", ["run_id = None"]),
-    ],
-)
-def test_a_file_that_is_not_the_runs_says_so(tmp_path: Path, kind: str, words: list[str]) -> None:
-    path, state = tmp_path / "weights", topk().state_dict()
-    if kind == "damaged":
-        write_weights(path, state, "topk-1")
-        path.write_bytes(path.read_bytes()[:100])
-    elif kind == "other run":
-        write_weights(path, state, "topk-2")
-    elif kind == "other version":
-        save_file(state, path, metadata={"run_id": "topk-1", "schema": "0"})
-    elif kind == "bare":
-        save_file(state, path)
-    with pytest.raises(BenchError) as caught:
-        read_weights(path, "topk-1")
-    assert all(word in str(caught.value) for word in [str(path), *words])
+def job(folder: Path) -> Job:
+    return Job(folder, Path("unused"), "cpu", threads=1)
 
 
-def test_another_shape_or_model_names_what_does_not_fit() -> None:
-    with pytest.raises(BenchError, match=r"encoder is float32 of shape \(9, 6\), expected float32 of shape \(8, 6\)"):
-        restore(topk(), topk(9).state_dict(), "The weights")
-    mp = MatchingPursuit(MatchingPursuit.Config(n_latents=8, k=2), 6)
-    with pytest.raises(BenchError, match="do not fit MatchingPursuit: encoder is not part of it"):
-        restore(mp, topk().state_dict(), "The weights")
-    with pytest.raises(BenchError, match="do not fit TopK: encoder is missing"):
-        restore(topk(), mp.state_dict(), "The weights")
+def specs_of(folder: Path, model: str, **kwargs: Any) -> RunSpec:
+    request = Request.build(models=model, seeds="1", budget="smoke", **kwargs)
+    return make_plan(request, RunStore(folder), Path("unused")).specs[0]
 
 
-def test_weights_of_another_type_or_with_nan_are_refused() -> None:
-    with pytest.raises(BenchError, match="bias is float64 of shape"):
-        restore(topk(), topk().double().state_dict(), "The weights")
-    with pytest.raises(BenchError, match="encoder_bias holds NaN or infinities"):
-        restore(topk(), topk().state_dict() | {"encoder_bias": torch.full((8,), float("nan"))}, "The weights")
+def stop_after(n_steps: int) -> Callable[[], bool]:
+    """Asked once a step or twice, it says stop from the step on that was asked for."""
+    asked = iter(range(10**9))
+    return lambda: next(asked) >= n_steps
+
+
+def run(folder: Path, spec: RunSpec, *stops: int) -> Record:
+    """A run that is stopped after so many steps, and then so many more, and then left to end."""
+    events: list[Event] = []
+    for n_steps in stops:
+        run_one(spec, job(folder), events.append, stop=stop_after(n_steps))
+        assert events[-1].kind == "stopped"
+        assert RunStore(folder).load(spec.run_id) is None
+        assert RunStore(folder).checkpoint_path(spec.run_id).exists()
+    run_one(spec, job(folder), events.append)
+    record = RunStore(folder).load(spec.run_id)
+    assert record is not None
+    assert record.error is None, record.error.traceback
+    return record
+
+
+def numbers(record: Record) -> dict[str, float]:
+    """The metrics that do not measure the machine, NaN written as a word so that it equals itself."""
+    scalars = {**record.metrics, **{f"validation.{name}": value for name, value in record.validation.items()}}
+    kept = {name: value for name, value in scalars.items() if name not in MEASURED}
+    return {name: "nan" if math.isnan(value) else value for name, value in kept.items()}  # type: ignore[misc]
+
+
+TRAINED = [name for name in MODEL_REGISTRY.plugins if name not in ("pca", "mean", "random")]
+
+
+@pytest.mark.parametrize("model", TRAINED)
+def test_every_model_resumes_to_the_same_numbers(tmp_path: Path, model: str) -> None:
+    spec = specs_of(tmp_path, model, set=["n_latents=16"])
+    whole, parts = run(tmp_path / "whole", spec), run(tmp_path / "parts", spec, 3, 9)
+    assert numbers(parts) == numbers(whole)
+    assert len(numbers(whole)) > 20
+    assert parts.provenance["resumed"] == 2
+    stores = [RunStore(tmp_path / kind) for kind in ("whole", "parts")]
+    ours, theirs = (read_weights(store.weights_path(spec.run_id), spec.run_id) for store in stores)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    ours, theirs = (store.path(spec.run_id, "history.csv").read_bytes() for store in stores)
+    assert ours == theirs
+
+
+def test_many_epochs_and_history_rows_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(specs.BUDGETS, "smoke", specs.Budget(name="smoke", epochs=4, max_eval=100))
+    spec = specs_of(tmp_path, "topk", set=["batch_size=32"])  # 40 steps an epoch: stops in each of the epochs
+    whole, parts = run(tmp_path / "whole", spec), run(tmp_path / "parts", spec, 39, 3, 60, 40)
+    assert numbers(parts) == numbers(whole)
+    assert parts.provenance["resumed"] == 4
+    history = [RunStore(tmp_path / kind).path(spec.run_id, "history.csv").read_bytes() for kind in ("whole", "parts")]
+    assert history[0] == history[1]
+    assert history[0].count(b"\n") > 3
+
+
+@pytest.mark.parametrize("damage", ["truncated", "not torch", "other software", "a pickle that runs code"])
+def test_a_checkpoint_of_no_use_costs_only_time(tmp_path: Path, damage: str) -> None:
+    spec = specs_of(tmp_path, "topk")
+    whole = run(tmp_path / "whole", spec)
+    store = RunStore(tmp_path / "parts")
+    run_one(spec, job(store.root), lambda event: None, stop=stop_after(5))
+    path = store.checkpoint_path(spec.run_id)
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif damage == "not torch":
+        path.write_text("nothing", encoding="utf-8")
+    elif damage == "other software":
+        content = torch.load(path, weights_only=True)
+        torch.save(content | {"software": {"bench": "0"}}, path)
+    else:
+        torch.save({"software": Exploding(tmp_path / "ran")}, path)
+    run_one(spec, job(store.root), lambda event: None)
+    record = store.load(spec.run_id)
+    assert record is not None
+    assert record.provenance["resumed"] == 0
+    assert numbers(record) == numbers(whole)
+    assert not path.exists()
+    assert not (tmp_path / "ran").exists()
+
+
+class Exploding:
+    """Unpickled without care, it writes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_checkpoints_are_rare_and_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    keeper = Checkpoints()
+    now[0] = checkpoint.MIN_SECONDS
+    assert not keeper.due()
+    now[0] += 0.1
+    assert keeper.due()
+    keeper._cost = 1.0  # one took a second: 50 s of training pay for it
+    assert not keeper.due()
+    now[0] = 50.1
+    assert keeper.due()
+
+
+def test_a_run_whose_lock_was_taken_over_writes_nothing(tmp_path: Path) -> None:
+    spec = specs_of(tmp_path, "topk")
+    store, events = RunStore(tmp_path), []
+
+    def steal(event: Event) -> None:
+        events.append(event)
+        if event.kind == "progress" and event.progress == 1.0:
+            path = store.lock_path(spec.run_id)
+            path.replace(path.with_name("taken"))
+            path.write_text(json.dumps({}), encoding="utf-8")
+
+    run_one(spec, job(tmp_path), steal)
+    assert events[-1].kind == "skipped"
+    assert "taken over" in events[-1].note
+    assert store.load(spec.run_id) is None
+    assert not store.weights_path(spec.run_id).exists()
+
+
+def test_a_submission_settles_its_own_failures_only(tmp_path: Path) -> None:
+    spec = specs_of(tmp_path, "topk")
+    ours = replace(job(tmp_path), cluster={"submission": "a", "job": "1_0"})
+    failed = Record(run_id=spec.run_id, spec=spec, status="failed", provenance={"cluster": {"submission": "a"}})
+    assert ours.settles(failed), "a job that was queued again does not repeat what failed in it"
+    assert not replace(ours, cluster={"submission": "b"}).settles(failed)
+    assert not job(tmp_path).settles(failed)
+    assert not ours.settles(None)

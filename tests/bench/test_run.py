@@ -20,11 +20,12 @@ from safetensors.torch import load_file
 
 from bench.evaluation import evaluate
 from bench.executors import inline, pool
+from bench.job import Event, Job
 from bench.loading import all_metrics, build_model, load_dataset, load_trained
 from bench.plan import Plan
 from bench.registry import DATASET_REGISTRY, Plugin
 from bench.request import Request
-from bench.run import Event, Job, run_one
+from bench.run import run_one
 from bench.spec import Record, RunSpec
 from bench.store import RunStore
 from bench.study import make_plan
@@ -101,7 +102,7 @@ def test_a_record_holds_what_a_reader_needs(tmp_path: Path) -> None:
     record = only_record(tmp_path)
     folder = RunStore(tmp_path).path(record.run_id)
     assert {path.name for path in folder.iterdir()} == {
-        *("record.json", "weights.safetensors", "history.csv", "arrays.npz", "lock"),
+        *("record.json", "weights.safetensors", "history.csv", "arrays.npz"),
     }
     assert record.provenance["software"]["torch"] == torch.__version__
     assert record.provenance["hardware"]["cores"] == os.cpu_count()
@@ -209,8 +210,8 @@ def test_killing_the_command_leaves_its_runs_to_be_resumed(tmp_path: Path) -> No
 
 
 def _free(store: RunStore, run_id: str) -> bool:
-    with store.claim(run_id) as mine:
-        return mine
+    with store.hold(run_id) as lock:
+        return lock is not None
 
 
 def test_a_results_folder_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -241,8 +242,8 @@ def test_a_batch_larger_than_the_data_fails_with_the_range(tmp_path: Path) -> No
 def test_a_run_held_by_another_process_is_left_to_it(tmp_path: Path) -> None:
     plan = make(tmp_path)
     events: list[Event] = []
-    with RunStore(tmp_path).claim(plan.todo[0].run_id) as mine:
-        assert mine
+    with RunStore(tmp_path).hold(plan.todo[0].run_id) as lock:
+        assert lock
         run_one(plan.todo[0], job(tmp_path), events.append)
     assert [event.kind for event in events] == ["skipped"]
 

@@ -18,10 +18,10 @@ from torch import Tensor
 from bench.datasets.base import Dataset, Split
 from bench.evaluation import evaluate
 from bench.executors import inline
+from bench.job import Job
 from bench.loading import load_model_class, load_trained
 from bench.registry import MODEL_REGISTRY
 from bench.request import Request
-from bench.run import Job
 from bench.store import RunStore
 from bench.study import make_plan
 from bench.training import train

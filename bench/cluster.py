@@ -1,0 +1,150 @@
+"""Submit a plan to a cluster: what of it is not there yet, packed into jobs, in arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.environment import software
+from bench.errors import BenchError
+from bench.job import Job
+from bench.lock import acquire
+from bench.plan import Plan, estimates
+from bench.spec import RunSpec
+from bench.states import ask_queue, states_of
+from bench.store import RunStore
+from bench.submission import PREFIX, Sent, Submission, new_id, read_all, root, write
+from slurm import launcher, watcher
+from slurm.launcher import Array
+from slurm.profile import Profile
+
+PAYLOAD = "bench.node:carry_out"
+PACK_SECONDS = 600
+"""Runs whose duration is known are packed into jobs of about this long: queueing and starting one costs seconds."""
+DEFAULT_ARRAY_SIZE = 1001
+"""SLURM's own, for a dry run where there is none."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What was asked for on the command line."""
+
+    profile: Profile
+    runs_per_job: int | None = None
+    max_parallel: int | None = None
+
+
+def narrow(plan: Plan, store: RunStore, retry_failed: bool) -> Plan:
+    """Take what a cluster has from what is to do, and what it lost unless that is to be tried again.
+
+    BenchError where SLURM does not answer, and so may have some of it.
+    """
+    submissions = read_all(store.root)
+    if not submissions:
+        return plan
+    queue, silence = ask_queue()
+    states = states_of([spec.run_id for spec in plan.todo], store, submissions, queue)
+    if any(state.state == "unknown" for state in states.values()):
+        raise BenchError(
+            f"Some of these runs have been submitted, and SLURM does not say what became of them: {silence}"
+        )
+    submitted = [run_id for run_id, state in states.items() if state.active]
+    lost = [run_id for run_id, state in states.items() if state.state == "lost"]
+    if retry_failed:
+        watcher.cancel([job.job_id for run_id in lost if (job := states[run_id].job) and job.active])
+        lost = []
+    kept = {*submitted, *lost}
+    todo = [spec for spec in plan.todo if spec.run_id not in kept]
+    return replace(plan, todo=todo, submitted=submitted, lost=lost)
+
+
+@contextmanager
+def one_at_a_time(results: Path) -> Iterator[None]:
+    """Let no other command submit from the same results folder meanwhile."""
+    root(results).mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + 120
+    while (lock := acquire(root(results) / "lock", "submitting")) is None:
+        if time.monotonic() > deadline:
+            raise BenchError(f"Another command is submitting runs from '{results}' (see {root(results) / 'lock'}).")
+        time.sleep(0.5)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def lay_out(plan: Plan, store: RunStore, job: Job, cluster: Cluster) -> Submission:
+    """Pack the runs into jobs and arrays; nothing is written or submitted."""
+    n_workers = cluster.profile.n_workers
+    seconds = estimates(plan.todo, store.scan().records)
+    shared = {run_id: value / n_workers for run_id, value in seconds.items()}
+    per_job = cluster.runs_per_job or (n_workers if n_workers > 1 and len(seconds) < len(plan.todo) else None)
+    target = min(PACK_SECONDS, cluster.profile.minutes * 60 / 4)
+    jobs = launcher.pack([spec.run_id for spec in plan.todo], shared, target, per_job)
+    try:
+        max_size = watcher.limits().max_array_size
+    except watcher.SlurmUnavailable:
+        max_size = DEFAULT_ARRAY_SIZE
+    submission_id = new_id()
+    sent = Sent(
+        command=job.command,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data_dir=job.data_dir.absolute(),
+        device=job.device,
+        threads=cluster.profile.cpus,
+        n_workers=n_workers,
+        force=job.force,
+        software=software(),
+    )
+    arrays = launcher.arrays(f"{PREFIX}{submission_id}", jobs, max_size)
+    return Submission(root(store.root.absolute()) / submission_id, sent, tuple(arrays))
+
+
+def describe(submission: Submission, plan: Plan, store: RunStore, profile: Profile) -> str:
+    """How many arrays and jobs, what each may take, and what that comes to at most."""
+    sizes = [len(array.jobs) for array in submission.arrays]
+    n_jobs = sum(sizes)
+    gpus = f"{profile.gpus} GPU{'s' * (profile.gpus != 1)}, " if profile.gpus else ""
+    hours = n_jobs * profile.minutes / 60 * (profile.gpus or profile.cpus)
+    unit = "GPU" if profile.gpus else "core"
+    known = estimates(plan.todo, store.scan().records)
+    guess = sum(known.values()) / 3600 * (profile.gpus / profile.n_workers if profile.gpus else profile.cpus)
+    estimate = f", {guess:.2g} by runs like {len(known)} of them" if known else ""
+    return (
+        f"  {len(sizes)} array{'s' * (len(sizes) != 1)} of {' + '.join(map(str, sizes))} jobs for "
+        f"{len(submission.run_ids)} runs; each job: {gpus}{profile.cpus} cores, {profile.memory_gb:g} GiB, "
+        f"{profile.minutes} min; {unit} hours: {hours:.3g} at most{estimate}"
+    )
+
+
+def scripts(submission: Submission, cluster: Cluster) -> str:
+    """The script of the first array; the others differ in name and size only."""
+    limit = _share(cluster, submission)
+    return launcher.script(submission.arrays[0], cluster.profile, submission.folder, PAYLOAD, limit)
+
+
+def submit(submission: Submission, specs: Mapping[str, RunSpec], store: RunStore, cluster: Cluster) -> list[str]:
+    """Hand the arrays to SLURM; their job ids. What it refuses is taken from the submission, and SlurmError raised."""
+    for run_id in submission.run_ids:
+        store.write_spec(specs[run_id])
+    write(submission)
+    accepted: list[Array] = []
+    job_ids = []
+    try:
+        for array in submission.arrays:
+            limit = _share(cluster, submission)
+            job_ids.append(launcher.submit(array, cluster.profile, submission.folder, PAYLOAD, limit))
+            accepted.append(array)
+    finally:
+        if len(accepted) < len(submission.arrays):
+            write(replace(submission, arrays=tuple(accepted)))
+    return job_ids
+
+
+def _share(cluster: Cluster, submission: Submission) -> int | None:
+    """Of the jobs that may run at a time, those of each array."""
+    return max(1, cluster.max_parallel // len(submission.arrays)) if cluster.max_parallel else None

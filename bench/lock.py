@@ -1,0 +1,193 @@
+"""The lock of a run: of all processes that share a file system, one writes the run.
+
+The lock is a file that names its owner, who writes to it every few seconds. An owner that is dead (a process of this
+machine), or silent for a minute (of another), loses the lock to whoever asks next; it looks before it writes, and so
+finds out. Only exclusive creation and renaming are asked of the file system, which NFS has as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+BEAT_SECONDS = 10.0
+STALE_SECONDS = 60.0
+"""Silence after which an owner on another machine counts as dead: six beats."""
+SETTLE_SECONDS = 0.5
+"""Of two processes that take over one lock at once, each sees after this time whether the other came last."""
+
+
+class LockLostError(Exception):
+    """Another process has taken the lock over: this one may not write."""
+
+
+@dataclass
+class Owner:
+    """Who holds a lock, since when (seconds since 1970), and how far its run is, in [0, 1]."""
+
+    host: str
+    machine: str
+    pid: int
+    process_start: str
+    job: str
+    since: float
+    progress: float = 0.0
+
+
+class Lock:
+    """A lock that this process has acquired: `acquire` makes it, `release` ends it.
+
+    Attributes
+    ----------
+    owner : Owner
+        This process; its `progress` is written with the next beat.
+    lost : bool
+        Whether another process has taken the lock over, as of the last beat.
+    """
+
+    def __init__(self, path: Path, file: int, owner: Owner) -> None:
+        self.path, self.owner, self.lost = path, owner, False
+        self._file = file
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat_until_ended, daemon=True)
+        self._thread.start()
+
+    def require(self) -> None:
+        """LockLostError where the lock is another's by now."""
+        self.lost = self.lost or not _is_at(self._file, self.path)
+        if self.lost:
+            raise LockLostError(f"'{self.path}' was taken over by {describe(read_owner(self.path))}")
+
+    def release(self) -> None:
+        """Give the lock back, unless it is another's by now."""
+        self._ended.set()
+        self._thread.join()
+        if _is_at(self._file, self.path):
+            self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+    def _beat_until_ended(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            with suppress(LockLostError, OSError):  # a full disk costs a beat, not the run
+                self.require()
+                _write(self._file, self.owner)
+
+
+def acquire(path: Path, job: str = "", seize: bool = False) -> Lock | None:
+    """Take the lock at `path`, whose folder exists; None where a living process has it, unless it is to be seized.
+
+    `job` is shown to others.
+    """
+    owner = Owner(socket.gethostname(), _machine(), os.getpid(), _process_start(os.getpid()), job, time.time())
+    try:
+        file = _create(path, owner)
+    except FileExistsError:
+        if not (seize or is_stale(path)):
+            return None
+        own = path.with_name(f".{uuid.uuid4().hex}.lock")
+        file = _create(own, owner)
+        own.replace(path)
+        time.sleep(SETTLE_SECONDS)
+        if not _is_at(file, path):
+            os.close(file)
+            return None
+    return Lock(path, file, owner)
+
+
+def is_stale(path: Path) -> bool:
+    """Whether the owner of the lock at `path` is gone: dead, or silent for too long. True where there is no lock."""
+    owner = read_owner(path)
+    if owner and owner.machine and owner.machine == _machine():
+        return _process_start(owner.pid) != owner.process_start
+    try:
+        return _file_system_now(path.parent) - path.stat().st_mtime > STALE_SECONDS
+    except FileNotFoundError:
+        return True
+
+
+def read_owner(path: Path) -> Owner | None:
+    """Who holds the lock at `path`; None where nobody does, or the file is no lock of this format."""
+    try:
+        return Owner(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def describe(owner: Owner | None) -> str:
+    """'process 12 on node3 (job 7_1)'."""
+    if owner is None:
+        return "another process"
+    return f"process {owner.pid} on {owner.host}" + (f" (job {owner.job})" if owner.job else "")
+
+
+def _create(path: Path, owner: Owner) -> int:
+    """A new file that names the owner, open. FileExistsError where there is one; none is left by a full disk."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        _write(file, owner)
+    except OSError:
+        os.close(file)
+        path.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def _write(file: int, owner: Owner) -> None:
+    text = json.dumps(asdict(owner)).encode()
+    os.pwrite(file, text, 0)
+    os.ftruncate(file, len(text))
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Whether an open file is the one at `path`; it is opened, since NFS caches what a mere look says."""
+    try:
+        there = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return os.path.sameopenfile(file, there)
+    except OSError:  # NFS: the file is gone
+        return False
+    finally:
+        os.close(there)
+
+
+def _file_system_now(folder: Path) -> float:
+    """The time on the file system's own clock, which may not be this machine's."""
+    probe = folder / f".{uuid.uuid4().hex}.probe"
+    try:
+        probe.write_bytes(b"")
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+@cache
+def _machine() -> str:
+    """What two processes have in common if one can see by its id whether the other lives: boot and id namespace.
+
+    Empty where the system does not tell (not Linux): then only silence counts.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _process_start(pid: int) -> str:
+    """When a process of this machine started, on the kernel's clock: an id may be used again. Empty for a dead one."""
+    try:
+        # Behind the name, which may hold spaces and parentheses: the state, 18 other fields, the start.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
+    except OSError:
+        return ""

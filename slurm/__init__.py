@@ -1,0 +1,1 @@
+"""The same plan on a SLURM cluster: profiles, launcher, watcher; knows nothing of bench."""

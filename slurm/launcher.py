@@ -1,0 +1,195 @@
+"""Launcher: runs are packed into jobs, jobs into arrays, and arrays are submitted, through submitit.
+
+A job is known by the name of its array and its index there, never by its job id: ids begin again with a fresh cluster,
+and are lost if the submitter dies right after sbatch. An array of one job is submitted as a plain job of index 0.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from slurm.errors import SlurmError, refusal
+from slurm.profile import Profile
+from slurm.watcher import withdraw
+from slurm.worker import Payload
+
+
+@dataclass(frozen=True)
+class Array:
+    """Jobs that are submitted at once: job i carries out the runs `jobs[i]`."""
+
+    name: str
+    jobs: tuple[tuple[str, ...], ...]
+
+
+def pack(
+    run_ids: Sequence[str], seconds: Mapping[str, float], target_seconds: float, per_job: int | None
+) -> list[tuple[str, ...]]:
+    """Share out runs among jobs, in order.
+
+    Parameters
+    ----------
+    run_ids : sequence of str
+        The runs.
+    seconds : mapping
+        Durations of those that are known; the others get a job of their own.
+    target_seconds : float
+        A job takes runs while their sum stays within it.
+    per_job : int, optional
+        Exactly that many runs per job instead, whatever their durations.
+    """
+    if per_job is not None:
+        return [tuple(run_ids[start : start + per_job]) for start in range(0, len(run_ids), per_job)]
+    jobs: list[list[str]] = []
+    total = math.inf
+    for run_id in run_ids:
+        total += seconds.get(run_id, math.inf)
+        if total <= target_seconds:
+            jobs[-1].append(run_id)
+        else:
+            jobs.append([run_id])
+            total = seconds.get(run_id, math.inf)
+    return [tuple(job) for job in jobs]
+
+
+def arrays(name: str, jobs: Sequence[tuple[str, ...]], max_array_size: int) -> list[Array]:
+    """Split the jobs into arrays that the cluster takes: MaxArraySize is one more than the greatest index."""
+    size = max(1, max_array_size)
+    starts = range(0, len(jobs), size)
+    return [Array(f"{name}-{chunk}", tuple(jobs[start : start + size])) for chunk, start in enumerate(starts)]
+
+
+def chosen(profile: Profile, field: Literal["partition", "account", "qos", "constraint"]) -> str | None:
+    """What the profile says, else the user's environment; None leaves it to the cluster."""
+    value: str | None = getattr(profile, field)
+    return value or os.environ.get(f"SBATCH_{field.upper()}") or None
+
+
+def script(array: Array, profile: Profile, folder: Path, function: str, max_parallel: int | None) -> str:
+    """The script that `submit` hands to sbatch. Works without SLURM."""
+    # Private, but the one function that makes the text; `submit` ends there too.
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    place = _place(array, folder)
+    return _make_sbatch_string(
+        command=f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(place))}",
+        folder=place,
+        map_count=len(array.jobs) if len(array.jobs) > 1 else None,
+        **_parameters(array, profile, max_parallel),
+    )
+
+
+def submit(array: Array, profile: Profile, folder: Path, function: str, max_parallel: int | None) -> str:
+    """Submit the array, at most `max_parallel` of its jobs at a time.
+
+    Parameters
+    ----------
+    array : Array
+        Its name must be new: jobs of two submissions would be taken for each other.
+    profile : Profile
+        The resources of each job.
+    folder : Path
+        The results folder; submitit's files go to `folder / array.name`.
+    function : str
+        "module:name" of what the jobs call, see `worker.Payload`.
+    max_parallel : int, optional
+        None leaves it to the cluster.
+
+    Returns
+    -------
+    str
+        The job id of the array. Nothing is left behind where SlurmError is raised.
+    """
+    if missing := [command for command in ("sbatch", "srun") if not shutil.which(command)]:
+        raise SlurmError(
+            f"{missing[0]} is not found on {os.uname().nodename}: submit from a login node of the cluster, "
+            "or run the plan here without SLURM."
+        )
+    from submitit import SlurmExecutor
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    place = _place(array, folder)
+    if any(place.glob("*_submitted.pkl")):
+        raise SlurmError(f"'{array.name}' has been submitted from '{folder}' before; give the array a new name.")
+    root = str(folder.absolute())
+    payloads = [Payload(function, root, runs, profile.minutes, profile.signal_delay) for runs in array.jobs]
+    with _nothing_left_behind(array, place):
+        executor = SlurmExecutor(place)
+        executor.update_parameters(**_parameters(array, profile, max_parallel))
+        try:
+            with _clean_environment(), redirect_stderr(io.StringIO()):  # submitit prints what it raises, too
+                job_id = executor.submit_array(payloads)[0].job_id
+        except (FailedJobError, FailedSubmissionError) as error:
+            raise SlurmError(f"sbatch refused '{array.name}': {refusal(str(error))}") from error
+    return job_id.partition("_")[0]
+
+
+def _place(array: Array, folder: Path) -> Path:
+    if "%" in str(folder.absolute()):
+        raise SlurmError(f"The results folder '{folder}' has a '%' in its path, a pattern to SLURM; use another.")
+    return folder.absolute() / array.name
+
+
+def _parameters(array: Array, profile: Profile, max_parallel: int | None) -> dict[str, Any]:
+    """In submitit's words."""
+    forced: dict[str, Any] = {
+        "signal": f"USR2@{profile.signal_delay}",  # whatever SUBMITIT_PREEMPT_SIGNAL says: the worker waits for USR2
+        "requeue": True,
+        "open-mode": "append",
+        # submitit spells its own options with "_": an option of the profile must take the place of its namesake
+        **{name.replace("-", "_"): value for name, value in profile.sbatch.items()},
+    }
+    return {
+        "job_name": array.name,
+        **{field: chosen(profile, field) for field in ("partition", "account", "qos", "constraint")},
+        "time": profile.minutes,
+        "mem": f"{math.ceil(profile.memory_gb * 1024)}M",
+        "cpus_per_task": profile.cpus,
+        "gpus_per_node": profile.gpus or None,
+        "signal_delay_s": profile.signal_delay,
+        "setup": list(profile.setup) or None,
+        "stderr_to_stdout": True,
+        "array_parallelism": max_parallel or len(array.jobs),
+        "wckey": None,  # submitit's own is refused where wckeys are enforced
+        "srun_args": ["--cpus-per-task", str(profile.cpus)],  # from 22.05 on srun does not inherit it
+        "additional_parameters": {name: value for name, value in forced.items() if value is not False},
+    }
+
+
+@contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Hide variables that would override the script (SBATCH_*), or tell of a job that we are in ourselves (SLURM_*)."""
+    prefixes = ("SBATCH_", "SLURM_", "SLURMD_", "SRUN_", "SUBMITIT_")
+    hidden = {name: value for name, value in os.environ.items() if name.startswith(prefixes) and name != "SLURM_CONF"}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+@contextmanager
+def _nothing_left_behind(array: Array, place: Path) -> Iterator[None]:
+    """Take back a submission that failed, or was interrupted: no job, and no file that looks like one."""
+    before = set(place.iterdir()) if place.exists() else set()
+    try:
+        yield
+    except BaseException:
+        with suppress(SlurmError):  # sbatch may have given up waiting for an answer, and the array be in the queue
+            withdraw(array.name)
+        with suppress(OSError):
+            for path in set(place.iterdir()) - before:
+                path.unlink()
+            place.rmdir()
+        raise

@@ -1,0 +1,94 @@
+"""Profile: what one job asks the cluster for. The only place where a site's names and limits appear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from slurm.errors import SlurmError
+
+__all__ = ["SHIPPED", "Profile", "SlurmError"]
+
+SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.yaml"))}
+
+# Options of sbatch that the launcher sets itself: what to use in their place.
+RESERVED = {
+    "partition": "the field partition",
+    "account": "the field account",
+    "qos": "the field qos",
+    "constraint": "the field constraint",
+    "cpus-per-task": "the field cpus",
+    "mem": "the field memory_gb",
+    "time": "the field minutes",
+    "signal": "the field signal_delay",
+    **dict.fromkeys(("nodes", "ntasks", "ntasks-per-node"), "nothing: a job is one task on one node"),
+    **dict.fromkeys(("array", "job-name", "output", "error", "open-mode", "wrap", "parsable"), "nothing: it is set"),
+}
+
+
+class Profile(BaseModel):
+    """The resources of one job, and how the job is told that its time is up.
+
+    Attributes
+    ----------
+    partition, account, qos, constraint : str, optional
+        As in sbatch; None leaves the environment variable SBATCH_<NAME>, else the cluster's default.
+    gpus : int
+        GPUs of a job.
+    cpus : int
+        Cores of a job.
+    memory_gb : float
+        Memory of a job, in GiB.
+    minutes : int
+        Time limit. A job that reaches it is checkpointed and queued again.
+    signal_delay : int
+        Seconds before the limit at which the job is told to checkpoint. SLURM may be up to a minute early.
+    runs_per_gpu : int
+        Runs at a time on one GPU; more than one marks their timings as shared.
+    setup : tuple of str
+        Shell lines before python starts, e.g. "module load cuda".
+    sbatch : dict
+        Any other option of sbatch as it is, e.g. {"exclude": "node7"}; False takes one away that is set by default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gpus: int = Field(default=0, ge=0)
+    cpus: int = Field(default=2, ge=1)
+    memory_gb: float = Field(default=8, gt=0, allow_inf_nan=False)
+    minutes: int = Field(default=60, ge=1)
+    signal_delay: int = Field(default=120, ge=1)
+    runs_per_gpu: int = Field(default=1, ge=1)
+    setup: tuple[str, ...] = ()
+    sbatch: dict[str, str | int | float | bool] = {}
+
+    @field_validator("sbatch")
+    @classmethod
+    def _not_reserved(cls, options: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        """One spelling of each option ('gpus_per_node' is 'gpus-per-node'), and none that is set elsewhere."""
+        options = {name.lstrip("-").replace("_", "-"): value for name, value in options.items()}
+        for name in options:
+            if name in RESERVED:
+                raise ValueError(f"'{name}' cannot be given here; use {RESERVED[name]}")
+        return options
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Profile:
+        if self.minutes * 60 <= self.signal_delay + 30:
+            raise ValueError(
+                f"minutes = {self.minutes} ({self.minutes * 60} s) must be more than signal_delay + 30 = "
+                f"{self.signal_delay + 30} s: the job would be told to stop before it has begun"
+            )
+        if self.runs_per_gpu > 1 and not self.gpus:
+            raise ValueError(f"runs_per_gpu = {self.runs_per_gpu} needs gpus >= 1, but gpus = 0")
+        return self
+
+    @property
+    def n_workers(self) -> int:
+        """Runs at a time in one job."""
+        return max(1, self.gpus * self.runs_per_gpu)

@@ -1,0 +1,176 @@
+"""Watcher: the only file that asks SLURM about jobs. Its silence is an exception, never an empty queue."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from slurm.errors import SlurmError, SlurmUnavailable
+
+__all__ = ["JobState", "Limits", "SlurmUnavailable", "ask", "cancel", "end_of", "limits", "queue", "run", "withdraw"]
+
+SEPARATOR = "\x1f"  # made for this, and typed into no job's name
+FIELDS = ("name", "index", "job_id", "state", "node", "submitted", "reason")
+FORMAT = SEPARATOR.join(("%j", "%K", "%i", "%T", "%N", "%V", "%r"))
+TERMINAL = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
+TERMINAL |= {"REVOKED", "TIMEOUT"}
+# Reasons to wait that pass only with a change of the job or of the cluster.
+NEVER = re.compile(r"held|JobHeld|NeverSatisfied|BadConstraints|PartitionTimeLimit|PerJob")
+PER_CALL = 300  # job ids on one command line
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What the queue says of one job.
+
+    Attributes
+    ----------
+    name, index : str, int
+        Its array, and its place there; 0 for a job without an array.
+    job_id : str
+        As SLURM writes it, e.g. "12_3"; for scancel and sacct.
+    state, node, reason : str
+        E.g. "PENDING", "n1" (empty while it waits) and "Resources".
+    """
+
+    name: str
+    index: int
+    job_id: str
+    state: str
+    node: str
+    reason: str
+
+    @property
+    def active(self) -> bool:
+        """It runs, or will run without being submitted again."""
+        return self.state not in TERMINAL
+
+    @property
+    def held(self) -> bool:
+        """It waits for ever, unless a person does something."""
+        if self.state == "PENDING":
+            return NEVER.search(self.reason) is not None
+        return self.state in ("SPECIAL_EXIT", "REQUEUE_HOLD", "RESV_DEL_HOLD")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission must respect; arrays have indices below `max_array_size`."""
+
+    cluster: str
+    max_array_size: int
+    max_job_count: int
+
+
+def queue(prefix: str) -> dict[tuple[str, int], JobState]:
+    """My jobs whose name starts with `prefix`, also those that ended lately (MinJobAge), by array name and index."""
+    command = ["squeue", "--me", "--noheader", "--array", "--states=all", f"--format={FORMAT}"]
+    return parse_queue(ask(command, 20), prefix)
+
+
+def parse_queue(output: str, prefix: str) -> dict[tuple[str, int], JobState]:
+    """One row per job: of several the active one, else the one submitted last."""
+    best: dict[tuple[str, int], tuple[tuple[bool, str], JobState]] = {}
+    for line in output.split("\n"):
+        row = dict(zip(FIELDS, line.split(SEPARATOR), strict=False))
+        if len(row) < len(FIELDS) or not row["name"].startswith(prefix):
+            continue
+        index = int(row["index"]) if row["index"].isdecimal() else 0
+        job = JobState(row["name"], index, row["job_id"], row["state"], row["node"], row["reason"].replace("_", " "))
+        rank = (job.active, row["submitted"])
+        key = (job.name, job.index)
+        if key not in best or best[key][0] <= rank:
+            best[key] = rank, job
+    return {key: job for key, (_, job) in best.items()}
+
+
+def end_of(job_ids: Sequence[str]) -> dict[str, str]:
+    """Accounting's word on jobs that have ended, e.g. "FAILED, exit code 9"; {} where there is no accounting."""
+    ends: dict[str, str] = {}
+    for chunk in _chunks(job_ids):
+        command = ["sacct", "--noheader", "--parsable2", "--format=JobID,State,ExitCode", f"--jobs={','.join(chunk)}"]
+        try:
+            ends |= parse_ends(ask(command, 5))
+        except SlurmError:
+            return ends
+    return ends
+
+
+def parse_ends(output: str) -> dict[str, str]:
+    """By job id. A job that lost a step to the memory limit is said to be out of memory, whatever itself says."""
+    ends: dict[str, str] = {}
+    for line in output.splitlines():
+        full_id, state, code = (*line.split("|"), "", "")[:3]
+        job_id = full_id.partition(".")[0]
+        if full_id != job_id:
+            if state == "OUT_OF_MEMORY" and job_id in ends:
+                ends[job_id] = state
+            continue
+        if state.partition(" ")[0] in TERMINAL:
+            ends[job_id] = state + _exit(code)
+        else:
+            ends.pop(job_id, None)
+    return ends
+
+
+def _exit(code: str) -> str:
+    status, _, number = code.partition(":")
+    if number not in ("", "0"):
+        return f", signal {number}"
+    return f", exit code {status}" if status not in ("", "0") else ""
+
+
+def cancel(job_ids: Sequence[str]) -> None:
+    """End jobs, running or waiting. Those that have ended already are no error."""
+    for chunk in _chunks(job_ids):
+        ask(["scancel", "--quiet", *chunk], 60)
+
+
+def withdraw(name: str) -> None:
+    """End my jobs of this name, whatever their ids."""
+    ask(["scancel", "--quiet", "--me", f"--name={name}"], 10)
+
+
+def limits() -> Limits:
+    """Of the cluster's configuration."""
+    return parse_limits(ask(["scontrol", "show", "config"], 20))
+
+
+def parse_limits(output: str) -> Limits:
+    """From lines 'MaxArraySize            = 1001'."""
+    values = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", output, re.MULTILINE))
+    try:
+        return Limits(values["ClusterName"], int(values["MaxArraySize"]), int(values["MaxJobCount"]))
+    except (KeyError, ValueError) as error:
+        raise SlurmUnavailable(f"`scontrol show config` does not say {error}.") from error
+
+
+def ask(command: list[str], timeout: float) -> str:
+    """The output of a command of SLURM; SlurmUnavailable in its own words where it fails."""
+    done = run(command, timeout)
+    if done.returncode:
+        words = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        raise SlurmUnavailable(f"{command[0]} failed: {words or f'exit status {done.returncode}'}")
+    return done.stdout
+
+
+def run(command: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run a command of SLURM, whatever its exit status; SlurmUnavailable where it is absent or does not answer."""
+    # Variables like SQUEUE_STATES or SLURM_TIME_FORMAT would filter or reword what is read here.
+    hidden = ("SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SBATCH_", "SLURM_TIME_FORMAT")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    try:
+        return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, env=env)
+    except FileNotFoundError as error:
+        raise SlurmUnavailable(f"{command[0]} is not found on {os.uname().nodename}; use a login node.") from error
+    except subprocess.TimeoutExpired as error:
+        raise SlurmUnavailable(f"{command[0]} did not answer within {timeout:g} s.") from error
+    except OSError as error:
+        raise SlurmUnavailable(f"{command[0]} cannot be run: {error.strerror}.") from error
+
+
+def _chunks(job_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (job_ids[start : start + PER_CALL] for start in range(0, len(job_ids), PER_CALL))

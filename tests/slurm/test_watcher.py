@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from slurm.errors import SlurmError, SlurmUnavailable
+from slurm.launcher import Array, submit
+from slurm.testcluster import Cluster
+from slurm.watcher import JobState, Limits, cancel, end_of, limits, parse_ends, parse_limits, parse_queue, queue
+from tests.slurm.jobs import WORK, ended, wait
+from tests.slurm.test_launcher import SMALL
+
+# Of SLURM 22.05; here with '|' for the separator.
+SQUEUE = """\
+cap-0|3|46_3|CANCELLED|n1|2026-11-21T09:27:47|None
+cap-3|N/A|49|FAILED|n2|2026-11-21T09:27:47|JobLaunchFailure
+cap-0|2|46_2|PENDING||2026-11-21T09:27:50|BeginTime
+cap-5|N/A|51|PENDING||2026-11-21T09:27:47|DependencyNeverSatisfied
+cap-0|1|46_1|PENDING||2026-11-21T09:27:50|job requeued in held state
+cap-1|N/A|47|PENDING||2026-11-21T09:27:47|JobHeldUser
+cap-7|N/A|7|PENDING||2026-11-21T09:20:04|PartitionTimeLimit
+cap-8|N/A|9|PENDING||2026-11-21T09:20:04|launch failed requeued held
+cap-0|0|46_0|SUSPENDED|n1|2026-11-21T09:27:47|None
+other|N/A|53|RUNNING|n1|2026-11-21T09:27:47|None
+"""
+SACCT = """\
+47|PENDING|0:0
+48|RUNNING|0:0
+48.batch|RUNNING|0:0
+49|FAILED|0:9
+49.batch|CANCELLED|0:9
+50|FAILED|3:0
+50.batch|FAILED|3:0
+46_0|COMPLETED|0:0
+46_3|CANCELLED by 0|0:0
+46_3.batch|CANCELLED|0:15
+"""
+
+
+def parsed(text: str, prefix: str = "cap-") -> dict[tuple[str, int], JobState]:
+    return parse_queue(text.replace("|", "\x1f"), prefix)
+
+
+def test_reads_what_squeue_says() -> None:
+    jobs = parsed(SQUEUE)
+    assert len(jobs) == 9
+    assert jobs["cap-0", 3] == JobState("cap-0", 3, "46_3", "CANCELLED", "n1", "None")
+    assert jobs["cap-3", 0].job_id == "49", "without an array it is index 0"
+    assert {key for key, job in jobs.items() if not job.active} == {("cap-0", 3), ("cap-3", 0)}
+    held = {("cap-0", 1), ("cap-1", 0), ("cap-5", 0), ("cap-7", 0), ("cap-8", 0)}
+    assert {key for key, job in jobs.items() if job.held} == held
+
+
+def test_other_jobs_and_broken_rows_are_left_out() -> None:
+    assert set(parsed(SQUEUE, "other")) == {("other", 0)}
+    assert parsed("", "") == {}
+    assert parsed("a name\nof two lines|N/A|5|RUNNING|n1|2026-11-21T09:27:47|None\n", "a name") == {}
+
+
+RUNNING = "x|1|9_1|RUNNING|n1|2026-11-21T09:00:00|None\n"
+ENDED = "x|1|8_1|CANCELLED|n1|2026-11-21T10:00:00|None\n"
+ENDED_BEFORE = "x|1|10_1|FAILED|n1|2026-11-21T08:00:00|None\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "job_id"), [((RUNNING, ENDED), "9_1"), ((ENDED, RUNNING), "9_1"), ((ENDED, ENDED_BEFORE), "8_1")]
+)
+def test_of_several_rows_the_active_one_counts_or_the_newest(rows: tuple[str, str], job_id: str) -> None:
+    assert parsed("".join(rows), "x")["x", 1].job_id == job_id
+
+
+@pytest.mark.parametrize(
+    "state", ["PENDING", "RUNNING", "COMPLETING", "REQUEUED", "SIGNALING", "STAGE_OUT", "NEWSPEAK"]
+)
+def test_everything_not_known_to_have_ended_is_active(state: str) -> None:
+    assert JobState("x", 0, "1", state, "", "").active
+
+
+def test_reads_what_sacct_says_of_jobs_that_have_ended() -> None:
+    assert parse_ends(SACCT) == {
+        "49": "FAILED, signal 9",
+        "50": "FAILED, exit code 3",
+        "46_0": "COMPLETED",
+        "46_3": "CANCELLED by 0",
+    }
+
+
+def test_the_memory_limit_of_a_step_is_the_cause() -> None:
+    assert parse_ends("5|FAILED|1:0\n5.batch|FAILED|1:0\n5.0|OUT_OF_MEMORY|0:125\n") == {"5": "OUT_OF_MEMORY"}
+
+
+def test_reads_limits() -> None:
+    config = (
+        "Slurm data\nClusterName             = loop\nMaxArraySize            = 1001\nMaxJobCount             = 10000 \n"
+    )
+    assert parse_limits(config) == Limits("loop", 1001, 10000)
+    with pytest.raises(SlurmUnavailable, match="does not say 'MaxArraySize'"):
+        parse_limits("ClusterName = loop\n")
+
+
+def test_without_slurm_nothing_is_known(no_slurm: None) -> None:
+    with pytest.raises(SlurmUnavailable, match=r"squeue is not found on .* use a login node"):
+        queue("x")
+    with pytest.raises(SlurmUnavailable, match="scontrol is not found"):
+        limits()
+    with pytest.raises(SlurmUnavailable, match="scancel is not found"):
+        cancel(["1"])
+    assert end_of(["1"]) == {}
+
+
+def test_no_jobs_no_calls(no_slurm: None) -> None:
+    cancel([])
+    assert end_of([]) == {}
+
+
+def test_a_command_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = tmp_path / "sacct"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+    hanging.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    start = time.monotonic()
+    assert end_of(["1"]) == {}
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.cluster
+def test_limits_of_the_cluster(cluster: Cluster) -> None:
+    assert limits() == Limits("loop", 1001, 10000)
+
+
+@pytest.mark.cluster
+def test_variables_that_filter_squeue_are_not_heeded(
+    cluster: Cluster, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(Array("seen-0", (("a",),)), SMALL, results, WORK, None)
+    for name, value in {"SQUEUE_STATES": "RUNNING", "SQUEUE_PARTITION": "hi", "SQUEUE_SORT": "x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SLURM_TIME_FORMAT", "relative")
+    wait("seen", ended)
+    assert queue("seen")["seen-0", 0].state == "COMPLETED"
+
+
+@pytest.mark.cluster
+def test_cancelling_what_has_ended_is_no_error(cluster: Cluster, results: Path) -> None:
+    job_id = submit(Array("gone-0", (("a",),)), SMALL, results, WORK, None)
+    wait("gone", lambda jobs: bool(jobs) and ended(jobs))
+    cancel([job_id, "4000000"])
+
+
+@pytest.mark.cluster
+def test_a_controller_that_is_down_is_no_empty_queue(cluster: Cluster, results: Path) -> None:
+    cluster.stop("slurmctld")
+    try:
+        with pytest.raises(SlurmUnavailable, match=r"squeue (failed: .*contact|did not answer)"):
+            queue("x")
+        with pytest.raises(SlurmError, match=r"sbatch refused 'down-0': .*contact.* try again later"):
+            submit(Array("down-0", (("a",),)), SMALL, results, WORK, None)
+    finally:
+        cluster.start("slurmctld")
+    assert queue("down") == {}
