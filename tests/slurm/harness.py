@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.lock import Owner, read_owner
+from bench.lock import Owner, is_stale, read_owner
 from bench.spec import Record
 from bench.store import RunStore
 
@@ -120,8 +120,8 @@ class Bench:
         return {word: count for word, count in totals.items() if count}
 
     def owners(self) -> dict[str, Owner]:
-        """Who runs what."""
-        found = {path.parent.name: read_owner(path) for path in self.results.glob("*/lock")}
+        """Who runs what, as of now: the dead leave their locks behind."""
+        found = {path.parent.name: read_owner(path) for path in self.results.glob("*/lock") if not is_stale(path)}
         return {run_id: owner for run_id, owner in found.items() if owner}
 
     def await_progress(self, n_runs: int = 1, progress: float = 0.0, seconds: float = 90) -> dict[str, Owner]:
