@@ -26,8 +26,9 @@ test: .venv/installed
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
+# Each process has a cluster of its own; they wait more than they compute.
 test-cluster: .venv/installed
-	$(BIN)/python -m pytest -m cluster tests/slurm
+	$(BIN)/python -m pytest -m cluster tests/slurm --numprocesses 3 --dist worksteal
 
 performance: .venv/installed
 	$(BIN)/python -m tests.performance.harness

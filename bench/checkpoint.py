@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.environment import software
+from bench.environment import code_checksum
 from bench.store import write_atomically
 from models.base import Model
 
@@ -62,45 +62,62 @@ class Checkpoints:
     ----------
     path : Path, optional
         The file; None keeps none.
+    made_by : str
+        One that another made is not taken up.
     stop : callable
         Whether training has been asked to stop.
+    lost : callable
+        Whether the run is another process's by now: then none is written.
+    saved : callable
+        Told the progress in [0, 1] of each that goes beyond the one that training began with.
     """
 
-    def __init__(self, path: Path | None = None, stop: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        made_by: str = "",
+        stop: Callable[[], bool] = lambda: False,
+        lost: Callable[[], bool] = lambda: False,
+        saved: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self.path, self.stop = path, stop
-        self._last, self._cost = time.monotonic(), 0.0
+        self._identity = {"code": code_checksum(), "torch": torch.__version__.partition("+")[0], "made_by": made_by}
+        self._lost, self._saved = lost, saved
+        self._last, self._cost, self._first = time.monotonic(), 0.0, 0
 
     def due(self) -> bool:
         """Whether it is time for one."""
         return time.monotonic() - self._last > max(MIN_SECONDS, self._cost / MAX_SHARE)
 
-    def save(self, state: TrainingState, model: Model, optimiser: torch.optim.Optimizer) -> None:
+    def save(self, state: TrainingState, model: Model, optimiser: torch.optim.Optimizer, total_steps: int) -> None:
         """Write one in place of the last. Where that fails (a full disk), the last one stays."""
-        if self.path is None:
+        if self.path is None or self._lost():
             return
         start = time.monotonic()
         content = {
-            "software": _identity(),
+            "identity": self._identity,
             "state": vars(state),
             "model": _tensors(model),
             "optimiser": optimiser.state_dict(),
-            "random": _random_state(),
+            "random": _random_state(_device(model)),
         }
         with suppress(OSError, RuntimeError):  # torch reports a full disk as the latter
             write_atomically(self.path, lambda path: _save(content, path))
+            if state.step > self._first:
+                self._saved(state.step / total_steps)
         self._last = time.monotonic()
         self._cost = self._last - start
 
     def restore(self, model: Model, optimiser: torch.optim.Optimizer) -> TrainingState:
         """Bring model, optimiser and random numbers to where the checkpoint left them; a new state where there is none.
 
-        One that other software wrote, or that cannot be read, is of no use: its numbers could not be had again.
+        One that other code wrote, or that cannot be read, is of no use: its numbers could not be had again.
         """
         if self.path is None or not self.path.exists():
             return TrainingState()
         try:
             content: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-            usable = content["software"] == _identity()
+            usable = content["identity"] == self._identity
         except Exception:  # a damaged file raises almost anything, and costs only time
             usable = False
         if not usable:
@@ -109,16 +126,16 @@ class Checkpoints:
             for name, tensor in _tensors(model).items():
                 tensor.copy_(content["model"][name])
         optimiser.load_state_dict(content["optimiser"])
-        _set_random_state(content["random"])
+        _set_random_state(content["random"], _device(model))
         state = TrainingState(**content["state"])
-        state.pending = [losses.to(next(model.parameters()).device) for losses in state.pending]
+        state.pending = [losses.to(_device(model)) for losses in state.pending]
         state.resumed += 1
+        self._first = state.step
         return state
 
 
-def _identity() -> dict[str, Any]:
-    """What must be the same for a checkpoint to be taken up."""
-    return {key: software()[key] for key in ("bench", "commit", "torch")}
+def _device(model: Model) -> torch.device:
+    return next(model.parameters()).device
 
 
 def _tensors(model: Model) -> dict[str, Tensor]:
@@ -131,11 +148,13 @@ def _save(content: dict[str, Any], path: Path) -> None:
         torch.save(content, file)
 
 
-def _random_state() -> dict[str, Any]:
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+def _random_state(device: torch.device) -> dict[str, Tensor]:
+    """Of the generators that a run draws from: the CPU's, and that of its GPU."""
+    cuda = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
+    return {"cpu": torch.get_rng_state(), **cuda}
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
+def _set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
     torch.set_rng_state(state["cpu"])
-    for index, generator in enumerate(state["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(generator, index)
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -16,9 +16,6 @@ from slurm.errors import SlurmError
 if TYPE_CHECKING:
     from bench.conduct import Conduct
 
-if TYPE_CHECKING:
-    pass
-
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 EXECUTORS = ("inline", "pool", "slurm")
 DEVICES = ("auto", "cpu", "cuda")

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.environment import software
+from bench.environment import software, user
 from bench.errors import BenchError
 from bench.job import Job
-from bench.lock import acquire
+from bench.lock import Lock, LockLostError, acquire
 from bench.plan import Plan, estimates
 from bench.spec import RunSpec
 from bench.states import ask_queue, states_of
 from bench.store import RunStore
 from bench.submission import PREFIX, Sent, Submission, new_id, read_all, root, write
 from slurm import launcher, watcher
+from slurm.errors import SlurmError
 from slurm.launcher import Array
 from slurm.profile import Profile
 
@@ -38,33 +39,30 @@ class Cluster:
     max_parallel: int | None = None
 
 
-def narrow(plan: Plan, store: RunStore, retry_failed: bool) -> Plan:
+def narrow(plan: Plan, store: RunStore, retry_failed: bool) -> tuple[Plan, list[str]]:
     """Take what a cluster has from what is to do, and what it lost unless that is to be tried again.
 
-    BenchError where SLURM does not answer, and so may have some of it.
+    Returns the plan, and ids of jobs that wait for ever with runs that are to be tried again. BenchError where SLURM
+    does not say what it has.
     """
     submissions = read_all(store.root)
     if not submissions:
-        return plan
-    queue, silence = ask_queue()
-    states = states_of([spec.run_id for spec in plan.todo], store, submissions, queue)
-    if any(state.state == "unknown" for state in states.values()):
-        raise BenchError(
-            f"Some of these runs have been submitted, and SLURM does not say what became of them: {silence}"
-        )
+        return plan, []
+    states = states_of([spec.run_id for spec in plan.todo], store, submissions, ask_queue())
+    if unknown := [state for state in states.values() if state.state == "unknown"]:
+        raise BenchError(f"{len(unknown)} of these runs were submitted before, and may be queued: {unknown[0].note}")
     submitted = [run_id for run_id, state in states.items() if state.active]
     lost = [run_id for run_id, state in states.items() if state.state == "lost"]
-    if retry_failed:
-        watcher.cancel([job.job_id for run_id in lost if (job := states[run_id].job) and job.active])
-        lost = []
-    kept = {*submitted, *lost}
+    held = {job.job_id for run_id in lost if (job := states[run_id].job) and job.active}
+    kept = {*submitted, *([] if retry_failed else lost)}
     todo = [spec for spec in plan.todo if spec.run_id not in kept]
-    return replace(plan, todo=todo, submitted=submitted, lost=lost)
+    narrowed = replace(plan, todo=todo, submitted=submitted, lost=[] if retry_failed else lost)
+    return narrowed, sorted(held) if retry_failed else []
 
 
 @contextmanager
-def one_at_a_time(results: Path) -> Iterator[None]:
-    """Let no other command submit from the same results folder meanwhile."""
+def one_at_a_time(results: Path) -> Iterator[Lock]:
+    """Let no other command submit from the same results folder meanwhile; whoever submits looks at the lock first."""
     root(results).mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 120
     while (lock := acquire(root(results) / "lock", "submitting")) is None:
@@ -72,7 +70,11 @@ def one_at_a_time(results: Path) -> Iterator[None]:
             raise BenchError(f"Another command is submitting runs from '{results}' (see {root(results) / 'lock'}).")
         time.sleep(0.5)
     try:
-        yield
+        yield lock
+    except LockLostError as error:
+        raise BenchError(
+            f"This command was silent too long, and another submits now ({error}). Issue it again."
+        ) from error
     finally:
         lock.release()
 
@@ -86,21 +88,28 @@ def lay_out(plan: Plan, store: RunStore, job: Job, cluster: Cluster) -> Submissi
     target = min(PACK_SECONDS, cluster.profile.minutes * 60 / 4)
     jobs = launcher.pack([spec.run_id for spec in plan.todo], shared, target, per_job)
     try:
-        max_size = watcher.limits().max_array_size
-    except watcher.SlurmUnavailable:
-        max_size = DEFAULT_ARRAY_SIZE
+        limits = watcher.limits()
+    except watcher.SlurmUnavailable:  # a dry run elsewhere
+        limits = watcher.Limits("", DEFAULT_ARRAY_SIZE)
     submission_id = new_id()
     sent = Sent(
         command=job.command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data_dir=job.data_dir.absolute(),
+        user=user(),
+        cluster=limits.cluster,
         device=job.device,
         threads=cluster.profile.cpus,
         n_workers=n_workers,
         force=job.force,
         software=software(),
     )
-    arrays = launcher.arrays(f"{PREFIX}{submission_id}", jobs, max_size)
+    arrays = launcher.arrays(f"{PREFIX}{submission_id}", jobs, limits.max_array_size)
+    if cluster.max_parallel and cluster.max_parallel < len(arrays):
+        raise BenchError(
+            f"--max-parallel {cluster.max_parallel} cannot be kept by {len(arrays)} arrays, which run a job at a time "
+            f"each; allow {len(arrays)}, or pack the runs into fewer jobs with --runs-per-job."
+        )
     return Submission(root(store.root.absolute()) / submission_id, sent, tuple(arrays))
 
 
@@ -124,21 +133,33 @@ def describe(submission: Submission, plan: Plan, store: RunStore, profile: Profi
 def scripts(submission: Submission, cluster: Cluster) -> str:
     """The script of the first array; the others differ in name and size only."""
     limit = _share(cluster, submission)
-    return launcher.script(submission.arrays[0], cluster.profile, submission.folder, PAYLOAD, limit)
+    return launcher.script(submission.arrays[0], cluster.profile, submission.folder, limit)
 
 
-def submit(submission: Submission, specs: Mapping[str, RunSpec], store: RunStore, cluster: Cluster) -> list[str]:
-    """Hand the arrays to SLURM; their job ids. What it refuses is taken from the submission, and SlurmError raised."""
+def submit(
+    submission: Submission, specs: Mapping[str, RunSpec], store: RunStore, cluster: Cluster, lock: Lock
+) -> list[str]:
+    """Hand the arrays to SLURM; their job ids.
+
+    What it refuses is taken from the submission, and SlurmError raised. LockLostError where another command submits.
+    """
     for run_id in submission.run_ids:
         store.write_spec(specs[run_id])
+    lock.require()
     write(submission)
     accepted: list[Array] = []
     job_ids = []
     try:
         for array in submission.arrays:
             limit = _share(cluster, submission)
+            lock.require()
             job_ids.append(launcher.submit(array, cluster.profile, submission.folder, PAYLOAD, limit))
             accepted.append(array)
+    except SlurmError as error:
+        if not accepted:
+            raise
+        done = f"{len(accepted)} of {len(submission.arrays)} arrays were submitted"
+        raise SlurmError(f"{error} {done}; issue the same command again for the rest.") from error
     finally:
         if len(accepted) < len(submission.arrays):
             write(replace(submission, arrays=tuple(accepted)))
@@ -147,4 +168,4 @@ def submit(submission: Submission, specs: Mapping[str, RunSpec], store: RunStore
 
 def _share(cluster: Cluster, submission: Submission) -> int | None:
     """Of the jobs that may run at a time, those of each array."""
-    return max(1, cluster.max_parallel // len(submission.arrays)) if cluster.max_parallel else None
+    return cluster.max_parallel // len(submission.arrays) if cluster.max_parallel else None

@@ -15,6 +15,7 @@ from bench.plan import Plan
 from bench.profiles import require_accepted
 from bench.store import RunStore
 from bench.submission import Submission
+from slurm import watcher
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,17 @@ def carry_out(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct) ->
 def _submit(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct, options: Cluster) -> bool:
     console = printing.make_console()
     if how.dry_run:
-        _show(console, cluster.narrow(plan, store, how.retry_failed), store, job, what, options, dry_run=True)
+        _show(console, cluster.narrow(plan, store, how.retry_failed)[0], store, job, what, options, dry_run=True)
         return False
     store.require_writable()
     require_accepted(options.profile)
     study.require_data(plan.todo, replace(job, device="cpu"))
-    with cluster.one_at_a_time(store.root):
-        plan = cluster.narrow(plan, store, how.retry_failed)
+    with cluster.one_at_a_time(store.root) as lock:
+        plan, held = cluster.narrow(plan, store, how.retry_failed)
         submission = _show(console, plan, store, job, what, options, dry_run=False)
         if submission.arrays:
-            job_ids = cluster.submit(submission, {spec.run_id: spec for spec in plan.todo}, store, options)
+            watcher.cancel(held)
+            job_ids = cluster.submit(submission, {spec.run_id: spec for spec in plan.todo}, store, options, lock)
             printing.print_raw(console, f"Submitted {submission.id}: SLURM jobs {', '.join(job_ids)}.")
     on_their_way = [*plan.submitted, *submission.run_ids]
     if how.wait:

@@ -55,7 +55,7 @@ class Reporter:
             self.active[event.run_id] = (time.monotonic(), 0.0)
         elif event.kind == "progress":
             self.active[event.run_id] = (self.active[event.run_id][0], event.progress)
-        else:
+        elif event.kind != "checkpoint":
             self.active.pop(event.run_id, None)
             self.counts[event.record.status if event.record else event.kind] += 1
             self.console.print(self._line(event), highlight=False, soft_wrap=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
+import importlib.util
 import os
 import platform
+import re
 import shlex
 import socket
 import subprocess
@@ -16,30 +20,42 @@ from typing import Any
 import bench
 from bench.errors import printable
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pydantic")
+SOURCES = ("bench", "models", "metrics")
+PACKAGES = ("torchvision", "numpy", "scipy", "scikit-learn", "pydantic")
 
 
 @cache
 def software() -> dict[str, Any]:
     """Versions of this package, Python and the libraries that make the numbers; commit and dirty flag of a checkout.
 
-    The versions are those of the installed packages: torch, slow to import, is not imported for it.
+    `code` tells apart what a commit does not: local changes, and installations without git. torch, slow to import, is
+    not imported for it.
     """
     commit = _git("rev-parse", "HEAD")
     return {
         "bench": bench.__version__,
+        "code": code_checksum()[:12],
         "commit": commit,
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")) if commit else None,
         "python": platform.python_version(),
+        "torch": _torch_version(),
         **{name: version(name) for name in PACKAGES},
     }
 
 
 @cache
+def code_checksum() -> str:
+    """SHA-256 of the source files that make the numbers."""
+    root = Path(bench.__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(path for package in SOURCES for path in (root / package).rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
 def hardware() -> dict[str, Any]:
     """Host, processor, cores, memory in GiB and GPUs."""
-    import torch
-
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "host": socket.gethostname(),
@@ -47,8 +63,16 @@ def hardware() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
         "memory_gib": round(memory, 1),
-        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "gpus": _gpu_names(),
     }
+
+
+def user() -> str:
+    """Who runs this; the number of one without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def command() -> str:
@@ -66,6 +90,25 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _torch_version() -> str:
+    """With its build, e.g. '2.6.0+cu124', which the package's metadata leave out; without importing it."""
+    spec = importlib.util.find_spec("torch")
+    if spec and spec.origin:
+        text = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8")
+        if found := re.search(r"^__version__ = ['\"](.+)['\"]$", text, re.MULTILINE):
+            return found[1]
+    return version("torch")
+
+
+def _gpu_names() -> list[str]:
+    import torch
+
+    try:
+        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    except RuntimeError:  # a driver that shows a GPU it cannot start
+        return []
 
 
 def _cpu_name() -> str:

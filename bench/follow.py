@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from bench.errors import BenchError, unknown
+from bench.environment import user
+from bench.errors import BenchError
 from bench.failure import failed_record
 from bench.job import Event
 from bench.states import RunState, ask_queue, states_of
-from bench.store import RunStore
+from bench.store import RunStore, UnreadableRecord, match
 from bench.submission import read_all
 from slurm import watcher
 
@@ -32,14 +32,14 @@ def follow(run_ids: Iterable[str], store: RunStore, on_event: Callable[[Event], 
     submissions = read_all(store.root)
     left = set(run_ids)
     started: set[str] = set()
-    last_word, last_asked, silence = time.monotonic(), 0.0, ""
+    last_word, last_asked = time.monotonic(), -QUEUE_SECONDS
     while left:
         if time.monotonic() - last_asked > QUEUE_SECONDS:
-            queue, silence = ask_queue()
+            queue = ask_queue()
             last_asked = time.monotonic()
-            last_word = last_asked if queue is not None else last_word
+            last_word = last_word if queue.jobs is None else last_asked
         if time.monotonic() - last_word > SILENCE_SECONDS:
-            return f"SLURM has not answered for {SILENCE_SECONDS / 60:.0f} minutes ({silence})."
+            return f"SLURM has not answered for {SILENCE_SECONDS / 60:.0f} minutes ({queue.silence})."
         for run_id, state in states_of(sorted(left), store, submissions, queue).items():
             if event := _event(state, store, started):
                 on_event(event)
@@ -60,22 +60,27 @@ def _event(state: RunState, store: RunStore, started: set[str]) -> Event | None:
         return Event("progress", state.run_id, state.progress)
     if state.active:
         return None
-    return Event("finished", state.run_id, 1.0, store.load(state.run_id))
+    try:
+        return Event("finished", state.run_id, 1.0, store.load(state.run_id))
+    except UnreadableRecord as error:
+        return Event("lost", state.run_id, note=f"its record cannot be read ({error})")
 
 
 def cancel(names: Sequence[str], store: RunStore) -> list[str]:
-    """Cancel runs that are on their way, named by the start or end of their ids; all of them where none is named.
+    """Cancel runs that are on their way, each named by the start or end of its id; all of them where none is named.
 
     Each gets a `cancelled` record; a job that has no other runs left is taken from the queue. BenchError for a name
     that is not, or no longer, on its way, and where SLURM does not answer.
     """
     submissions = read_all(store.root)
-    queue, silence = ask_queue()
-    if queue is None:
-        raise BenchError(f"Nothing was cancelled: {silence}")
+    queue = ask_queue()
+    if queue.jobs is None:
+        raise BenchError(f"Nothing was cancelled: {queue.silence}")
     all_ids = [run_id for submission in submissions for run_id in submission.run_ids]
-    states = {key: state for key, state in states_of(all_ids, store, submissions, queue).items() if state.active}
-    chosen = {run_id for name in names for run_id in _matches(name, states)} if names else set(states)
+    found = states_of(all_ids, store, submissions, queue)
+    states = {run_id: state for run_id, state in found.items() if state.state in ("queued", "running")}
+    hint = "It is not queued or running; `bench status` lists what is."
+    chosen = {match(name, states, hint) for name in names} if names else set(states)
     jobs = {state.job.job_id for run_id, state in states.items() if run_id in chosen and state.job}
     needed = {state.job.job_id for run_id, state in states.items() if run_id not in chosen and state.job}
     cancelled = [run_id for run_id in sorted(chosen) if _record_cancelled(states[run_id], store)]
@@ -83,22 +88,22 @@ def cancel(names: Sequence[str], store: RunStore) -> list[str]:
     return cancelled
 
 
-def _matches(name: str, active: Mapping[str, RunState]) -> list[str]:
-    found = [run_id for run_id in active if run_id.startswith(name) or run_id.endswith(name)]
-    if not found:
-        raise unknown("run that is queued or running", name, list(active)[:20], "`bench status` lists all.")
-    return found
-
-
 def _record_cancelled(state: RunState, store: RunStore) -> bool:
     """Take the run's lock from whoever has it (who finds out, and leaves off), and record that it was cancelled."""
     spec = store.read_spec(state.run_id)
-    record = failed_record(spec, CancelledError(f"Cancelled by {getpass.getuser()}."), "cancelled")
+    record = failed_record(spec, CancelledError(f"Cancelled by {user()}."), "cancelled")
     end = datetime.now(UTC).isoformat(timespec="seconds")
     record.provenance = {"end": end, "cluster": {"submission": state.submission.id}}
     with store.seize(state.run_id):
-        existing = store.load(state.run_id)
-        if existing and existing.status == "done" and not state.submission.sent.force:
+        if not state.submission.sent.force and _is_done(state.run_id, store):
             return False
         store.write_record(record)
     return True
+
+
+def _is_done(run_id: str, store: RunStore) -> bool:
+    try:
+        record = store.load(run_id)
+    except UnreadableRecord:
+        return False
+    return record is not None and record.status == "done"

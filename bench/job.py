@@ -55,8 +55,9 @@ class Job:
 class Event(NamedTuple):
     """What happened to a run.
 
-    `kind` is "started", "progress" in [0, 1], "finished" with its record, or, with a note, "skipped" (it is another's),
-    "stopped" (asked to, it left a checkpoint) or "lost" (no job of the cluster will carry it out).
+    `kind` is "started", "progress" in [0, 1], "checkpoint" at such a progress, "finished" with its record, or, with a
+    note, "skipped" (it is another's), "stopped" (as it was asked to) or "lost" (no job of the cluster will carry it
+    out).
     """
 
     kind: str

@@ -36,7 +36,10 @@ def load_model_class(plugin: Plugin) -> type[Model]:
 
 def build_model(spec: RunSpec, dataset: Dataset) -> Model:
     """The untrained model of a run, on CPU, from the run's own initialisation stream."""
-    cls = load_model_class(Plugin(spec.model, spec.model_reference, spec.code is None))
+    plugin = Plugin(spec.model, spec.model_reference, spec.code is None)
+    if plugin.checksum() != spec.code:
+        raise BenchError(f"{spec.model_reference} has changed since this run was planned; issue the command again.")
+    cls = load_model_class(plugin)
     config = cls.Config(**spec.config)
     if isinstance(config, GradientConfig):
         require_batch_fits(spec.model, config.batch_size, len(dataset.train))
@@ -49,8 +52,6 @@ def load_trained(store: RunStore, spec: RunSpec, dataset: Dataset) -> Model:
 
     BenchError where its weights are missing or do not fit, or where the file of a model of your own has changed since.
     """
-    if Plugin(spec.model, spec.model_reference, spec.code is None).checksum() != spec.code:
-        raise BenchError(f"{spec.model_reference} has changed since run {spec.run_id} trained it; train it again.")
     with torch.random.fork_rng():
         model = build_model(spec, dataset)
     path = store.weights_path(spec.run_id)

@@ -7,6 +7,7 @@ finds out. Only exclusive creation and renaming are asked of the file system, wh
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -31,7 +32,7 @@ class LockLostError(Exception):
 
 @dataclass
 class Owner:
-    """Who holds a lock, since when (seconds since 1970), and how far its run is, in [0, 1]."""
+    """Who holds a lock, since when (seconds since 1970), and how far its run was then and is, in [0, 1]."""
 
     host: str
     machine: str
@@ -39,6 +40,7 @@ class Owner:
     process_start: str
     job: str
     since: float
+    first: float = 0.0
     progress: float = 0.0
 
 
@@ -56,13 +58,27 @@ class Lock:
     def __init__(self, path: Path, file: int, owner: Owner) -> None:
         self.path, self.owner, self.lost = path, owner, False
         self._file = file
+        self._noted = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat_until_ended, daemon=True)
         self._thread.start()
 
+    def note(self, progress: float) -> None:
+        """Tell the others, with the next beat, how far the run is."""
+        if not self._noted:
+            self.owner.first, self._noted = progress, True
+        self.owner.progress = progress
+
     def require(self) -> None:
-        """LockLostError where the lock is another's by now."""
-        self.lost = self.lost or not _is_at(self._file, self.path)
+        """LockLostError where the lock is another's by now. OSError where the file system does not say."""
+        for last in (False, False, True):
+            try:
+                self.lost = self.lost or not _is_at(self._file, self.path)
+                break
+            except OSError:
+                if last:
+                    raise
+                time.sleep(SETTLE_SECONDS)
         if self.lost:
             raise LockLostError(f"'{self.path}' was taken over by {describe(read_owner(self.path))}")
 
@@ -70,8 +86,9 @@ class Lock:
         """Give the lock back, unless it is another's by now."""
         self._ended.set()
         self._thread.join()
-        if _is_at(self._file, self.path):
-            self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is stale as soon as this process ends
+            if _is_at(self._file, self.path):
+                self.path.unlink(missing_ok=True)
         os.close(self._file)
 
     def _beat_until_ended(self) -> None:
@@ -106,7 +123,9 @@ def is_stale(path: Path) -> bool:
     """Whether the owner of the lock at `path` is gone: dead, or silent for too long. True where there is no lock."""
     owner = read_owner(path)
     if owner and owner.machine and owner.machine == _machine():
-        return _process_start(owner.pid) != owner.process_start
+        alive = _is_alive(owner)
+        if alive is not None:
+            return not alive
     try:
         return _file_system_now(path.parent) - path.stat().st_mtime > STALE_SECONDS
     except FileNotFoundError:
@@ -147,27 +166,34 @@ def _write(file: int, owner: Owner) -> None:
 
 
 def _is_at(file: int, path: Path) -> bool:
-    """Whether an open file is the one at `path`; it is opened, since NFS caches what a mere look says."""
+    """Whether an open file is the one at `path`; it is opened, since NFS caches what a mere look says.
+
+    OSError where the file system does not say.
+    """
     try:
         there = os.open(path, os.O_RDONLY)
-    except OSError:
+    except FileNotFoundError:
         return False
     try:
         return os.path.sameopenfile(file, there)
-    except OSError:  # NFS: the file is gone
-        return False
+    except OSError as error:
+        if error.errno == errno.ESTALE:  # NFS: the file is gone
+            return False
+        raise
     finally:
         os.close(there)
 
 
 def _file_system_now(folder: Path) -> float:
-    """The time on the file system's own clock, which may not be this machine's."""
+    """The time on the file system's own clock, which may not be this machine's; this one's where one may only read."""
     probe = folder / f".{uuid.uuid4().hex}.probe"
     try:
         probe.write_bytes(b"")
-        return probe.stat().st_mtime
-    finally:
-        probe.unlink(missing_ok=True)
+        now = probe.stat().st_mtime
+        probe.unlink()
+    except OSError:
+        return time.time()
+    return now
 
 
 @cache
@@ -181,6 +207,18 @@ def _machine() -> str:
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
+
+
+def _is_alive(owner: Owner) -> bool | None:
+    """Whether an owner on this machine lives; None where another user's processes are hidden."""
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        if not Path(f"/proc/{owner.pid}").exists():
+            return None
+    return _process_start(owner.pid) == owner.process_start
 
 
 def _process_start(pid: int) -> str:

@@ -35,7 +35,6 @@ def carry_out(folder: str, run_ids: Sequence[str], stop: pool.Stop) -> bool:
         cluster={"submission": submission.name, **describe(), "differs": differences(sent.software, software())},
     )
     specs = [store.read_spec(run_id) for run_id in run_ids]
-    specs = [spec for spec in specs if not job.settles(store.load(spec.run_id))]
     reporter = Reporter(len(specs), store.root, Console(highlight=False, soft_wrap=True))
     return pool.execute(specs, job, reporter, sent.n_workers, stop)
 

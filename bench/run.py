@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +38,6 @@ def run_one(spec: RunSpec, job: Job, report: Callable[[Event], None], stop: Call
     Training leaves a checkpoint and ends where `stop` says so. On a cluster a run that another process holds is waited
     for: it may be an earlier copy of the same job, on a node that does not answer any more.
     """
-    settle_process(job)
     store = RunStore(job.results)
     wait = stop if job.cluster else None
     try:
@@ -63,7 +63,7 @@ def _run_held(
     report: Callable[[Event], None],
     stop: Callable[[], bool],
 ) -> Event:
-    existing = None if job.force and not job.cluster else store.load(spec.run_id)
+    existing = _existing(spec, job, store)
     if job.settles(existing):
         return Event("finished", spec.run_id, 1.0, existing)
     report(Event("started", spec.run_id))
@@ -73,15 +73,27 @@ def _run_held(
     except (KeyboardInterrupt, LockLostError):
         raise
     except StopRequestedError:
+        lock.require()  # to have lost it is a reason to stop, too
         return Event("stopped", spec.run_id, note=TO_RESUME)
     except BaseException as error:  # a failure, sys.exit() included, is a record, and never stops the other runs
         record = failed_record(spec, error)
-        store.discard_artefacts(spec.run_id)  # what is half there; it may be what fills the disk
     record.provenance |= provenance(job, start)
     record.timings_shared = job.shared
     lock.require()
+    if record.error:
+        store.discard_artefacts(spec.run_id)  # what is half there; it may be what fills the disk
     store.write_record(record)
     return Event("finished", spec.run_id, 1.0, record)
+
+
+def _existing(spec: RunSpec, job: Job, store: RunStore) -> Record | None:
+    """The run's record. Raises UnreadableRecord, unless that is to be replaced anyway."""
+    try:
+        return store.load(spec.run_id)
+    except UnreadableRecord:
+        if job.force:
+            return None
+        raise
 
 
 def settle_process(job: Job) -> None:
@@ -106,18 +118,21 @@ def _carry_out(
     stop: Callable[[], bool],
 ) -> Record:
     def progressed(progress: float) -> None:
-        if lock.lost:
-            lock.require()
-        lock.owner.progress = progress
+        lock.note(progress)
         report(Event("progress", spec.run_id, progress))
 
+    def saved(progress: float) -> None:
+        report(Event("checkpoint", spec.run_id, progress))
+
+    settle_process(job)
     clock = [time.perf_counter()]
     dataset = load_dataset(Plugin(spec.dataset, spec.dataset_reference, True), job.data_dir, job.device)
     model = build_model(spec, dataset).to(job.device)
     clock.append(time.perf_counter())
     seed_everything(spec.seed, spec.dataset, "training noise")
     batches_seed = derive_seed(spec.seed, spec.dataset, "batches")
-    checkpoints = Checkpoints(store.checkpoint_path(spec.run_id), stop)
+    path = store.checkpoint_path(spec.run_id)
+    checkpoints = Checkpoints(path, _maker(job), stop=lambda: stop() or lock.lost, lost=lambda: lock.lost, saved=saved)
     training = train(model, dataset.train, batches_seed, spec.max_steps, progressed, checkpoints)
     clock.append(time.perf_counter())
     evaluation, validation = _evaluate(spec, model, dataset, training)
@@ -134,6 +149,11 @@ def _carry_out(
         timings=_timings(clock, training),
         provenance={"resumed": training.resumed},
     )
+
+
+def _maker(job: Job) -> str:
+    """Whose checkpoints may be taken up: anybody's, but where a record is to be replaced those of this submission."""
+    return str(job.cluster.get("submission", uuid.uuid4())) if job.force else ""
 
 
 def _timings(clock: list[float], training: Training) -> dict[str, float]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bench.environment import user
 from bench.lock import is_stale, read_owner
 from bench.store import RunStore, UnreadableRecord
-from bench.submission import PREFIX, Submission, places
+from bench.submission import PREFIX, Logs, Submission, places
 from slurm import watcher
 from slurm.watcher import JobState
 
@@ -31,10 +32,10 @@ class RunState:
         The newest that it is part of.
     job : JobState, optional
         Its job, as long as the queue remembers it.
-    progress : float
-        Of a running one, in [0, 1].
+    first, progress : float
+        Of a running one, where it started and where it is, in [0, 1].
     since : float
-        When a running one started, in seconds since 1970.
+        When it started, in seconds since 1970.
     note : str
         What there is to say: where it runs, what it waits for, how it was lost.
     """
@@ -43,6 +44,7 @@ class RunState:
     state: State
     submission: Submission
     job: JobState | None = None
+    first: float = 0.0
     progress: float = 0.0
     since: float = 0.0
     note: str = ""
@@ -53,41 +55,57 @@ class RunState:
         return self.state in ("queued", "running", "unknown")
 
 
-Queue = Mapping[tuple[str, int], JobState]
+@dataclass(frozen=True)
+class Queue:
+    """What SLURM says of this user's jobs on this cluster; `jobs` is None, with the reason, where it says nothing."""
+
+    jobs: Mapping[tuple[str, int], JobState] | None
+    cluster: str = ""
+    silence: str = ""
+
+    def covers(self, submission: Submission) -> bool:
+        """Whether the jobs of a submission would be in it: another user's, or another cluster's, are not."""
+        return self.jobs is not None and (submission.sent.cluster, submission.sent.user) == (self.cluster, user())
 
 
-def ask_queue() -> tuple[Queue | None, str]:
-    """The queue; or None, and why SLURM does not answer."""
+def ask_queue() -> Queue:
+    """Two calls of SLURM."""
     try:
-        return watcher.queue(PREFIX), ""
+        return Queue(watcher.queue(PREFIX), watcher.limits().cluster)
     except watcher.SlurmUnavailable as error:
-        return None, str(error)
+        return Queue(None, silence=str(error))
 
 
 def states_of(
-    run_ids: Iterable[str], store: RunStore, submissions: list[Submission], queue: Queue | None
+    run_ids: Iterable[str], store: RunStore, submissions: list[Submission], queue: Queue
 ) -> dict[str, RunState]:
     """The states of those runs that are part of a submission."""
     where = places(submissions)
-    found = {run_id: _state(run_id, store, *where[run_id], queue) for run_id in run_ids if run_id in where}
-    return found if queue is None else _explain_lost(found)
+    logs = Logs()
+    found = {run_id: _state(run_id, store, *where[run_id], queue, logs) for run_id in run_ids if run_id in where}
+    return _explain_lost(found)
 
 
 def _state(
-    run_id: str, store: RunStore, submission: Submission, array: str, index: int, queue: Queue | None
+    run_id: str, store: RunStore, submission: Submission, array: str, index: int, queue: Queue, logs: Logs
 ) -> RunState:
-    job = (queue or {}).get((array, index))
+    job = (queue.jobs or {}).get((array, index))
     if (status := _recorded(run_id, store, submission)) is not None:
         return RunState(run_id, status, submission, job)
     lock = store.lock_path(run_id)
     owner = read_owner(lock)
     if owner and not is_stale(lock):
         where = f"job {owner.job} on {owner.host}" if owner.job else f"process {owner.pid} on {owner.host}"
-        return RunState(run_id, "running", submission, job, owner.progress, owner.since, where)
-    if queue is None:
-        return RunState(run_id, "unknown", submission)
+        return RunState(run_id, "running", submission, job, owner.first, owner.progress, owner.since, where)
+    if not queue.covers(submission):
+        sent = submission.sent
+        note = queue.silence or f"submitted by {sent.user} to cluster {sent.cluster}: ask there"
+        return RunState(run_id, "unknown", submission, note=note)
     if job is None or not job.active:
-        return RunState(run_id, "lost", submission, job, note=_how_lost(submission, array, index, job))
+        store.refresh(run_id)
+        if (status := _recorded(run_id, store, submission)) is not None:
+            return RunState(run_id, status, submission, job)
+        return RunState(run_id, "lost", submission, job, note=_how_lost(submission, array, index, job, logs))
     if job.held and "user" not in job.reason.lower():  # a person who holds a job has not lost it
         return RunState(run_id, "lost", submission, job, note=f"job {job.job_id} waits for ever: {job.reason}")
     return RunState(run_id, "queued", submission, job, note=_waits(job))
@@ -101,10 +119,11 @@ def _recorded(run_id: str, store: RunStore, submission: Submission) -> State | N
         return None
     if record is None:
         return None
-    ours = record.provenance.get("cluster", {}).get("submission") == submission.id
-    newer = str(record.provenance.get("end", "")) >= submission.sent.created
-    kept = record.status == "done" and not submission.sent.force
-    return record.status if ours or newer or kept else None
+    if record.status == "done" and not submission.sent.force:
+        return "done"
+    if "submission" in (cluster := record.provenance.get("cluster", {})):
+        return record.status if cluster["submission"] == submission.id else None
+    return record.status if str(record.provenance.get("end", "")) > submission.sent.created else None
 
 
 def _waits(job: JobState) -> str:
@@ -113,12 +132,13 @@ def _waits(job: JobState) -> str:
     return f"job {job.job_id} is {job.state.lower()} on {job.node or 'no node yet'}"
 
 
-def _how_lost(submission: Submission, array: str, index: int, job: JobState | None) -> str:
+def _how_lost(submission: Submission, array: str, index: int, job: JobState | None, logs: Logs) -> str:
     name = f"job {job.job_id}" if job else f"job {index} of {array}"
     how = f"{name} ended ({job.state})" if job else f"{name} has left the queue"
-    if job and job.node and not submission.logs(array, index):
-        return f"{how} and left no log: is '{submission.folder}' on a file system that node {job.node} shares?"
-    return how
+    if logs.find(submission, array, index):
+        return how
+    node = f"node {job.node} shares" if job and job.node else "all nodes share"
+    return f"{how} and left no log: is '{submission.folder}' on a file system that {node}?"
 
 
 def _explain_lost(states: dict[str, RunState]) -> dict[str, RunState]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from bench.console import format_seconds
-from bench.errors import BenchError, first_line, unknown
-from bench.states import RunState, ask_queue, states_of
-from bench.store import RunStore, Scan
-from bench.submission import Submission, places, read_all
+from bench.errors import BenchError, first_line
+from bench.states import Queue, RunState, ask_queue, states_of
+from bench.store import RunStore, Scan, match
+from bench.submission import Logs, Submission, places, read_all
 
 ENDS = ("done", "failed", "timeout", "cancelled")
 ON_THE_WAY, GONE = ("queued", "running"), ("lost", "unknown")
@@ -20,12 +20,11 @@ ON_THE_WAY, GONE = ("queued", "running"), ("lost", "unknown")
 
 @dataclass(frozen=True)
 class Status:
-    """The records of a folder, what was submitted from it, and why SLURM does not answer, if it does not."""
+    """The records of a folder, and what was submitted from it."""
 
     scan: Scan
     submissions: list[Submission]
     states: dict[str, RunState]
-    silence: str
 
     @property
     def well(self) -> bool:
@@ -37,16 +36,14 @@ class Status:
 def collect(store: RunStore) -> Status:
     """Read the records, and ask the queue where there are submissions."""
     submissions = read_all(store.root)
-    queue, silence = ask_queue() if submissions else (None, "")  # before the records: a job writes its own, then ends
-    all_ids = [run_id for submission in submissions for run_id in submission.run_ids]
-    return Status(store.scan(), submissions, states_of(all_ids, store, submissions, queue), silence)
+    queue = ask_queue() if submissions else Queue(None)  # before the records: a job writes its own, then ends
+    all_ids = {run_id: None for submission in submissions for run_id in submission.run_ids}
+    return Status(store.scan(), submissions, states_of(all_ids, store, submissions, queue))
 
 
 def text(status: Status) -> str:
     """Tables of runs that ended and of submissions; then what is running, and what went wrong."""
     parts = [_records(status.scan), _submissions(status), *_running(status), *_wrong(status)]
-    if status.silence and any(state.state == "unknown" for state in status.states.values()):
-        parts.append(f"unknown: {status.silence}")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -77,8 +74,8 @@ def _running(status: Status) -> list[str]:
     rows = []
     for state in status.states.values():
         if state.state == "running":
-            rate = state.progress / max(1e-9, time.time() - state.since)
-            left = format_seconds((1 - state.progress) / rate) if 0 < state.progress < 1 else ""
+            rate = (state.progress - state.first) / max(1e-9, time.time() - state.since)
+            left = format_seconds((1 - state.progress) / rate) if rate and state.progress < 1 else ""
             phase = f"{state.progress:.0%}" if state.progress < 1 else "evaluating"
             rows.append([state.run_id, phase, f"{rate * 60:.0%} a minute" if left else "", left, state.note])
     return [tabulate(rows, ["running", "trained", "rate", "left", "where"], "simple")] if rows else []
@@ -95,6 +92,8 @@ def _wrong(status: Status) -> list[str]:
     lines += [f"lost: {state.run_id}: {state.note}" for state in lost]
     waiting = Counter(state.note.partition(": ")[2] for state in status.states.values() if state.state == "queued")
     lines += [f"{count} queued: {reason}" for reason, count in waiting.items() if reason]
+    unknown = Counter(state.note for state in status.states.values() if state.state == "unknown")
+    lines += [f"{count} unknown: {note}" for note, count in unknown.items()]
     if lost:
         lines.append("Issue the command that submitted them again with --retry-failed.")
     return ["\n".join(lines)] if lines else []
@@ -104,15 +103,10 @@ def logs(name: str, store: RunStore) -> str:
     """What the job of a run has written, and the traceback of a run that failed. BenchError where there is neither."""
     where = places(read_all(store.root))
     known = {*where, *(path.parent.name for path in store.root.glob("*/record.json"))}
-    matches = sorted(run_id for run_id in known if run_id.startswith(name) or run_id.endswith(name))
-    if not matches:
-        raise unknown("run", name, sorted(known)[:20], f"Looked in '{store.root}'; `bench status` lists all.")
-    if len(matches) > 1:
-        raise BenchError(f"'{name}' fits {len(matches)} runs: {', '.join(matches[:5])} ... Give more of it.")
-    run_id = matches[0]
-    files = where[run_id][0].logs(*where[run_id][1:]) if run_id in where else []
+    run_id = match(name, known, f"Looked in '{store.root}'; `bench status` lists all.")
+    log = Logs().find(*where[run_id]) if run_id in where else None
     error = store.path(run_id, "error.log")
-    files += [error] if error.exists() else []
+    files = [path for path in (log, error) if path and path.exists()]
     if not files:
         raise BenchError(f"Run '{run_id}' has no log yet: its job has not started, or never ran on a cluster.")
     return "\n".join(f"{path}\n\n{path.read_text(encoding='utf-8', errors='replace')}" for path in files)

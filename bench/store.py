@@ -17,8 +17,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,20 +84,19 @@ class RunStore:
         path = self.path(run_id, "record.json")
         return _parse(path) if path.exists() else None
 
+    def refresh(self, run_id: str) -> None:
+        """Make a network file system look again for files that were not there."""
+        with suppress(OSError):
+            os.listdir(self.path(run_id))
+
     def find(self, prefix: str) -> Record:
         """The one record whose run id starts with, or ends with, `prefix`."""
-        ids = sorted(path.parent.name for path in self.root.glob("*/record.json"))
-        matches = [name for name in ids if name.startswith(prefix) or name.endswith(prefix)]
-        if not matches:
-            raise unknown("run", prefix, ids[:20], f"Looked in '{self.root}'; `bench status` lists all.")
-        if len(matches) > 1:
-            raise BenchError(
-                f"'{prefix}' is the start of {len(matches)} runs: {', '.join(matches[:5])} ... Give more of it."
-            )
+        ids = [path.parent.name for path in self.root.glob("*/record.json")]
+        path = self.path(match(prefix, ids, f"Looked in '{self.root}'; `bench status` lists all."), "record.json")
         try:
-            return _parse(self.path(matches[0], "record.json"))
+            return _parse(path)
         except UnreadableRecord as error:
-            raise BenchError(f"'{self.path(matches[0], 'record.json')}' cannot be read: {error}") from error
+            raise BenchError(f"'{path}' cannot be read: {error}") from error
 
     def scan(self) -> Scan:
         """Read every record."""
@@ -118,6 +118,8 @@ class RunStore:
         while (lock := acquire(self.lock_path(run_id), job)) is None and give_up and not give_up():
             time.sleep(WAIT_SECONDS)
         try:
+            if lock:
+                self._sweep(run_id)
             yield lock
         finally:
             if lock:
@@ -185,15 +187,34 @@ class RunStore:
         if record.status == "done":
             self.checkpoint_path(record.run_id).unlink(missing_ok=True)
 
+    def _sweep(self, run_id: str) -> None:
+        """Remove what a process that was killed was writing."""
+        for name in ("checkpoint.pt", *ARTEFACTS):
+            for path in self.path(run_id).glob(f".*.{name}"):
+                path.unlink(missing_ok=True)
+
     def _write_text(self, run_id: str, name: str, text: str) -> None:
         write_atomically(self.path(run_id, name), lambda path: path.write_text(text, encoding="utf-8"))
 
 
+def match(name: str, run_ids: Iterable[str], hint: str) -> str:
+    """The one run whose id starts or ends with `name`. BenchError where there is none, or more than one."""
+    ids = sorted(run_ids)
+    matches = [run_id for run_id in ids if name and (run_id.startswith(name) or run_id.endswith(name))]
+    if not matches:
+        raise unknown("run", name, ids[:20], hint)
+    if len(matches) > 1:
+        raise BenchError(f"'{name}' fits {len(matches)} runs: {', '.join(matches[:5])} ... Give more of it.")
+    return matches[0]
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write to a temporary name in the same folder, then rename: readers see the old file or the new one."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
     try:
         write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # else a machine that crashes can leave the new name with no content
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

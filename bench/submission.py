@@ -34,6 +34,8 @@ class Sent(BaseModel):
     command: str
     created: str
     data_dir: Path
+    user: str
+    cluster: str
     device: str
     threads: int
     n_workers: int
@@ -59,11 +61,22 @@ class Submission:
         """Its runs."""
         return [run_id for array in self.arrays for job in array.jobs for run_id in job]
 
-    def logs(self, array: str, index: int) -> list[Path]:
-        """The logs of one job, the newest last; a job that is queued again appends to its own."""
-        n_jobs = next(len(found.jobs) for found in self.arrays if found.name == array)
-        pattern = f"*_{index}_0_log.out" if n_jobs > 1 else "*_0_log.out"  # one job makes no array
-        return sorted((self.folder / array).glob(pattern), key=lambda path: path.stat().st_mtime)
+
+class Logs:
+    """The logs of jobs; each array's folder is listed once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Path, dict[int, Path]] = {}
+
+    def find(self, submission: Submission, array: str, index: int) -> Path | None:
+        """The log of one job, to which it appends each time it is started; None before it has started."""
+        folder = submission.folder / array
+        if folder not in self._found:
+            n_jobs = next(len(found.jobs) for found in submission.arrays if found.name == array)
+            paths = folder.glob("*_0_log.out")
+            # '12_3_0_log.out', job 3 of array 12; or, since one job makes no array, '12_0_log.out'
+            self._found[folder] = {int(path.name.split("_")[1]) if n_jobs > 1 else 0: path for path in paths}
+        return self._found[folder].get(index)
 
 
 def root(results: Path) -> Path:

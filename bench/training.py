@@ -90,7 +90,7 @@ def train(
     Raises
     ------
     StopRequestedError
-        At a step before which `checkpoints.stop()` was true; a checkpoint is left.
+        At a step before which `checkpoints.stop()` was true; a checkpoint is left where one can be written.
     DivergedError
         At the first step whose loss is not finite.
     ValueError
@@ -169,9 +169,8 @@ def _descend(
     while state.step < total_steps:
         if checkpoints.stop() or checkpoints.due():
             state.seconds = clock.read()
-            checkpoints.save(state, model, optimiser)
+            checkpoints.save(state, model, optimiser, total_steps)
             if checkpoints.stop():
-                report(state.step / total_steps)
                 raise StopRequestedError(f"stopped at step {state.step} of {total_steps}")
         if state.step == warm:
             state.warm_from = clock.read()
@@ -189,7 +188,7 @@ def _descend(
     model.eval()
     if clock.read() > MIN_SECONDS:  # evaluation may be interrupted as well
         state.seconds = clock.read()
-        checkpoints.save(state, model, optimiser)
+        checkpoints.save(state, model, optimiser, total_steps)
     return (clock.read() - state.warm_from) / (total_steps - warm)
 
 

@@ -11,17 +11,19 @@ import math
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from slurm.errors import SlurmError, refusal
 from slurm.profile import Profile
 from slurm.watcher import withdraw
-from slurm.worker import Payload
+from slurm.worker import BLOCKED, Payload
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,14 @@ def chosen(profile: Profile, field: Literal["partition", "account", "qos", "cons
     return value or os.environ.get(f"SBATCH_{field.upper()}") or None
 
 
-def script(array: Array, profile: Profile, folder: Path, function: str, max_parallel: int | None) -> str:
+def script(array: Array, profile: Profile, folder: Path, max_parallel: int | None) -> str:
     """The script that `submit` hands to sbatch. Works without SLURM."""
     # Private, but the one function that makes the text; `submit` ends there too.
     from submitit.slurm.slurm import _make_sbatch_string
 
     place = _place(array, folder)
     return _make_sbatch_string(
-        command=f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(place))}",
+        command=f"{_python()} -u -m submitit.core._submit {shlex.quote(str(place))}",
         folder=place,
         map_count=len(array.jobs) if len(array.jobs) > 1 else None,
         **_parameters(array, profile, max_parallel),
@@ -124,7 +126,7 @@ def submit(array: Array, profile: Profile, folder: Path, function: str, max_para
     root = str(folder.absolute())
     payloads = [Payload(function, root, runs, profile.minutes, profile.signal_delay) for runs in array.jobs]
     with _nothing_left_behind(array, place):
-        executor = SlurmExecutor(place)
+        executor = SlurmExecutor(place, python=_python())
         executor.update_parameters(**_parameters(array, profile, max_parallel))
         try:
             with _clean_environment(), redirect_stderr(io.StringIO()):  # submitit prints what it raises, too
@@ -134,9 +136,27 @@ def submit(array: Array, profile: Profile, folder: Path, function: str, max_para
     return job_id.partition("_")[0]
 
 
+@cache
+def _python() -> str:
+    """The interpreter's command line: a warning that comes before the worker listens waits for it, and kills nothing.
+
+    An env that cannot do so (coreutils before 8.31) is left out.
+    """
+    names = ",".join(number.name.removeprefix("SIG") for number in BLOCKED)
+    blocking = ["env", f"--block-signal={names}"]
+    try:
+        can_block = subprocess.run([*blocking, "true"], capture_output=True).returncode == 0
+    except OSError:
+        can_block = False
+    return shlex.join([*(blocking if can_block else []), sys.executable])
+
+
 def _place(array: Array, folder: Path) -> Path:
-    if "%" in str(folder.absolute()):
-        raise SlurmError(f"The results folder '{folder}' has a '%' in its path, a pattern to SLURM; use another.")
+    if not str(folder.absolute()).isprintable() or "%" in str(folder.absolute()):
+        raise SlurmError(
+            f"The results folder {str(folder)!r} has a '%' in its path, a pattern to SLURM, or a character that cannot "
+            "be printed; use another."
+        )
     return folder.absolute() / array.name
 
 

@@ -106,7 +106,7 @@ def _test_only(profile: Profile) -> list[str]:
     """The scheduler's own check, which knows accounts, qualities of service and features, too."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "test.sh"
-        file.write_text(script(Array("test", (("test",),)), profile, Path(folder), "", None), encoding="utf-8")
+        file.write_text(script(Array("test", (("test",),)), profile, Path(folder), None), encoding="utf-8")
         done = run(["sbatch", "--test-only", str(file)], 30)
     return [f"sbatch refuses: {refusal(done.stderr)}"] if done.returncode else []
 

@@ -62,12 +62,11 @@ class Limits:
 
     cluster: str
     max_array_size: int
-    max_job_count: int
 
 
 def queue(prefix: str) -> dict[tuple[str, int], JobState]:
     """My jobs whose name starts with `prefix`, also those that ended lately (MinJobAge), by array name and index."""
-    command = ["squeue", "--me", "--noheader", "--array", "--states=all", f"--format={FORMAT}"]
+    command = ["squeue", f"--user={os.getuid()}", "--noheader", "--array", "--states=all", f"--format={FORMAT}"]
     return parse_queue(ask(command, 20), prefix)
 
 
@@ -131,7 +130,7 @@ def cancel(job_ids: Sequence[str]) -> None:
 
 def withdraw(name: str) -> None:
     """End my jobs of this name, whatever their ids."""
-    ask(["scancel", "--quiet", "--me", f"--name={name}"], 10)
+    ask(["scancel", "--quiet", f"--user={os.getuid()}", f"--name={name}"], 10)
 
 
 def limits() -> Limits:
@@ -143,7 +142,7 @@ def parse_limits(output: str) -> Limits:
     """From lines 'MaxArraySize            = 1001'."""
     values = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", output, re.MULTILINE))
     try:
-        return Limits(values["ClusterName"], int(values["MaxArraySize"]), int(values["MaxJobCount"]))
+        return Limits(values["ClusterName"], int(values["MaxArraySize"]))
     except (KeyError, ValueError) as error:
         raise SlurmUnavailable(f"`scontrol show config` does not say {error}.") from error
 

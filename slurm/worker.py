@@ -25,8 +25,10 @@ from slurm.errors import SlurmError
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
+BLOCKED = (signal.SIGUSR2, signal.SIGTERM)
 SUBMISSION = "submission.json"  # written by the submitter: seen from a node, the results folder is shared
 TERM_GRACE = 4.0  # SLURM kills KillWait seconds after SIGTERM: 30 by default, rarely under 5
+EARLY, START = 60.0, 60.0  # SLURM may be early by a minute, and this process begins after the job
 REQUEUE_MARGIN = 30.0  # kept of signal_delay to queue the job again
 
 Function = Callable[[str, tuple[str, ...], "Stop"], bool]
@@ -38,7 +40,7 @@ class Stop:
     def __init__(self, minutes: int, signal_delay: int) -> None:
         self._started = time.monotonic()
         self._signal_delay = signal_delay
-        self._long = (minutes * 60 - signal_delay - 60) / 2
+        self._long = minutes * 60 - signal_delay - EARLY - START
         self._warned: float | None = None
         self._terminated: float | None = None
 
@@ -47,6 +49,7 @@ class Stop:
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
         signal.signal(signal.SIGUSR2, self._on_usr2)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)  # see launcher: what came before now is delivered
 
     def _on_usr2(self, signum: int, frame: FrameType | None) -> None:
         self._warned = self._warned or time.monotonic()
@@ -65,7 +68,7 @@ class Stop:
 
     @property
     def timed_out(self) -> bool:
-        """The request came at the time limit. False at a preemption, which comes in the first half as a rule."""
+        """The request came when that of the time limit is due. False at a preemption before."""
         return self._warned is not None and self._warned - self._started >= self._long
 
     @property

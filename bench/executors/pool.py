@@ -1,7 +1,7 @@
 """Worker processes that share out the CPU threads and the GPUs of this machine.
 
 A worker that dies (out of memory, kill -9) costs the run it was at, which is recorded as failed, and is replaced.
-This process imports no torch: in a job of a cluster it is but the one that watches.
+This process imports torch only to count GPUs: in a job of a cluster it is but the one that watches.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ STOP_SECONDS = 3.0
 """How long a worker that was told to end may take to leave a checkpoint."""
 STOP_SIGNALS = (signal.SIGUSR2, signal.SIGTERM)
 NO_HEADWAY = (
-    "No training step, or evaluation, was completed within a whole time limit. Give its jobs more minutes, "
-    "and issue the command again with --retry-failed."
+    "Neither an evaluation nor a checkpoint that goes further was completed within a whole time limit. Give its jobs "
+    "more minutes, or its folder more space, and issue the command again with --retry-failed."
 )
 
 
@@ -162,14 +162,14 @@ def _end(workers: list[_Worker]) -> None:
 class _Worker:
     """A process, the pipe to it, and the run it is at.
 
-    `headway` tells whether it has ended a run, or trained a step, since it began.
+    `headway` tells whether it has ended a run, or left a checkpoint that goes further, since it began: whether it is of
+    any use to start it again.
     """
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.spec: RunSpec | None = None
         self.busy = self.headway = False
-        self._progress: float | None = None
         self._start()
 
     def _start(self) -> None:
@@ -183,7 +183,7 @@ class _Worker:
     def give(self, queue: deque[RunSpec]) -> None:
         """Send the next run of the queue, if there is one. To a dead process it is lost, which is noticed next."""
         self.spec = queue.popleft() if queue else None
-        self.busy, self._progress = self.spec is not None, None
+        self.busy = self.spec is not None
         if self.spec:
             with suppress(OSError):
                 self.connection.send(self.spec)
@@ -198,12 +198,9 @@ class _Worker:
 
     def note(self, event: Event) -> None:
         """Remember what it says of its run."""
-        if event.kind == "progress":
-            self.headway = self.headway or (self._progress is not None and event.progress > self._progress)
-            self._progress = event.progress
-        elif event.kind == "stopped":
+        if event.kind == "stopped":
             self.busy = False
-        elif event.kind == "finished":
+        elif event.kind in ("finished", "checkpoint"):
             self.headway = True
 
     def cause_of_death(self) -> str:

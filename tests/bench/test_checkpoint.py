@@ -93,7 +93,7 @@ def test_many_epochs_and_history_rows_resume(tmp_path: Path, monkeypatch: pytest
     assert history[0].count(b"\n") > 3
 
 
-@pytest.mark.parametrize("damage", ["truncated", "not torch", "other software", "a pickle that runs code"])
+@pytest.mark.parametrize("damage", ["truncated", "not torch", "other code", "a pickle that runs code"])
 def test_a_checkpoint_of_no_use_costs_only_time(tmp_path: Path, damage: str) -> None:
     spec = specs_of(tmp_path, "topk")
     whole = run(tmp_path / "whole", spec)
@@ -104,11 +104,11 @@ def test_a_checkpoint_of_no_use_costs_only_time(tmp_path: Path, damage: str) -> 
         path.write_bytes(path.read_bytes()[:1000])
     elif damage == "not torch":
         path.write_text("nothing", encoding="utf-8")
-    elif damage == "other software":
+    elif damage == "other code":
         content = torch.load(path, weights_only=True)
-        torch.save(content | {"software": {"bench": "0"}}, path)
+        torch.save(content | {"identity": content["identity"] | {"code": "0"}}, path)
     else:
-        torch.save({"software": Exploding(tmp_path / "ran")}, path)
+        torch.save({"identity": Exploding(tmp_path / "ran")}, path)
     run_one(spec, job(store.root), lambda event: None)
     record = store.load(spec.run_id)
     assert record is not None
@@ -168,3 +168,69 @@ def test_a_submission_settles_its_own_failures_only(tmp_path: Path) -> None:
     assert not replace(ours, cluster={"submission": "b"}).settles(failed)
     assert not job(tmp_path).settles(failed)
     assert not ours.settles(None)
+
+
+def test_force_takes_up_only_what_its_own_submission_left(tmp_path: Path) -> None:
+    spec = specs_of(tmp_path, "topk")
+    store = RunStore(tmp_path)
+
+    def resumed(before: Job, after: Job) -> int:
+        run_one(spec, before, lambda event: None, stop=stop_after(5))
+        assert store.checkpoint_path(spec.run_id).exists()
+        run_one(spec, after, lambda event: None)
+        record = store.load(spec.run_id)
+        assert record is not None
+        store.path(spec.run_id, "record.json").unlink()
+        return int(record.provenance["resumed"])
+
+    plain, forced = job(tmp_path), replace(job(tmp_path), force=True)
+    ours, theirs = (replace(forced, cluster={"submission": name}) for name in "ab")
+    assert resumed(plain, plain) == 1
+    assert resumed(plain, forced) == 0
+    assert resumed(forced, forced) == 0
+    assert resumed(ours, ours) == 1
+    assert resumed(theirs, ours) == 0
+
+
+def test_the_loser_of_a_lock_leaves_the_winner_its_files(tmp_path: Path) -> None:
+    """A copy that was frozen wakes up, and its training step fails: the other copy's results are not its to remove."""
+    spec = specs_of(tmp_path, "topk")
+    store, events = RunStore(tmp_path), []
+
+    def finish_elsewhere(event: Event) -> None:
+        events.append(event)
+        if event.kind == "progress" and len(events) == 2:
+            store.lock_path(spec.run_id).unlink()
+            run_one(spec, job(tmp_path), lambda event: None)
+            raise RuntimeError("stale file handle")
+
+    run_one(spec, job(tmp_path), finish_elsewhere)
+    assert events[-1].kind == "skipped"
+    record = store.load(spec.run_id)
+    assert record is not None
+    assert record.status == "done"
+    assert store.weights_path(spec.run_id).exists()
+
+
+def test_a_model_file_that_changed_since_the_plan_is_not_trained(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    source = "from models.topk import TopK\n\n\nclass Mine(TopK):\n    pass\n"
+    path.write_text(source, encoding="utf-8")
+    spec = specs_of(tmp_path / "runs", f"{path}:Mine")
+    path.write_text(source + "# another\n", encoding="utf-8")
+    run_one(spec, job(tmp_path / "runs"), lambda event: None)
+    record = RunStore(tmp_path / "runs").load(spec.run_id)
+    assert record is not None
+    assert record.error is not None
+    assert "has changed since this run was planned" in record.error.message
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    spec = specs_of(tmp_path, "topk")
+    store = RunStore(tmp_path)
+    store.path(spec.run_id).mkdir()
+    left = store.path(spec.run_id, ".0123.checkpoint.pt")
+    left.write_bytes(b"half")
+    with store.hold(spec.run_id) as lock:
+        assert lock
+    assert not left.exists()

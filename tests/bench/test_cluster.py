@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from bench import lock as locks, status, submission as submissions
+from bench import cluster, follow, lock as locks, status, submission as submissions
 from bench.cluster import Cluster, describe, lay_out, narrow
+from bench.environment import user
 from bench.errors import BenchError
 from bench.failure import failed_record
 from bench.job import Job
@@ -22,10 +23,12 @@ from bench.plan import Plan
 from bench.profiles import load_profile
 from bench.request import Request
 from bench.spec import Record, RunSpec
-from bench.states import states_of
+from bench.states import Queue, states_of
 from bench.store import RunStore
 from bench.study import make_plan
 from bench.submission import Sent, Submission
+from slurm import launcher, watcher
+from slurm.errors import SlurmError
 from slurm.launcher import Array
 from slurm.profile import SHIPPED, Profile
 from slurm.watcher import JobState
@@ -37,7 +40,15 @@ def plan_of(folder: Path, seeds: int = 4) -> Plan:
 
 def submitted(folder: Path, jobs: list[list[str]], name: str = "20260101-000000-aaaa", **sent: Any) -> Submission:
     values = {"command": "python -m bench run", "created": "2026-01-01T00:00:00+00:00", "data_dir": Path("data")}
-    values |= {"device": "cpu", "threads": 1, "n_workers": 1, "force": False, "software": {}} | sent
+    values |= {
+        "user": user(),
+        "cluster": "here",
+        "device": "cpu",
+        "threads": 1,
+        "n_workers": 1,
+        "force": False,
+        "software": {},
+    } | sent
     array = Array(f"bench-{name}-0", tuple(map(tuple, jobs)))
     submission = Submission(submissions.root(folder) / name, Sent(**values), (array,))
     submissions.write(submission)
@@ -48,12 +59,12 @@ def job(index: int, state: str, reason: str = "None", name: str = "bench-2026010
     return JobState(name, index, f"7_{index}", state, "" if state == "PENDING" else "n1", reason)
 
 
-def queue_of(*jobs: JobState) -> dict[tuple[str, int], JobState]:
-    return {(found.name, found.index): found for found in jobs}
+def queue_of(*jobs: JobState) -> Queue:
+    return Queue({(found.name, found.index): found for found in jobs}, "here")
 
 
 def state_of(folder: Path, spec: RunSpec, *jobs: JobState, answers: bool = True) -> Any:
-    queue = queue_of(*jobs) if answers else None
+    queue = queue_of(*jobs) if answers else Queue(None, silence="no answer")
     return states_of([spec.run_id], RunStore(folder), submissions.read_all(folder), queue)[spec.run_id]
 
 
@@ -87,8 +98,17 @@ def test_a_silent_slurm_loses_nothing(tmp_path: Path) -> None:
     spec = plan_of(tmp_path).specs[0]
     submitted(tmp_path, [[spec.run_id]])
     found = state_of(tmp_path, spec, answers=False)
-    assert found.state == "unknown"
+    assert (found.state, found.note) == ("unknown", "no answer")
     assert found.active
+
+
+@pytest.mark.parametrize("owner", [{"user": "another"}, {"cluster": "elsewhere"}])
+def test_jobs_that_the_queue_cannot_show_are_not_lost(tmp_path: Path, owner: dict[str, str]) -> None:
+    spec = plan_of(tmp_path).specs[0]
+    submitted(tmp_path, [[spec.run_id]], **owner)
+    found = state_of(tmp_path, spec)
+    assert found.state == "unknown"
+    assert next(iter(owner.values())) in found.note
 
 
 def test_a_held_lock_is_a_running_run_whatever_the_queue_says(tmp_path: Path) -> None:
@@ -121,6 +141,9 @@ def test_a_record_that_the_submission_is_to_replace_does_not_count(tmp_path: Pat
     before.provenance = {"end": "2025-12-31T00:00:00+00:00"}
     store.write_record(before)
     assert state_of(tmp_path, spec, job(0, "PENDING")).state == "queued"
+    before.provenance = {"end": "2026-01-01T00:00:00+00:00", "cluster": {"submission": "20250101-000000-cccc"}}
+    store.write_record(before)
+    assert state_of(tmp_path, spec, job(0, "PENDING")).state == "queued", "another submission's, ended in that second"
     before.provenance = {"end": (datetime.now(UTC) + timedelta(days=1)).isoformat()}  # made here, meanwhile
     store.write_record(before)
     assert state_of(tmp_path, spec, job(0, "PENDING")).state == "failed"
@@ -143,7 +166,7 @@ def no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_plan_leaves_out_what_may_be_submitted(tmp_path: Path, no_slurm: None) -> None:
     plan = plan_of(tmp_path)
-    assert narrow(plan, RunStore(tmp_path), False) == plan, "nothing was submitted: SLURM is not asked"
+    assert narrow(plan, RunStore(tmp_path), False) == (plan, []), "nothing was submitted: SLURM is not asked"
     submitted(tmp_path, [[spec.run_id] for spec in plan.specs])
     with pytest.raises(BenchError, match="squeue is not found"):
         narrow(plan, RunStore(tmp_path), False)
@@ -166,6 +189,9 @@ def test_a_plan_is_packed_into_jobs(tmp_path: Path, no_slurm: None) -> None:
     text = describe(lay_out(plan, store, run, Cluster(four)), plan, store, four)
     assert "1 array of 1 jobs for 10 runs; each job: 2 GPUs, 2 cores, 8 GiB, 60 min; GPU hours: 2 at most" in text
     assert list(tmp_path.glob(".slurm/*")) == [], "a layout writes nothing"
+    many = plan_of(tmp_path, seeds=1100)
+    with pytest.raises(BenchError, match=r"--max-parallel 1 cannot be kept by 2 arrays.*--runs-per-job"):
+        lay_out(many, store, run, Cluster(cpu, runs_per_job=1, max_parallel=1))
 
 
 def test_profiles_that_are_shipped_are_valid() -> None:
@@ -232,6 +258,7 @@ def test_commands_without_slurm_say_so(tmp_path: Path) -> None:
         (["cancel"], ["--all", "bench status"]),
         (["cancel", "x", "--all"], ["not both"]),
         (["cancel", "nothing"], ["squeue is not found"]),
+        (["run", "--executor", "slurm", "--max-parallel", "0"], ["--max-parallel", "1"]),
         (["logs", "mean-digits-s9"], ["mean-digits-s9", "Did you mean", "mean-digits-s0"]),
         (["logs", "mean-digits-s"], ["fits 4 runs"]),
         (["logs", "mean-digits-s0"], ["no log yet"]),
@@ -256,7 +283,7 @@ def test_status_tells_where_everything_is(tmp_path: Path, monkeypatch: pytest.Mo
     record.provenance = {"cluster": {"submission": ours.id}}
     store.write_record(record)
     queue = queue_of(job(0, "COMPLETED"), job(1, "RUNNING"), job(2, "PENDING", "Priority"), job(3, "FAILED"))
-    monkeypatch.setattr(status, "ask_queue", lambda: (queue, ""))
+    monkeypatch.setattr(status, "ask_queue", lambda: queue)
     with store.hold(ids[1], job="7_1") as lock:
         assert lock
         lock.owner.progress, lock.owner.since = 0.5, time.time() - 60
@@ -302,3 +329,75 @@ def test_other_software_is_named() -> None:
     assert differences(there, {"torch": "2.6", "numpy": "2.2", "commit": None}) == ["numpy 2.2, submitted with 2.1"]
     assert differences({}, {"torch": "2.6"}) == ["torch 2.6, submitted with None"]
     assert differences(there, there) == []
+
+
+def test_a_dry_run_leaves_held_jobs_alone_and_a_retry_ends_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(tmp_path)
+    submitted(tmp_path, [[spec.run_id] for spec in plan.specs])
+    held = [job(index, "PENDING", "launch failed requeued held") for index in range(4)]
+    monkeypatch.setattr(cluster, "ask_queue", lambda: queue_of(*held))
+    monkeypatch.setattr(watcher, "cancel", lambda ids: pytest.fail(f"cancelled {ids}"))
+    narrowed, jobs = narrow(plan, RunStore(tmp_path), retry_failed=True)
+    assert (len(narrowed.todo), jobs) == (4, ["7_0", "7_1", "7_2", "7_3"])
+    narrowed, jobs = narrow(plan, RunStore(tmp_path), retry_failed=False)
+    assert (len(narrowed.todo), len(narrowed.lost), jobs) == (0, 4, [])
+
+
+@pytest.mark.parametrize("name", ["", "mean", "s1"])
+def test_cancel_wants_one_run_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    plan = plan_of(tmp_path)
+    submitted(tmp_path, [[spec.run_id] for spec in plan.specs])
+    monkeypatch.setattr(follow, "ask_queue", lambda: queue_of(*(job(index, "PENDING") for index in range(4))))
+    monkeypatch.setattr(watcher, "cancel", lambda ids: pytest.fail(f"cancelled {ids}"))
+    with pytest.raises(BenchError, match="run"):
+        follow.cancel([name], RunStore(tmp_path))
+    assert not RunStore(tmp_path).scan().records
+
+
+def test_an_unreadable_record_does_not_stop_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = plan_of(tmp_path, seeds=2), RunStore(tmp_path)
+    submitted(tmp_path, [[spec.run_id] for spec in plan.specs], force=True)
+    cancelled: list[str] = []
+    for spec in plan.specs:
+        store.write_spec(spec)
+    store.path(plan.specs[0].run_id, "record.json").write_text("{", encoding="utf-8")
+    monkeypatch.setattr(follow, "ask_queue", lambda: queue_of(job(0, "PENDING"), job(1, "PENDING")))
+    monkeypatch.setattr(watcher, "cancel", cancelled.extend)
+    assert len(follow.cancel([], store)) == 2
+    assert cancelled == ["7_0", "7_1"]
+    assert [record.status for record in store.scan().records] == ["cancelled"] * 2
+
+
+def test_a_submitter_that_was_silent_too_long_submits_nothing(tmp_path: Path, no_slurm: None) -> None:
+    plan, store = plan_of(tmp_path), RunStore(tmp_path)
+    run = Job(tmp_path, Path("data"), "cpu", command="python -m bench run")
+    submission = lay_out(plan, store, run, Cluster(Profile()))
+
+    def lose_the_lock_and_submit() -> None:
+        with cluster.one_at_a_time(tmp_path) as lock:
+            lock.path.replace(lock.path.with_name("taken"))
+            cluster.submit(submission, {spec.run_id: spec for spec in plan.todo}, store, Cluster(Profile()), lock)
+
+    with pytest.raises(BenchError, match="another submits now"):
+        lose_the_lock_and_submit()
+    assert submissions.read_all(tmp_path) == []
+
+
+def test_one_look_at_each_folder_finds_all_logs(tmp_path: Path) -> None:
+    ours = submitted(tmp_path, [["a"]])
+    folder = ours.folder / ours.arrays[0].name
+    folder.mkdir()
+    (folder / "29_0_log.out").write_text("", encoding="utf-8")
+    logs = submissions.Logs()
+    found = logs.find(ours, ours.arrays[0].name, 0)
+    assert found == folder / "29_0_log.out"
+    found.unlink()
+    assert logs.find(ours, ours.arrays[0].name, 0) == found, "listed once"
+
+
+@pytest.mark.parametrize("folder", ["50%", "a\nb", "a\udcffb"])
+def test_a_folder_that_slurm_cannot_take_is_refused(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(SlurmError, match="use another"):
+        launcher.script(Array("x-0", (("a",),)), Profile(), tmp_path / folder, None)

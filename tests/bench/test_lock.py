@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,43 @@ def test_beats_show_progress_and_life(path: Path, monkeypatch: pytest.MonkeyPatc
     assert owner is not None
     assert owner.progress == 0.5
     assert time.time() - path.stat().st_mtime < 10
+    lock.release()
+
+
+def test_an_error_of_the_file_system_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = held(path)
+    real, errors = os.open, [OSError(5, "Input/output error")]
+
+    def failing(*arguments: Any, **others: Any) -> int:
+        if errors:
+            raise errors.pop()
+        return real(*arguments, **others)
+
+    monkeypatch.setattr(locks, "SETTLE_SECONDS", 0.01)
+    monkeypatch.setattr(locks.os, "open", failing)
+    lock.require()
+    assert not errors
+    assert not lock.lost
+    errors.extend(OSError(5, "Input/output error") for _ in range(3))
+    with pytest.raises(OSError, match="Input/output"):
+        lock.require()
+    assert not lock.lost
+    lock.release()
+    assert not path.exists()
+
+
+def test_an_owner_whose_process_is_hidden_counts_by_its_silence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = held(path)
+
+    def forbidden(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(locks.os, "kill", forbidden)
+    monkeypatch.setattr(locks, "_process_start", lambda pid: "")
+    monkeypatch.setattr(locks.Path, "exists", lambda path: False)
+    assert not is_stale(path)
+    os.utime(path, (0, 0))
+    assert is_stale(path)
     lock.release()
 
 

@@ -123,6 +123,19 @@ def test_no_headway_in_a_whole_limit_is_a_timeout(job: Job) -> None:
     assert events[-1].record == record
 
 
+def test_a_checkpoint_that_cannot_be_written_is_no_headway(job: Job) -> None:
+    """Else such a job would be queued again for ever, from its start."""
+    spec = specs_of(job, "train_pause=0.5")[0]
+    blocker = RunStore(job.results).checkpoint_path(spec.run_id)
+    (blocker / "in the way").mkdir(parents=True)
+    assert pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), timed_out=True))
+    record = RunStore(job.results).load(spec.run_id)
+    assert record is not None
+    assert record.status == "timeout"
+    assert record.error is not None
+    assert "more space" in record.error.message
+
+
 def test_headway_is_a_reason_to_go_on(job: Job) -> None:
     spec = specs_of(job, "train_pause=0.5")[0]
     assert not pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), timed_out=True))

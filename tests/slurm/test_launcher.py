@@ -70,7 +70,7 @@ def flags(text: str) -> dict[str, str]:
 
 def test_the_script_of_an_array(tmp_path: Path, no_slurm: None) -> None:
     profile = Profile(partition="gpu", gpus=2, cpus=3, memory_gb=1.5, minutes=90, setup=("module load cuda",))
-    text = script(Array("x-0", (("a",),) * 300), profile, tmp_path, WORK, None)
+    text = script(Array("x-0", (("a",),) * 300), profile, tmp_path, None)
     assert flags(text) == {
         "job-name": "x-0",
         "array": "0-299%300",
@@ -91,11 +91,11 @@ def test_the_script_of_an_array(tmp_path: Path, no_slurm: None) -> None:
 
 
 def test_the_script_of_one_job_is_no_array(tmp_path: Path) -> None:
-    assert "array" not in flags(script(Array("x-0", (("a",),)), SMALL, tmp_path, WORK, 4))
+    assert "array" not in flags(script(Array("x-0", (("a",),)), SMALL, tmp_path, 4))
 
 
 def test_at_most_so_many_at_a_time(tmp_path: Path) -> None:
-    assert flags(script(Array("x-0", (("a",),) * 5), SMALL, tmp_path, WORK, 2))["array"] == "0-4%2"
+    assert flags(script(Array("x-0", (("a",),) * 5), SMALL, tmp_path, 2))["array"] == "0-4%2"
 
 
 def test_a_profile_changes_what_is_set_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_a_profile_changes_what_is_set_by_default(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("SBATCH_ACCOUNT", "mine")
     monkeypatch.setenv("SBATCH_PARTITION", "theirs")
     profile = Profile(gpus=1, partition="gpu", sbatch=options)
-    said = flags(script(Array("x-0", (("a",),)), profile, tmp_path, WORK, None))
+    said = flags(script(Array("x-0", (("a",),)), profile, tmp_path, None))
     assert "requeue" not in said
     assert (said["gpus-per-node"], said["nice"], said["exclusive"]) == ("a100:1", "5", "")
     assert (said["account"], said["partition"]) == ("mine", "gpu")
@@ -111,7 +111,7 @@ def test_a_profile_changes_what_is_set_by_default(tmp_path: Path, monkeypatch: p
 
 def test_a_folder_that_slurm_would_read_as_a_pattern(tmp_path: Path) -> None:
     with pytest.raises(SlurmError, match="'%' in its path"):
-        script(Array("x-0", (("a",),)), SMALL, tmp_path / "50%", WORK, None)
+        script(Array("x-0", (("a",),)), SMALL, tmp_path / "50%", None)
 
 
 def test_without_slurm(tmp_path: Path, no_slurm: None) -> None:
@@ -142,7 +142,7 @@ def test_an_array_of_which_one_job_is_warned(cluster: Cluster, results: Path) ->
     array = Array("warned-0", tuple((f"run{number}",) for number in range(5)))
     job_id = submit(array, SMALL, results, UNTIL_TOLD, None)
     written = (results / "warned-0" / f"{job_id}_submission.sh").read_text(encoding="utf-8")
-    assert written == script(array, SMALL, results, UNTIL_TOLD, None)
+    assert written == script(array, SMALL, results, None)
     wait("warned", lambda jobs: len(told(results)) == 5)
     assert {job.job_id for job in queue("warned-0").values()} == {f"{job_id}_{index}" for index in range(5)}
 

@@ -96,7 +96,7 @@ def test_reads_limits() -> None:
     config = (
         "Slurm data\nClusterName             = loop\nMaxArraySize            = 1001\nMaxJobCount             = 10000 \n"
     )
-    assert parse_limits(config) == Limits("loop", 1001, 10000)
+    assert parse_limits(config) == Limits("loop", 1001)
     with pytest.raises(SlurmUnavailable, match="does not say 'MaxArraySize'"):
         parse_limits("ClusterName = loop\n")
 
@@ -128,7 +128,7 @@ def test_a_command_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.cluster
 def test_limits_of_the_cluster(cluster: Cluster) -> None:
-    assert limits() == Limits("loop", 1001, 10000)
+    assert limits() == Limits("loop", 1001)
 
 
 @pytest.mark.cluster
