@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench import RESULTS
-from bench.errors import BenchError, Interrupted, unknown
+from bench.errors import BenchError, Interrupted, counted, unknown
 from slurm.errors import SlurmError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def claims(
     specs = claim_study.all_specs(runs)
     plan = studies.plan_of(specs, store, retry_failed)
     job = Job(results, data_dir, _device(device, how), command=environment.command())
-    what = f"{len(chosen)} claim{'s' * (len(chosen) != 1)}, {budget} budget"
+    what = f"{counted(len(chosen), 'claim')}, {budget} budget"
     if not conduct.carry_out(plan, store, job, what, how):
         return
     found = [record for record in studies.load_existing(specs, store).values() if record]
@@ -199,7 +199,7 @@ def cancel(
     if bool(runs) == all_:
         raise BenchError("Name the runs to cancel, or give --all (not both); `bench status` lists what is running.")
     cancelled = follow.cancel(runs or [], RunStore(results))
-    typer.echo("\n".join([*cancelled, f"{len(cancelled)} run{'s' * (len(cancelled) != 1)} cancelled."]))
+    typer.echo("\n".join([*cancelled, f"{counted(len(cancelled), 'run')} cancelled."]))
 
 
 @app.command()

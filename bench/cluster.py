@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.environment import software, user
-from bench.errors import BenchError
+from bench.errors import BenchError, counted
 from bench.job import Job
 from bench.lock import Lock, LockLostError, acquire
 from bench.plan import Plan, estimates
@@ -116,17 +116,16 @@ def lay_out(plan: Plan, store: RunStore, job: Job, cluster: Cluster) -> Submissi
 def describe(submission: Submission, plan: Plan, store: RunStore, profile: Profile) -> str:
     """How many arrays and jobs, what each may take, and what that comes to at most."""
     sizes = [len(array.jobs) for array in submission.arrays]
-    n_jobs = sum(sizes)
-    gpus = f"{profile.gpus} GPU{'s' * (profile.gpus != 1)}, " if profile.gpus else ""
-    hours = n_jobs * profile.minutes / 60 * (profile.gpus or profile.cpus)
+    gpus = f"{counted(profile.gpus, 'GPU')}, " if profile.gpus else ""
+    hours = sum(sizes) * profile.minutes / 60 * (profile.gpus or profile.cpus)
     unit = "GPU" if profile.gpus else "core"
     known = estimates(plan.todo, store.scan().records)
     guess = sum(known.values()) / 3600 * (profile.gpus / profile.n_workers if profile.gpus else profile.cpus)
     estimate = f", {guess:.2g} by runs like {len(known)} of them" if known else ""
     return (
-        f"  {len(sizes)} array{'s' * (len(sizes) != 1)} of {' + '.join(map(str, sizes))} jobs for "
-        f"{len(submission.run_ids)} runs; each job: {gpus}{profile.cpus} cores, {profile.memory_gb:g} GiB, "
-        f"{profile.minutes} min; {unit} hours: {hours:.3g} at most{estimate}"
+        f"  {counted(len(sizes), 'array')} of {' + '.join(map(str, sizes))} jobs for "
+        f"{counted(len(submission.run_ids), 'run')}; each job: {gpus}{counted(profile.cpus, 'core')}, "
+        f"{profile.memory_gb:g} GiB, {profile.minutes} min; {unit} hours: {hours:.3g} at most{estimate}"
     )
 
 

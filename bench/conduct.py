@@ -79,7 +79,8 @@ def _submit(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct, opti
         if submission.arrays:
             watcher.cancel(held)
             job_ids = cluster.submit(submission, {spec.run_id: spec for spec in plan.todo}, store, options, lock)
-            printing.print_raw(console, f"Submitted {submission.id}: SLURM jobs {', '.join(job_ids)}.")
+            ids = f"SLURM job{'s' * (len(job_ids) != 1)} {', '.join(job_ids)}"
+            printing.print_raw(console, f"Submitted {submission.id}: {ids}.")
     on_their_way = [*plan.submitted, *submission.run_ids]
     if how.wait:
         _wait(console, on_their_way, store)

@@ -1,4 +1,7 @@
-"""The one exception that means 'the input is at fault': its message is all that the user sees, exit status 2."""
+"""The one exception that means 'the input is at fault': its message is all that the user sees, exit status 2.
+
+And the words that messages are made of.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,11 @@ def unknown(kind: str, name: str, valid: Iterable[str], hint: str = "") -> Bench
 def first_line(text: str) -> str:
     """The first line that says something."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "(no message)")
+
+
+def counted(n: int, noun: str) -> str:
+    """'1 run', '2 runs'."""
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def printable(text: str) -> str:

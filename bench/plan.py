@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, counted, unknown
 from bench.registry import Plugin
 from bench.request import Override, Request, describe_validation
 from bench.spec import BUDGETS, Budget, Record, RunSpec
@@ -70,8 +70,8 @@ class Plan:
             "seed": len({spec.seed for spec in self.specs}),
         }
         rows = "variant" if counts["variant"] > counts["model"] else "model"
-        factors = " x ".join(f"{counts[k]} {k}{'s' * (counts[k] != 1)}" for k in (rows, "dataset", "seed"))
-        return f"{len(self.specs)} run{'s' * (len(self.specs) != 1)} = {factors}"
+        factors = " x ".join(counted(counts[kind], kind) for kind in (rows, "dataset", "seed"))
+        return f"{counted(len(self.specs), 'run')} = {factors}"
 
 
 def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
