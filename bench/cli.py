@@ -1,4 +1,4 @@
-"""The verbs: run, claims, list, leaderboard, show, status, and those of a cluster: cancel, logs, cluster check."""
+"""The verbs: run, claims, list, leaderboard, compare, show, status; of a cluster: cancel, logs, cluster check."""
 
 from __future__ import annotations
 
@@ -170,6 +170,27 @@ def leaderboard(
     printing.require_records(console, scan, results)
     printing.print_boards(console, scan.records, scan.records, out or results)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A row of the board: a model, or 'topk k=8'.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another row.")],
+    results: ResultsDir = RESULTS,
+    all_: Annotated[bool, typer.Option("--all", help="Every metric, not only those of the printed board.")] = False,
+) -> None:
+    """Compare two rows, metric by metric: paired differences over the seeds that both have."""
+    from bench import compare as comparing, leaderboard, printing
+    from bench.store import RunStore
+    from bench.study import columns
+
+    console = printing.make_console()
+    scan = RunStore(results).scan()
+    printing.require_records(console, scan, results)
+    for board in comparing.boards_with(leaderboard.build(scan.records, columns()), first, second):
+        shown = [c for c in comparing.compare(board, first, second) if all_ or c.column.info.headline]
+        printing.print_raw(console, f"\n{comparing.text(board, shown, first, second)}")
+    printing.print_raw(console, f"\n{comparing.EXPLANATION}")
 
 
 @app.command()

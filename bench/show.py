@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from bench.spec import Record
+
+BARS = "▁▂▃▄▅▆▇█"
+CURVE_WIDTH = 60
 
 
 def describe(record: Record, folder: Path) -> str:
@@ -24,6 +31,8 @@ def describe(record: Record, folder: Path) -> str:
         "files": ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "lock")) + f" in {folder}",
     }
     parts = [_pairs(head), "config\n" + _pairs(spec.config, indent="  ")]
+    if curve := _curve(folder / "history.csv"):
+        parts.append(curve)
     if record.error:
         parts.append(f"error\n{record.error.traceback}")
     if record.metrics:
@@ -32,6 +41,27 @@ def describe(record: Record, folder: Path) -> str:
     if record.metric_errors:
         parts.append("failed metrics\n" + _pairs(record.metric_errors, indent="  "))
     return "\n\n".join(parts)
+
+
+def _curve(path: Path) -> str:
+    """The training loss as a line of characters, on a logarithmic scale where it is positive; empty without one."""
+    try:
+        rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))
+        losses = [float(row["total"]) for row in rows]
+    except (OSError, ValueError, KeyError):
+        return ""
+    if len(losses) < 2 or not all(map(math.isfinite, losses)):
+        return ""
+    line = sparkline([math.log(loss) for loss in losses] if min(losses) > 0 else losses)
+    return f"loss  {line}  {losses[0]:,.4g} -> {losses[-1]:,.4g} in {rows[-1]['step']} steps"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Finite values as characters of eight heights, the lowest to the highest; means where there are more than 60."""
+    n = min(len(values), CURVE_WIDTH)
+    means = [mean(values[i * len(values) // n : (i + 1) * len(values) // n]) for i in range(n)]
+    low, span = min(means), (max(means) - min(means)) or 1.0
+    return "".join(BARS[min(len(BARS) - 1, int((value - low) / span * len(BARS)))] for value in means)
 
 
 def _pairs(values: dict[str, Any], indent: str = "") -> str:

@@ -20,7 +20,7 @@ def test_the_example_model_runs(tmp_path: Path) -> None:
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    helps = bench("run", "--help").stdout + bench("claims", "--help").stdout
-    known = set(re.findall(r"--[a-z-]+", helps)) | {"--models", "--gpus"}
+    helps = [bench(verb, "--help").stdout for verb in ("run", "claims", "cancel", "compare")]
+    known = set(re.findall(r"--[a-z-]+", "".join(helps)))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named <= known, named - known
