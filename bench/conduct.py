@@ -71,7 +71,8 @@ def _submit(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct, opti
         _show(console, cluster.narrow(plan, store, how.retry_failed)[0], store, job, what, options, dry_run=True)
         return False
     store.require_writable()
-    require_accepted(options.profile)
+    if plan.todo:
+        require_accepted(options.profile)
     study.require_data(plan.todo, replace(job, device="cpu"))
     with cluster.one_at_a_time(store.root) as lock:
         plan, held = cluster.narrow(plan, store, how.retry_failed)

@@ -10,7 +10,7 @@ from bench.environment import user
 from bench.errors import BenchError
 from bench.failure import failed_record
 from bench.job import Event
-from bench.states import RunState, ask_queue, states_of
+from bench.states import RunState, ask_queue, recorded, states_of
 from bench.store import RunStore, UnreadableRecord, match
 from bench.submission import read_all
 from slurm import watcher
@@ -95,15 +95,7 @@ def _record_cancelled(state: RunState, store: RunStore) -> bool:
     end = datetime.now(UTC).isoformat(timespec="seconds")
     record.provenance = {"end": end, "cluster": {"submission": state.submission.id}}
     with store.seize(state.run_id):
-        if not state.submission.sent.force and _is_done(state.run_id, store):
-            return False
+        if recorded(state.run_id, store, state.submission):
+            return False  # it has ended meanwhile
         store.write_record(record)
     return True
-
-
-def _is_done(run_id: str, store: RunStore) -> bool:
-    try:
-        record = store.load(run_id)
-    except UnreadableRecord:
-        return False
-    return record is not None and record.status == "done"

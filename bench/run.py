@@ -29,7 +29,7 @@ from models.base import Model
 
 VALIDATION_METRICS = ("fvu", "mse", "l0")
 HELD = "another command is running it"
-TO_RESUME = "it goes on from here when it is started again"
+TO_RESUME = "it goes on from its last checkpoint when it is started again"
 
 
 def run_one(spec: RunSpec, job: Job, report: Callable[[Event], None], stop: Callable[[], bool] = lambda: False) -> None:

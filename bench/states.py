@@ -90,7 +90,7 @@ def _state(
     run_id: str, store: RunStore, submission: Submission, array: str, index: int, queue: Queue, logs: Logs
 ) -> RunState:
     job = (queue.jobs or {}).get((array, index))
-    if (status := _recorded(run_id, store, submission)) is not None:
+    if (status := recorded(run_id, store, submission)) is not None:
         return RunState(run_id, status, submission, job)
     lock = store.lock_path(run_id)
     owner = read_owner(lock)
@@ -103,7 +103,7 @@ def _state(
         return RunState(run_id, "unknown", submission, note=note)
     if job is None or not job.active:
         store.refresh(run_id)
-        if (status := _recorded(run_id, store, submission)) is not None:
+        if (status := recorded(run_id, store, submission)) is not None:
             return RunState(run_id, status, submission, job)
         return RunState(run_id, "lost", submission, job, note=_how_lost(submission, array, index, job, logs))
     if job.held and "user" not in job.reason.lower():  # a person who holds a job has not lost it
@@ -111,7 +111,7 @@ def _state(
     return RunState(run_id, "queued", submission, job, note=_waits(job))
 
 
-def _recorded(run_id: str, store: RunStore, submission: Submission) -> State | None:
+def recorded(run_id: str, store: RunStore, submission: Submission) -> State | None:
     """How the run ended, if its record is not older than the submission (which then is to replace it)."""
     try:
         record = store.load(run_id)
