@@ -59,7 +59,7 @@ def row(verdict: Verdict) -> dict[str, Any]:
 def text(verdicts: Sequence[Verdict]) -> str:
     """The table for the terminal: what was observed and what follows; the files have the rest."""
     rows = [
-        [v.claim.id, v.claim.claim, v.dataset, v.claim.condition, _observed(v), _seeds(v), v.outcome] for v in verdicts
+        [v.claim.id, v.claim.claim, v.dataset, v.claim.condition, observed(v), seeds(v), v.outcome] for v in verdicts
     ]
     header = ["id", "claim", "dataset", "claimed", "observed", "seeds", "verdict"]
     return f"{tabulate(rows, header, 'simple', disable_numparse=True)}\n\n{counts(verdicts)}"
@@ -71,7 +71,7 @@ def markdown(verdicts: Sequence[Verdict], records: Sequence[Record]) -> str:
     rows = [
         [
             *(v.claim.id, v.claim.paper, v.claim.claim, v.dataset, v.claim.metric, v.claim.comparison),
-            *(v.claim.expected, v.claim.condition, _observed(v), _seeds(v)),
+            *(v.claim.expected, v.claim.condition, observed(v), seeds(v)),
             f"**{v.outcome}**" if v.outcome in ("reproduced", "contradicted") else v.outcome,
         ]
         for v in verdicts
@@ -89,11 +89,12 @@ def counts(verdicts: Sequence[Verdict]) -> str:
     return f"{', '.join(f'{found[outcome]} {outcome}' for outcome in order)} of {len(verdicts)} verdicts."
 
 
-def _observed(verdict: Verdict) -> str:
+def observed(verdict: Verdict) -> str:
+    """The mean with its interval, or n/a."""
     return format_interval(verdict.interval) if verdict.interval else "n/a"
 
 
-def _seeds(verdict: Verdict) -> str:
+def seeds(verdict: Verdict) -> str:
     """'6', or '4 of 6' where some are missing."""
     n = len(verdict.effects)
     return f"{n} of {n + verdict.missing}" if verdict.missing else str(n)

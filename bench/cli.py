@@ -1,4 +1,4 @@
-"""The verbs: run, claims, list, leaderboard, compare, show, status; of a cluster: cancel, logs, cluster check."""
+"""The verbs: run, claims, list, leaderboard, report, compare, show, figures, status; of a cluster: cancel, logs, check."""
 
 from __future__ import annotations
 
@@ -168,7 +168,27 @@ def leaderboard(
     scan = store.scan()
     printing.print_missing(console, store)
     printing.require_records(console, scan, results)
-    printing.print_boards(console, scan.records, scan.records, out or results)
+    printing.print_boards(console, scan.records, scan.records, out or results, store)
+    raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
+
+
+@app.command()
+def report(
+    results: ResultsDir = RESULTS,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page; default: the results folder.")] = None,
+) -> None:
+    """Rebuild report.html, tables and figures in one file, from the runs alone."""
+    from bench import leaderboard as boards, printing, report as reports, study
+    from bench.store import RunStore
+
+    console = printing.make_console()
+    store = RunStore(results)
+    scan = store.scan()
+    printing.print_missing(console, store)
+    printing.require_records(console, scan, results)
+    built = boards.build(scan.records, study.columns())
+    path = reports.write(scan.records, built, out or results, reports.gather(store, built))
+    printing.print_raw(console, f"Report: {path}")
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
 
@@ -268,6 +288,28 @@ def show(
     store = RunStore(results)
     record = store.find(run_id)
     printing.print_raw(printing.make_console(), describe(record, store.path(record.run_id)))
+
+
+@app.command()
+def figures(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN...]", help="Starts or ends of run ids; default: one a row.")
+    ] = None,
+    results: ResultsDir = RESULTS,
+    out: Annotated[Path | None, typer.Option(help="Folder for the figures; default: figures, in the results.")] = None,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Draw trained runs for a paper, as PNG and PDF: by default the lowest seed of each row, and what compares them."""
+    from bench import printing
+    from bench.figures.command import write_figures
+    from bench.store import RunStore
+
+    console = printing.make_console()
+    folder = out or results / "figures"
+    written = write_figures(
+        runs or [], RunStore(results), folder, data_dir, lambda line: printing.print_raw(console, line)
+    )
+    printing.print_raw(console, f"{counted(len(written), 'file')} in {folder}")
 
 
 def _conduct(

@@ -54,7 +54,7 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
     wanted = {spec.run_id for spec in plan.specs}
     mine = [record for record in scan.records if record.run_id in wanted]
     if mine:
-        print_boards(console, mine, scan.records, store.root)
+        print_boards(console, mine, scan.records, store.root, store)
     failed = sum(record.status != "done" for record in mine)
     cells = sum(len(record.metric_errors) for record in mine)
     done, missing = len(mine) - failed, len(wanted) - len(mine)
@@ -67,9 +67,11 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
     return not (failed or missing or cells)
 
 
-def print_boards(console: Console, shown: Sequence[Record], written: Sequence[Record], folder: Path) -> None:
-    """Print the boards of some records, and write those of all."""
-    from bench import leaderboard, tables
+def print_boards(
+    console: Console, shown: Sequence[Record], written: Sequence[Record], folder: Path, store: RunStore
+) -> None:
+    """Print the boards of some records, and write those of all, and the page."""
+    from bench import leaderboard, report, tables
     from bench.study import columns
 
     described = columns()
@@ -80,8 +82,11 @@ def print_boards(console: Console, shown: Sequence[Record], written: Sequence[Re
         print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
     else:
         print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
-    tables.write_all(leaderboard.build(written, described), folder)
+    complete = leaderboard.build(written, described)
+    tables.write_all(complete, folder)
     print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
+    page = report.write(written, complete, folder, report.gather(store, complete))
+    print_raw(console, f"Report: {page}")
 
 
 def print_missing(console: Console, store: RunStore) -> None:

@@ -40,13 +40,24 @@ def paired_p_value(differences: Sequence[float]) -> float:
     Without any spread: 1 if all are zero, else 0. Infinite differences (one model diverged) separate if all have the
     same sign, and otherwise say nothing.
     """
-    n, mean = len(differences), float(np.mean(differences))
-    if not all(map(math.isfinite, differences)):
-        return 0.0 if set(differences) in ({math.inf}, {-math.inf}) else 1.0
-    spread = _spread(differences)
-    if spread <= 1e-12 * abs(mean):
-        return 1.0 if mean == 0 else 0.0
-    return 2 * float(stdtr(n - 1, -abs(mean) / spread * math.sqrt(n)))
+    values = np.array(differences, dtype=float)[None]
+    return float(_paired_p_values(values, np.ones(values.shape, bool))[0])
+
+
+def _paired_p_values(differences: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """The p-value of each row of (P, n) differences, over those that are present."""
+    n = present.sum(1)
+    finite = (np.isfinite(differences) | ~present).all(1)
+    same_sign = (np.isposinf(differences) | ~present).all(1) | (np.isneginf(differences) | ~present).all(1)
+    values = np.where(present & finite[:, None], differences, 0.0)
+    mean = values.sum(1) / n
+    constant = np.where(present, values, -np.inf).max(1) == np.where(present, values, np.inf).min(1)
+    squares = np.where(present, values - mean[:, None], 0.0) ** 2
+    spread = np.where(constant, 0.0, np.sqrt(squares.sum(1) / np.maximum(n - 1, 1)))
+    flat = spread <= 1e-12 * np.abs(mean)
+    p_values = 2 * stdtr(n - 1, -np.abs(mean) / np.where(flat, 1.0, spread) * np.sqrt(n))
+    p_values = np.where(flat, np.where(mean == 0, 1.0, 0.0), p_values)
+    return np.where(finite, p_values, np.where(same_sign, 0.0, 1.0))
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -58,10 +69,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment: controls the chance of any false rejection among several tests."""
     order = np.argsort(p_values)
     adjusted = np.empty(len(p_values))
-    running = 0.0
-    for rank, index in enumerate(order):
-        running = max(running, min(1.0, p_values[index] * (len(p_values) - rank)))
-        adjusted[index] = running
+    stepped = np.array(p_values, dtype=float)[order] * np.arange(len(p_values), 0, -1)
+    adjusted[order] = np.maximum.accumulate(np.minimum(stepped, 1.0))
     return [float(p) for p in adjusted]
 
 
@@ -93,3 +102,49 @@ def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level
         p_values = holm([paired_p_value((scores[best] - scores[row]).tolist()) for row in others])
     separated = {row for row, p in zip(others, p_values, strict=True) if p <= 1 - level}
     return {row for row, values in rows.items() if values} - separated
+
+
+def rank_intervals(
+    rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL
+) -> dict[str, tuple[int, int]] | None:
+    """The ranks that each row may have: from 1 + the rows separably better to n - the rows separably worse.
+
+    Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs. With the same seeds in all
+    rows that is more tests than `best_and_ties` makes: what ties with the best there may have rank 1 here.
+
+    Parameters
+    ----------
+    rows : mapping
+        Row -> seed -> value.
+    maximise : bool
+        Whether more is better.
+
+    Returns
+    -------
+    dict, or None
+        Row -> lowest and highest rank, for the rows with a value; None where no row has three seeds. Two rows that
+        share fewer than three seeds are not tested: a row with fewer may have any rank that the others leave.
+    """
+    if all(len(values) < MIN_SEEDS for values in rows.values()):
+        return None
+    names = [row for row, values in rows.items() if values]
+    seeds = sorted(set().union(*(rows[row] for row in names)))
+    table = np.array([[rows[row].get(seed, 0.0) for seed in seeds] for row in names]) * (1 if maximise else -1)
+    known = np.array([[seed in rows[row] for seed in seeds] for row in names])
+    first, second = np.triu_indices(len(names), 1)
+    tested = (known[first] & known[second]).sum(1) >= MIN_SEEDS
+    first, second = first[tested], second[tested]
+    present = known[first] & known[second]
+    with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
+        differences = table[first] - table[second]
+        leads = np.where(present, differences, 0.0).sum(1)
+    separable = np.array(holm(_paired_p_values(differences, present).tolist())) <= 1 - level
+    winners = np.where(leads > 0, first, second)[separable]
+    losers = np.where(leads > 0, second, first)[separable]
+    better, worse = np.bincount(losers, minlength=len(names)), np.bincount(winners, minlength=len(names))
+    return {row: (1 + int(b), len(names) - int(w)) for row, b, w in zip(names, better, worse, strict=True)}
+
+
+def t_quantiles(largest: int, level: float = LEVEL) -> dict[int, float]:
+    """Two-sided Student-t quantiles by number of seeds, from the fewest that give an interval."""
+    return {n: float(stdtrit(n - 1, (1 + level) / 2)) for n in range(MIN_SEEDS, largest + 1)}

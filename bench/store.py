@@ -14,10 +14,12 @@ A record is written last, so a run with a `done` record is complete.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import time
 import uuid
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -170,6 +172,25 @@ class RunStore:
         write_atomically(
             self.path(run_id, "arrays.npz"), lambda path: np.savez_compressed(path, allow_pickle=False, **arrays)
         )
+
+    def read_arrays(self, run_id: str) -> dict[str, np.ndarray]:
+        """The array-valued metrics of a run; none where they are missing or cannot be read."""
+        import numpy as np
+
+        try:
+            with np.load(self.path(run_id, "arrays.npz"), allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+            return {}
+
+    def read_history(self, run_id: str) -> dict[str, list[float]]:
+        """The columns of a run's losses over training; none where they are missing or cannot be read."""
+        try:
+            with self.path(run_id, "history.csv").open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+        except (OSError, ValueError, TypeError, csv.Error):
+            return {}
 
     def discard_artefacts(self, run_id: str) -> None:
         """Remove what a run has left beside its record."""

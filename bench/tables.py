@@ -190,7 +190,7 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
         count = f"{row.n_done}/{seeds}" + (" failed" if row.failures else "")
         cells = [
             mark(
-                escape(_cell(row, column)),
+                escape(cell(row, column)),
                 row.label in board.ties.get(column.name, set()) and column.name in row.values,
             )
             for column in columns
@@ -199,7 +199,8 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
     return table
 
 
-def _cell(row: Row, column: Column) -> str:
+def cell(row: Row, column: Column) -> str:
+    """A row's number in a column; 'failed' or 'n/a' where there is none."""
     if column.name in row.intervals:
         missing = len(row.metric_errors.get(column.name, {}))
         counted = f" ({row.n_done - missing}/{row.n_done})" if missing else ""

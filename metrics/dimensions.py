@@ -51,13 +51,9 @@ def roles(active: Matrix, labels: Tensor) -> dict[str, float]:
     With one class, a unit that reaches tau is global.
     """
     rates = class_rates(active, labels)
-    counts = {"dead": float((rates.amax(0) < DEAD_RATE).sum())}
+    counts = {"dead": float(dead_units(rates).sum())}
     for tau in TAUS:
-        n_classes = (rates >= tau).sum(0)
-        everywhere = n_classes == len(rates)
-        counts[f"global@{tau}"] = float(everywhere.sum())
-        counts[f"exclusive@{tau}"] = float(((n_classes == 1) & ~everywhere).sum())
-        counts[f"shared@{tau}"] = float(((n_classes > 1) & ~everywhere).sum())
+        counts |= {f"{role}@{tau}": float(units.sum()) for role, units in units_by_role(rates, tau).items()}
     return counts
 
 
@@ -74,6 +70,22 @@ def selectivity(active: Matrix, labels: Tensor) -> float | dict[str, float]:
     shares = rates / rates.sum(0)
     entropy = -torch.xlogy(shares, shares).sum(0)
     return (1 - entropy / math.log(len(rates))).mean().item()
+
+
+def dead_units(rates: Tensor) -> Tensor:
+    """Which units are on in less than 1% of every class, by their rates (C, M): (M,) bool."""
+    return rates.amax(0) < DEAD_RATE
+
+
+def units_by_role(rates: Tensor, tau: float = TAU) -> dict[str, Tensor]:
+    """Which units are global, exclusive and shared, by their rates (C, M): (M,) bool each."""
+    n_classes = (rates >= tau).sum(0)
+    everywhere = n_classes == len(rates)
+    return {
+        "global": everywhere,
+        "exclusive": (n_classes == 1) & ~everywhere,
+        "shared": (n_classes > 1) & ~everywhere,
+    }
 
 
 def class_rates(active: Matrix, labels: Tensor) -> Tensor:

@@ -1,0 +1,83 @@
+"""Small PNG sheets of a trained model, made at run time and embedded in a page: what no table shows.
+
+Pixels for pixels, in at most 64 colours, without text: a page writes its own captions.
+"""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib
+import numpy as np
+from PIL import Image
+
+from bench.datasets.base import Dataset, Split
+from bench.figures import images, views
+from bench.figures.sheets import mosaic
+from bench.figures.traversing import traversals
+from metrics.matrix import evenly_spaced
+from models.base import Model
+
+MAX_BYTES = 60_000
+MAX_SAMPLES = 2000
+"""Evenly spaced samples on which units are counted; the sheets show a few."""
+
+MIN_SIDE = 240
+"""Pixels that a sheet is wide, at least, where enlarging it by whole numbers can do it."""
+
+COLOURS = 64
+
+
+def pictures(model: Model, dataset: Dataset, split: Split | None = None) -> dict[str, bytes]:
+    """PNG files by name, at most 60 kB each: reconstructions, and where the model has them atoms and traversals.
+
+    reconstructions: inputs above outputs, a column a class. atoms: the 100 that are used most, most used first, blue
+    below zero and red above. traversals: a unit a row; the input, without the unit, then over its own values.
+
+    Parameters
+    ----------
+    split : Split, optional
+        What is drawn; the test split by default.
+    """
+    chosen = dataset.test if split is None else split
+    view = views.view_of(model, dataset, chosen.take(evenly_spaced(len(chosen), MAX_SAMPLES)))
+    shape = dataset.image_shape
+    x, x_hat, _ = views.reconstructed(view)
+    limits = images.value_range(x)
+    sheets = {"reconstructions": _png(mosaic(np.stack([x, x_hat]), shape).pixels, limits, bool(x.min() < 0))}
+    if "atoms" in view.given:
+        atoms, _ = images.atom_sheet(views.numbers(view.given["atoms"]), views.use(view), shape)
+        known = atoms[~np.isnan(atoms)]
+        signed = bool(known.min() < 0)
+        reach = images.symmetric_range(known, images.CLIPPED) if signed else images.value_range(known)
+        sheets["atoms"] = _png(mosaic(atoms, shape).pixels, reach, signed)
+    varied = traversals(view)
+    if varied:
+        values = np.concatenate([varied.x[:, None], varied.decoded], axis=1)
+        sheets["traversals"] = _png(mosaic(values, shape).pixels, limits, bool(x.min() < 0))
+    return sheets
+
+
+def _png(pixels: np.ndarray, limits: tuple[float, float], signed: bool) -> bytes:
+    """A sheet with gaps (NaN) as a PNG with a palette, enlarged to be seen; with fewer colours where it is large."""
+    factor = max(1, -(-MIN_SIDE // pixels.shape[1]))
+    content = b""
+    for n_colours, step in ((COLOURS, 1), (16, 1), (8, 1), (8, 2), (4, 4), (2, 8)):
+        content = _encode(pixels[::step, ::step], limits, signed, n_colours, factor)
+        if len(content) <= MAX_BYTES:
+            break
+    return content
+
+
+def _encode(pixels: np.ndarray, limits: tuple[float, float], signed: bool, n_colours: int, factor: int) -> bytes:
+    """Level 0 is the gap, transparent on any page; the others go from the lower limit to the upper."""
+    low, high = limits
+    levels = np.clip((pixels - low) / (high - low), 0, 1) * (n_colours - 1)
+    indices = np.where(np.isnan(pixels), 0, 1 + np.nan_to_num(levels).round()).astype(np.uint8)
+    colours = matplotlib.colormaps["RdBu_r" if signed else "gray"](np.linspace(0, 1, n_colours))[:, :3]
+    image = Image.fromarray(indices.repeat(factor, 0).repeat(factor, 1))
+    image = image.convert("P")
+    image.putpalette(bytes([255, 255, 255, *(255 * colours).round().astype(np.uint8).ravel().tolist()]))
+    buffer = io.BytesIO()
+    image.save(buffer, format="png", optimize=True, transparency=0)
+    return buffer.getvalue()

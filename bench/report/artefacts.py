@@ -1,0 +1,70 @@
+"""What the figures need beyond the records: arrays, histories and pictures of one run of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError
+from bench.leaderboard import Board
+from bench.spec import Record
+from bench.store import RunStore
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """By run id, except for `class_names`; a run that is absent is drawn without.
+
+    Attributes
+    ----------
+    arrays : mapping
+        Array-valued metrics: square matrices are drawn as heatmaps, vectors as sorted curves.
+    histories : mapping
+        Columns of the losses over training; "step" is the abscissa.
+    pictures : mapping
+        Titles, and PNG files as bytes.
+    class_names : mapping
+        Data set -> one name per class.
+    """
+
+    arrays: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    histories: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    pictures: Mapping[str, Sequence[tuple[str, bytes]]] = field(default_factory=dict)
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def shown_runs(board: Board) -> dict[str, Record]:
+    """Row -> the run that stands for it in the figures: of those that are done, that with the lowest seed."""
+    runs: dict[str, Record] = {}
+    for record in sorted(board.records, key=lambda record: record.spec.seed):
+        if record.status == "done":
+            runs.setdefault(record.spec.label, record)
+    return runs
+
+
+def gather(store: RunStore, boards: Sequence[Board]) -> Artefacts:
+    """Read what the shown runs left on disk."""
+    records = [record for board in boards for record in shown_runs(board).values()]
+    ids = [record.run_id for record in records]
+    names = {record.spec.dataset: record.spec.dataset_reference for record in records}
+    return Artefacts(
+        arrays={run_id: store.read_arrays(run_id) for run_id in ids},
+        histories={run_id: store.read_history(run_id) for run_id in ids},
+        class_names={dataset: _class_names(dataset, reference) for dataset, reference in names.items()},
+    )
+
+
+def _class_names(dataset: str, reference: str) -> tuple[str, ...]:
+    """What the source declares without loading its data; nothing where it does not, or is not here any more."""
+    from bench.registry import DATASET_REGISTRY, Plugin
+
+    try:
+        source = DATASET_REGISTRY.load(Plugin(dataset, reference, True))
+    except BenchError:
+        return ()
+    names = getattr(source, "class_names", ())
+    return tuple(map(str, names)) if isinstance(names, tuple | list) else ()

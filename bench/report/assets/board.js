@@ -1,0 +1,112 @@
+// The tables: filters, groups of columns, sorting.
+const view = {sort: null, ascending: true, groups: new Set(["headline"]), models: new Set(data.models)};
+
+function startBoard() {
+  const unique = key => [...new Set(boards.map(board => board[key]))].sort();
+  const controls = find("board-controls");
+  view.filters = {};
+  for (const [key, label] of [["dataset", "Data set"], ["settings", "Setting"], ["budget", "Budget"]]) {
+    const options = [{value: "", text: "all"}, ...unique(key).map(value => ({value, text: value}))];
+    view.filters[key] = select(controls, label, options, "", renderBoards);
+  }
+  view.search = make("input", {type: "search", id: "board-search", "aria-label": "Rows with", placeholder: "part of a name"});
+  view.search.addEventListener("input", renderBoards);
+  controls.append(make("label", {}, "Rows with", view.search));
+  const families = [...new Set(Object.values(data.columns).map(column => column.family))];
+  chips(find("board-columns"), ["headline", ...families], view.groups);
+  chips(find("board-models"), data.models, view.models);
+  const first = boards[0]?.columns.find(column => column.direction !== "none");
+  if (first) Object.assign(view, {sort: first.name, ascending: first.direction === "min"});
+  for (const button of document.querySelectorAll("[data-download]")) button.addEventListener("click", () => download(button.dataset.download));
+  renderBoards();
+}
+
+function chips(parent, names, chosen) {
+  for (const name of names) {
+    const box = make("input", {type: "checkbox", value: name, checked: chosen.has(name)});
+    box.addEventListener("change", () => { box.checked ? chosen.add(name) : chosen.delete(name); renderBoards(); });
+    parent.append(make("label", {}, box, clip(name, 60)));
+  }
+}
+
+function download(kind) {
+  if (kind === "csv") save("leaderboard.csv", "text/csv", data.csv);
+  if (kind === "tex") save("leaderboard.tex", "text/x-tex", data.latex);
+  if (kind === "json") save("leaderboard.json", "application/json", JSON.stringify(data.leaderboard, null, 1));
+}
+
+function renderBoards() {
+  const place = find("boards");
+  const shown = boards.filter(board => Object.entries(view.filters).every(([key, node]) => !node.value || board[key] === node.value));
+  const focus = document.activeElement?.dataset?.focus;
+  place.replaceChildren(...shown.map(boardSection));
+  if (focus) [...place.querySelectorAll("[data-focus]")].find(node => node.dataset.focus === focus)?.focus({preventScroll: true});
+  const rows = place.querySelectorAll("tbody tr").length;
+  find("board-state").textContent = `${rows} ${rows === 1 ? "row" : "rows"} in ${shown.length} of ${boards.length} ${boards.length === 1 ? "board" : "boards"}.`;
+}
+
+function boardSection(board) {
+  const columns = board.columns.filter(c => (c.headline && view.groups.has("headline")) || view.groups.has(data.columns[c.name].family));
+  const wanted = view.search.value.trim().toLowerCase();
+  const order = sorted(board).filter(i => view.models.has(board.rows[i].model) && board.labels[i].toLowerCase().includes(wanted));
+  const table = make("table", {class: board.labels.some(label => label.length > 18) ? "board long" : "board"}, boardHead(board, columns), make("tbody", {}, ...order.map(i => boardRow(board, i, columns))));
+  const area = make("div", {class: "scroll", role: "region", tabindex: "0", "aria-label": `Board of ${board.title}`}, table);
+  return make("div", {class: "one-board", "data-board": board.index}, make("h3", {}, board.title), area);
+}
+
+function sorted(board) {
+  const order = board.labels.map((_, i) => i);
+  const key = view.sort === "model" ? i => board.labels[i] : view.sort === "seeds" ? i => board.rows[i].seeds : i => mean(board.rows[i], view.sort);
+  const missing = value => Number.isNaN(value);
+  return order.sort((i, j) => {
+    const [a, b] = [key(i), key(j)];
+    if (missing(a) || missing(b)) return missing(a) - missing(b) || i - j;
+    const sign = a < b ? -1 : a > b ? 1 : 0;
+    return (view.ascending ? sign : -sign) || i - j;
+  });
+}
+
+function boardHead(board, columns) {
+  const groups = make("tr", {}, make("th", {class: "corner", colspan: 1, scope: "col"}, make("span", {class: "hidden"}, "row")), make("td", {colspan: 2}));
+  const edges = new Set();
+  columns.forEach((column, i) => {
+    const {family} = data.columns[column.name];
+    if (i && data.columns[columns[i - 1].name].family === family) groups.lastChild.colSpan += 1;
+    else {
+      groups.append(make("th", {class: "group", scope: "colgroup", colspan: 1}, family));
+      edges.add(column.name);
+    }
+  });
+  view.edges = edges;
+  const rank = view.sort in data.columns ? `rank in ${data.columns[view.sort].header.replace(/ \[.*|[ ↓↑]+$/, "")}` : "rank";
+  const heads = make("tr", {}, sortable(board, "model", "model", "corner"), sortable(board, "seeds", "seeds", "number"), make("th", {scope: "col", class: "number rank"}, rank));
+  for (const column of columns) heads.append(sortable(board, column.name, header(column.name), `number${edges.has(column.name) ? " edge" : ""}`));
+  return make("thead", {}, groups, heads);
+}
+
+function sortable(board, key, text, css) {
+  const active = view.sort === key;
+  const button = make("button", {type: "button", "data-focus": `${board.index} ${key}`, "data-tip": data.columns[key]?.tip}, clip(text, 60));
+  button.addEventListener("click", () => {
+    view.ascending = active ? !view.ascending : key === "model" || data.columns[key]?.direction === "min";
+    view.sort = key;
+    renderBoards();
+  });
+  const sort = active ? (view.ascending ? "ascending" : "descending") : "none";
+  return make("th", {scope: "col", class: css, "aria-sort": sort, "data-column": key}, button);
+}
+
+function boardRow(board, i, columns) {
+  const row = board.rows[i];
+  const ranks = board.ranks[view.sort]?.[i];
+  const rank = ranks ? (ranks[0] === ranks[1] ? String(ranks[0]) : `${ranks[0]}–${ranks[1]}`) : "–";
+  const failed = board.counts[i].endsWith("failed");
+  const line = make("tr", {}, make("th", {scope: "row"}, make("span", {class: "clamp"}, board.labels[i])), make("td", {class: failed ? "failed" : null}, board.counts[i]), make("td", {}, rank));
+  for (const column of columns) {
+    const text = board.cells[column.name][i];
+    const tied = row.metrics[column.name]?.best_or_tied;
+    const css = text === "n/a" ? "na" : text === "failed" ? "failed" : "";
+    line.append(make("td", {"data-column": column.name, class: `${css}${view.edges.has(column.name) ? " edge" : ""}`.trim() || null}, tied ? make("b", {}, text) : text));
+  }
+  return line;
+}

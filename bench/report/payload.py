@@ -1,0 +1,79 @@
+"""What the scripts of the page draw from: the content of leaderboard.json, and what to show of it and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.leaderboard import Board, Column
+from bench.registry import METRIC_REGISTRY
+from bench.report.artefacts import Artefacts
+from bench.report.curves import curves, sweeps
+from bench.report.structure import structure
+from bench.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
+from bench.tables import as_dict, cell, frame, latex
+
+
+def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
+    """Everything, as plain values for JSON.
+
+    The differences of all pairs of rows would grow with the square of the rows; the page takes them from the values by
+    seed, with the t quantiles from here.
+    """
+    families = _families()
+    columns = {column.name: column for board in boards for column in board.columns}
+    models = list(dict.fromkeys(row.model for board in boards for row in board.rows))
+    most = max((len(by_seed) for board in boards for row in board.rows for by_seed in row.values.values()), default=0)
+    return {
+        "leaderboard": as_dict(boards),
+        "csv": frame(boards).to_csv(index=False),
+        "latex": latex(boards),
+        "boards": [_board(board, artefacts) for board in boards],
+        "columns": {name: _column(column, families) for name, column in columns.items()},
+        "models": sorted(models),
+        "t": t_quantiles(most),
+        "level": f"{LEVEL:.0%}",
+        "fewest": MIN_SEEDS,
+    }
+
+
+def _board(board: Board, artefacts: Artefacts) -> dict[str, Any]:
+    """Strings as the tables print them, column by column, in the order of the rows."""
+    n_seeds = len({record.spec.seed for record in board.records})
+    return {
+        "title": board.title,
+        "labels": [row.label for row in board.rows],
+        "counts": [f"{row.n_done}/{n_seeds}" + (" failed" if row.failures else "") for row in board.rows],
+        "cells": {column.name: [cell(row, column) for row in board.rows] for column in board.columns},
+        "ranks": {column.name: _ranks(board, column) for column in board.columns if column.info.direction != "none"},
+        "curves": curves(board.columns),
+        "sweeps": sweeps(board),
+        "structure": structure(board, artefacts),
+    }
+
+
+def _ranks(board: Board, column: Column) -> list[tuple[int, int] | None]:
+    values = {row.label: row.values.get(column.name, {}) for row in board.rows}
+    ranks = rank_intervals(values, column.info.direction == "max") or {}
+    return [ranks.get(row.label) for row in board.rows]
+
+
+def _column(column: Column, families: dict[str, str]) -> dict[str, Any]:
+    name = column.name if column.name in families else column.name.partition(".")[0]
+    return {
+        "header": column.header,
+        "family": families.get(name, "other"),
+        "headline": column.info.headline,
+        "direction": column.info.direction,
+        "tip": f"{column.explanation}\nRange {column.info.range}. Source: {column.info.source}.",
+    }
+
+
+def _families() -> dict[str, str]:
+    """Metric -> the name of the file that it is in."""
+    return {
+        name: plugin.target.rpartition(".")[2].replace("_", " ")
+        if plugin.builtin
+        else plugin.target.rpartition("/")[2].removesuffix(".py").rpartition(".")[2].replace("_", " ")
+        for name, plugin in METRIC_REGISTRY.plugins.items()
+    }
