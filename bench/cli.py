@@ -1,4 +1,4 @@
-"""The verbs: run, claims, list, leaderboard, report, compare, show, figures, status; of a cluster: cancel, logs, check."""
+"""The verbs: run, claims, list, leaderboard, report, compare, show, figures, status; of a cluster: cancel, logs."""
 
 from __future__ import annotations
 
