@@ -31,3 +31,4 @@ def data_dir() -> Path:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+    torch.set_flush_denormal(False)  # a run inside this process sets it, and hypothesis minds
