@@ -14,7 +14,11 @@ from bench.errors import BenchError, Interrupted, counted, unknown
 from slurm.errors import SlurmError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bench.conduct import Conduct
+    from bench.leaderboard import Board
+    from bench.store import RunStore, Scan
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 EXECUTORS = ("inline", "pool", "slurm")
@@ -159,16 +163,14 @@ def leaderboard(
     results: ResultsDir = RESULTS,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables; default: the results folder.")] = None,
 ) -> None:
-    """Rebuild the tables from the records alone, and print them."""
+    """Rebuild the tables and the page from the records alone, and print the boards."""
     from bench import printing
-    from bench.store import RunStore
 
-    console = printing.make_console()
-    store = RunStore(results)
-    scan = store.scan()
-    printing.print_missing(console, store)
-    printing.require_records(console, scan, results)
-    printing.print_boards(console, scan.records, scan.records, out or results, store)
+    console, store, scan = _open(results)
+    boards = _build(scan)
+    printing.print_boards(console, boards)
+    printing.write_tables(console, boards, out or results)
+    printing.write_page(console, scan.records, boards, out or results, store)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
 
@@ -178,17 +180,10 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Folder for the page; default: the results folder.")] = None,
 ) -> None:
     """Rebuild report.html, tables and figures in one file, from the runs alone."""
-    from bench import leaderboard as boards, printing, report as reports, study
-    from bench.store import RunStore
+    from bench import printing
 
-    console = printing.make_console()
-    store = RunStore(results)
-    scan = store.scan()
-    printing.print_missing(console, store)
-    printing.require_records(console, scan, results)
-    built = boards.build(scan.records, study.columns())
-    path = reports.write(scan.records, built, out or results, reports.gather(store, built))
-    printing.print_raw(console, f"Report: {path}")
+    console, store, scan = _open(results)
+    printing.write_page(console, scan.records, _build(scan), out or results, store)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
 
@@ -200,14 +195,13 @@ def compare(
     all_: Annotated[bool, typer.Option("--all", help="Every metric, not only those of the printed board.")] = False,
 ) -> None:
     """Compare two rows, metric by metric: paired differences over the seeds that both have."""
-    from bench import compare as comparing, leaderboard, printing
+    from bench import compare as comparing, printing
     from bench.store import RunStore
-    from bench.study import columns
 
     console = printing.make_console()
     scan = RunStore(results).scan()
     printing.require_records(console, scan, results)
-    for board in comparing.boards_with(leaderboard.build(scan.records, columns()), first, second):
+    for board in comparing.boards_with(_build(scan), first, second):
         shown = [c for c in comparing.compare(board, first, second) if all_ or c.column.info.headline]
         printing.print_raw(console, f"\n{comparing.text(board, shown, first, second)}")
     printing.print_raw(console, f"\n{comparing.EXPLANATION}")
@@ -287,7 +281,7 @@ def show(
 
     store = RunStore(results)
     record = store.find(run_id)
-    printing.print_raw(printing.make_console(), describe(record, store.path(record.run_id)))
+    printing.print_raw(printing.make_console(), describe(record, store))
 
 
 @app.command()
@@ -310,6 +304,24 @@ def figures(
         runs or [], RunStore(results), folder, data_dir, lambda line: printing.print_raw(console, line)
     )
     printing.print_raw(console, f"{counted(len(written), 'file')} in {folder}")
+
+
+def _open(results: Path) -> tuple[Console, RunStore, Scan]:
+    """A results folder read, and what of it is missing or unreadable said. BenchError where there are no records."""
+    from bench import printing
+    from bench.store import RunStore
+
+    console, store = printing.make_console(), RunStore(results)
+    scan = store.scan()
+    printing.print_missing(console, store)
+    printing.require_records(console, scan, results)
+    return console, store, scan
+
+
+def _build(scan: Scan) -> list[Board]:
+    from bench import leaderboard, study
+
+    return leaderboard.build(scan.records, study.columns())
 
 
 def _conduct(

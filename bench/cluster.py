@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.environment import software, user
+from bench.environment import software, timestamp, user
 from bench.errors import BenchError, counted
 from bench.job import Job
 from bench.lock import Lock, LockLostError, acquire
-from bench.plan import Plan, estimates
+from bench.plan import Plan
 from bench.spec import RunSpec
 from bench.states import ask_queue, states_of
 from bench.store import RunStore
@@ -79,10 +78,9 @@ def one_at_a_time(results: Path) -> Iterator[Lock]:
         lock.release()
 
 
-def lay_out(plan: Plan, store: RunStore, job: Job, cluster: Cluster) -> Submission:
-    """Pack the runs into jobs and arrays; nothing is written or submitted."""
+def lay_out(plan: Plan, results: Path, job: Job, cluster: Cluster, seconds: Mapping[str, float]) -> Submission:
+    """Pack the runs, of which some durations are known, into jobs and arrays; nothing is written or submitted."""
     n_workers = cluster.profile.n_workers
-    seconds = estimates(plan.todo, store.scan().records)
     shared = {run_id: value / n_workers for run_id, value in seconds.items()}
     per_job = cluster.runs_per_job or (n_workers if n_workers > 1 and len(seconds) < len(plan.todo) else None)
     target = min(PACK_SECONDS, cluster.profile.minutes * 60 / 4)
@@ -94,7 +92,7 @@ def lay_out(plan: Plan, store: RunStore, job: Job, cluster: Cluster) -> Submissi
     submission_id = new_id()
     sent = Sent(
         command=job.command,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=timestamp(),
         data_dir=job.data_dir.absolute(),
         user=user(),
         cluster=limits.cluster,
@@ -110,18 +108,17 @@ def lay_out(plan: Plan, store: RunStore, job: Job, cluster: Cluster) -> Submissi
             f"--max-parallel {cluster.max_parallel} cannot be kept by {len(arrays)} arrays, which run a job at a time "
             f"each; allow {len(arrays)}, or pack the runs into fewer jobs with --runs-per-job."
         )
-    return Submission(root(store.root.absolute()) / submission_id, sent, tuple(arrays))
+    return Submission(root(results.absolute()) / submission_id, sent, tuple(arrays))
 
 
-def describe(submission: Submission, plan: Plan, store: RunStore, profile: Profile) -> str:
+def describe(submission: Submission, profile: Profile, seconds: Mapping[str, float]) -> str:
     """How many arrays and jobs, what each may take, and what that comes to at most."""
     sizes = [len(array.jobs) for array in submission.arrays]
     gpus = f"{counted(profile.gpus, 'GPU')}, " if profile.gpus else ""
     hours = sum(sizes) * profile.minutes / 60 * (profile.gpus or profile.cpus)
     unit = "GPU" if profile.gpus else "core"
-    known = estimates(plan.todo, store.scan().records)
-    guess = sum(known.values()) / 3600 * (profile.gpus / profile.n_workers if profile.gpus else profile.cpus)
-    estimate = f", {guess:.2g} by runs like {len(known)} of them" if known else ""
+    guess = sum(seconds.values()) / 3600 * (profile.gpus / profile.n_workers if profile.gpus else profile.cpus)
+    estimate = f", {guess:.2g} by runs like {len(seconds)} of them" if seconds else ""
     return (
         f"  {counted(len(sizes), 'array')} of {' + '.join(map(str, sizes))} jobs for "
         f"{counted(len(submission.run_ids), 'run')}; each job: {gpus}{counted(profile.cpus, 'core')}, "

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from bench.errors import BenchError, unknown
 from bench.leaderboard import Board, Column, Row
-from bench.stats import LEVEL, MIN_SEEDS, Interval, holm, paired_p_value, t_interval
+from bench.stats import MIN_SEEDS, Interval, paired_p_value, separable, t_interval
 from bench.tables import format_interval
 
 EXPLANATION = (
@@ -61,8 +61,8 @@ def compare(board: Board, first: str, second: str) -> list[Comparison]:
     paired = {column.name: _paired(rows[first], rows[second], column.name) for column in board.columns}
     columns = [column for column in board.columns if paired[column.name]]
     tested = [c for c in columns if c.info.direction != "none" and len(paired[c.name]) >= MIN_SEEDS]
-    p_values = holm([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
-    separated = {column.name for column, p in zip(tested, p_values, strict=True) if p <= 1 - LEVEL}
+    told = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
+    separated = {column.name for column, apart in zip(tested, told, strict=True) if apart}
     return [_comparison(column, paired[column.name], first, second, column.name in separated) for column in columns]
 
 

@@ -11,7 +11,7 @@ from bench.cluster import Cluster
 from bench.console import Reporter
 from bench.errors import Interrupted
 from bench.job import Job
-from bench.plan import Plan
+from bench.plan import Plan, estimates
 from bench.profiles import require_accepted
 from bench.store import RunStore
 from bench.submission import Submission
@@ -50,7 +50,8 @@ def carry_out(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct) ->
         return _submit(plan, store, job, what, how, how.cluster)
     console = printing.make_console()
     where = "inline" if how.executor == "inline" else f"pool of {how.workers} workers"
-    printing.print_plan(console, plan, store, what, f"{where} on {job.device}")
+    seconds = estimates(plan.todo, store.scan().records)
+    printing.print_plan(console, plan, store, what, f"{where} on {job.device}", seconds)
     if how.dry_run:
         return False
     store.require_writable()
@@ -80,8 +81,8 @@ def _submit(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct, opti
         if submission.arrays:
             watcher.cancel(held)
             job_ids = cluster.submit(submission, {spec.run_id: spec for spec in plan.todo}, store, options, lock)
-            ids = f"SLURM job{'s' * (len(job_ids) != 1)} {', '.join(job_ids)}"
-            printing.print_raw(console, f"Submitted {submission.id}: {ids}.")
+            noun = "job" if len(job_ids) == 1 else "jobs"
+            printing.print_raw(console, f"Submitted {submission.id}: SLURM {noun} {', '.join(job_ids)}.")
     on_their_way = [*plan.submitted, *submission.run_ids]
     if how.wait:
         _wait(console, on_their_way, store)
@@ -96,10 +97,11 @@ def _show(
     console: Console, plan: Plan, store: RunStore, job: Job, what: str, options: Cluster, dry_run: bool
 ) -> Submission:
     """Print the plan, and the jobs that it comes to."""
-    printing.print_plan(console, plan, store, what, f"slurm, {job.device}")
-    submission = cluster.lay_out(plan, store, job, options)
+    seconds = estimates(plan.todo, store.scan().records)
+    printing.print_plan(console, plan, store, what, f"slurm, {job.device}", seconds)
+    submission = cluster.lay_out(plan, store.root, job, options, seconds)
     if submission.arrays:
-        printing.print_raw(console, cluster.describe(submission, plan, store, options.profile))
+        printing.print_raw(console, cluster.describe(submission, options.profile, seconds))
     if submission.arrays and dry_run:
         printing.print_raw(console, f"\nThe script of {submission.arrays[0].name}:\n")
         printing.print_raw(console, cluster.scripts(submission, options))

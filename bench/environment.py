@@ -12,6 +12,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -65,6 +66,11 @@ def hardware() -> dict[str, Any]:
         "memory_gib": round(memory, 1),
         "gpus": _gpu_names(),
     }
+
+
+def timestamp(moment: datetime | None = None) -> str:
+    """A moment, now by default, in UTC to the second: '2026-01-31T12:00:00+00:00'."""
+    return (moment or datetime.now(UTC)).isoformat(timespec="seconds")
 
 
 def user() -> str:

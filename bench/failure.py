@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import traceback
+from typing import Any
 
+from bench.environment import timestamp
 from bench.errors import printable
 from bench.spec import Record, RunError, RunSpec, Status
 
 
+def ended_record(spec: RunSpec, error: Exception, status: Status, cluster: dict[str, Any]) -> Record:
+    """The record of a run that was ended from outside: `status` says how, `cluster` by which submission it was sent."""
+    record = failed_record(spec, error, status)
+    record.provenance = {"end": timestamp(), "cluster": cluster}
+    return record
+
+
 def failed_record(spec: RunSpec, error: BaseException, status: Status = "failed") -> Record:
-    """The record of a run that raised, or that was ended from outside: then `status` says how."""
+    """The record of a run that raised."""
     trace = printable("".join(traceback.format_exception(error)))
     try:
         message = printable(str(error))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 
 from bench.environment import user
 from bench.errors import BenchError
-from bench.failure import failed_record
+from bench.failure import ended_record
 from bench.job import Event
 from bench.states import RunState, ask_queue, recorded, states_of
 from bench.store import RunStore, UnreadableRecord, match
-from bench.submission import read_all
+from bench.submission import places, read_all
 from slurm import watcher
 
 QUEUE_SECONDS = 15.0
@@ -76,8 +75,7 @@ def cancel(names: Sequence[str], store: RunStore) -> list[str]:
     queue = ask_queue()
     if queue.jobs is None:
         raise BenchError(f"Nothing was cancelled: {queue.silence}")
-    all_ids = [run_id for submission in submissions for run_id in submission.run_ids]
-    found = states_of(all_ids, store, submissions, queue)
+    found = states_of(places(submissions), store, submissions, queue)
     states = {run_id: state for run_id, state in found.items() if state.state in ("queued", "running")}
     hint = "It is not queued or running; `bench status` lists what is."
     chosen = {match(name, states, hint) for name in names} if names else set(states)
@@ -91,9 +89,8 @@ def cancel(names: Sequence[str], store: RunStore) -> list[str]:
 def _record_cancelled(state: RunState, store: RunStore) -> bool:
     """Take the run's lock from whoever has it (who finds out, and leaves off), and record that it was cancelled."""
     spec = store.read_spec(state.run_id)
-    record = failed_record(spec, CancelledError(f"Cancelled by {user()}."), "cancelled")
-    end = datetime.now(UTC).isoformat(timespec="seconds")
-    record.provenance = {"end": end, "cluster": {"submission": state.submission.id}}
+    error = CancelledError(f"Cancelled by {user()}.")
+    record = ended_record(spec, error, "cancelled", {"submission": state.submission.id})
     with store.seize(state.run_id):
         if recorded(state.run_id, store, state.submission):
             return False  # it has ended meanwhile

@@ -89,9 +89,27 @@ class Board:
         return f"{self.dataset}{version}, {self.settings} setting, {self.budget} budget"
 
     @property
+    def representatives(self) -> dict[str, Record]:
+        """Row -> the run that stands for it in figures: of those that are done, that with the lowest seed."""
+        runs: dict[str, Record] = {}
+        for record in sorted(self.records, key=lambda record: record.spec.seed):
+            if record.status == "done":
+                runs.setdefault(record.spec.label, record)
+        return runs
+
+    @property
     def headline(self) -> list[Column]:
         """The columns that a printed board shows."""
         return [column for column in self.columns if column.info.headline]
+
+
+def other_software(records: Sequence[Record]) -> list[str]:
+    """For each run whose node of a cluster had other software than the submission, which."""
+    return [
+        f"{record.run_id} ran with other software than it was submitted with: {', '.join(differs)}"
+        for record in records
+        if (differs := record.provenance.get("cluster", {}).get("differs"))
+    ]
 
 
 def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from bench.spec import Record
 from bench.store import RunStore, Scan
 
 if TYPE_CHECKING:
+    from bench.leaderboard import Board
     from bench.plan import Plan
 
 
@@ -28,12 +29,15 @@ def print_raw(console: Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 
-def print_plan(console: Console, plan: Plan, store: RunStore, what: str, how: str) -> None:
-    """How many runs, how many of them are done, how they will be carried out, and for how long."""
-    from bench.console import format_seconds
-    from bench.plan import estimates
+def print_plan(
+    console: Console, plan: Plan, store: RunStore, what: str, how: str, seconds: Mapping[str, float]
+) -> None:
+    """How many runs, how many of them are done, how they will be carried out, and for how long.
 
-    seconds = estimates(plan.todo, store.scan().records)
+    `seconds` are those of the runs to do whose like has run before, by run id.
+    """
+    from bench.console import format_seconds
+
     known = f"estimate: {format_seconds(sum(seconds.values()))} for the {len(seconds)} whose like has run before"
     time = known if seconds else "no estimate"
     then = f"executor: {how}; {time}" if plan.todo else "nothing to do"
@@ -54,7 +58,14 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
     wanted = {spec.run_id for spec in plan.specs}
     mine = [record for record in scan.records if record.run_id in wanted]
     if mine:
-        print_boards(console, mine, scan.records, store.root, store)
+        from bench import leaderboard
+        from bench.study import columns
+
+        described = columns()
+        complete = leaderboard.build(scan.records, described)
+        print_boards(console, leaderboard.build(mine, described))
+        write_tables(console, complete, store.root)
+        write_page(console, scan.records, complete, store.root, store)
     failed = sum(record.status != "done" for record in mine)
     cells = sum(len(record.metric_errors) for record in mine)
     done, missing = len(mine) - failed, len(wanted) - len(mine)
@@ -67,33 +78,40 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
     return not (failed or missing or cells)
 
 
-def print_boards(
-    console: Console, shown: Sequence[Record], written: Sequence[Record], folder: Path, store: RunStore
-) -> None:
-    """Print the boards of some records, and write those of all, and the page."""
-    from bench import leaderboard, report, tables
-    from bench.study import columns
+def print_boards(console: Console, boards: Sequence[Board]) -> None:
+    """Print boards, and how to read them."""
+    from bench import tables
 
-    described = columns()
-    boards = leaderboard.build(shown, described)
     for board in boards:
         print_raw(console, f"\n{tables.text(board)}")
     if any(board.ties for board in boards):
         print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
     else:
         print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
-    complete = leaderboard.build(written, described)
-    tables.write_all(complete, folder)
+
+
+def write_tables(console: Console, boards: Sequence[Board], folder: Path) -> None:
+    """Write the tables of some boards, and say where."""
+    from bench import tables
+
+    tables.write_all(boards, folder)
     print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
-    page = report.write(written, complete, folder, report.gather(store, complete))
-    print_raw(console, f"Report: {page}")
+
+
+def write_page(
+    console: Console, records: Sequence[Record], boards: Sequence[Board], folder: Path, store: RunStore
+) -> None:
+    """Write the page of some records and their boards, and say where."""
+    from bench import report
+
+    print_raw(console, f"Report: {report.write(records, boards, folder, report.gather(store, boards))}")
 
 
 def print_missing(console: Console, store: RunStore) -> None:
     """How many of the runs that were sent to a cluster have no record."""
-    from bench.submission import read_all
+    from bench.submission import places, read_all
 
-    submitted = {run_id for submission in read_all(store.root) for run_id in submission.run_ids}
+    submitted = places(read_all(store.root))
     missing = sum(not store.path(run_id, "record.json").exists() for run_id in submitted)
     if missing:
         where = f"`python -m bench status{results_flag(store.root)}` says where they are"

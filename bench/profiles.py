@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 from tabulate import tabulate
 
 from bench.errors import BenchError, unknown
-from bench.request import describe_validation
+from bench.request import describe_validation, read_mapping, split_assignment
 from slurm import offers
 from slurm.profile import SHIPPED, Profile
 
@@ -22,23 +21,11 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
         path = Path(name)
         if not path.suffix:
             raise unknown("profile", name, SHIPPED, "Or give a file, e.g. --profile my-cluster.yaml.")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise BenchError(f"The profile '{path}' cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise BenchError(f"The profile '{path}' is not a mapping; write e.g. 'partition: gpu' and 'minutes: 60'.")
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise BenchError(f"--slurm '{change}' is not KEY=VALUE, e.g. --slurm partition=gpu")
-        try:
-            values[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise BenchError(f"--slurm '{change}': the value is not readable as YAML ({error})") from error
+    values = read_mapping(path, "profile", "'partition: gpu' and 'minutes: 60'", empty={})
+    values |= dict(split_assignment("--slurm", change, "KEY=VALUE", "partition=gpu") for change in changes)
     for key in values:
         if key not in Profile.model_fields:
-            raise unknown("key of a profile", str(key), Profile.model_fields)
+            raise unknown("key of a profile", key, Profile.model_fields)
     try:
         return Profile(**values)
     except ValidationError as error:

@@ -91,13 +91,18 @@ class Request(BaseModel):
 
 def parse_assignment(text: str) -> Override:
     """`topk.k=8`, `alpha=[0.1,0.2]` (a grid); the value is YAML."""
+    return _override(*split_assignment("--set", text, "MODEL.FIELD=VALUE or FIELD=VALUE", "topk.k=8"))
+
+
+def split_assignment(option: str, text: str, form: str, example: str) -> tuple[str, Any]:
+    """The key and the YAML value of `KEY=VALUE`. BenchError that names the option where it is not of this form."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise BenchError(f"--set '{text}' is not MODEL.FIELD=VALUE or FIELD=VALUE, e.g. --set topk.k=8")
+        raise BenchError(f"{option} '{text}' is not {form}, e.g. {option} {example}")
     try:
-        return _override(key, yaml.safe_load(value))
+        return key, yaml.safe_load(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BenchError(f"--set '{text}': the value is not readable as YAML ({error})") from error
+        raise BenchError(f"{option} '{text}': the value is not readable as YAML ({error})") from error
 
 
 def _override(key: str, value: Any) -> Override:
@@ -107,14 +112,18 @@ def _override(key: str, value: Any) -> Override:
 
 def read_study(path: Path) -> dict[str, Any]:
     """The keys of a study file (YAML), unvalidated."""
+    return read_mapping(path, "study", "'models: [topk, mp]' and 'datasets: [digits]'")
+
+
+def read_mapping(path: Path, kind: str, example: str, empty: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The keys of a YAML file; `empty` for one without content. BenchError where it is unreadable, or no mapping."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise BenchError(f"The study '{path}' cannot be read: {error}") from error
+        raise BenchError(f"The {kind} '{path}' cannot be read: {error}") from error
+    content = empty if content is None else content
     if not isinstance(content, dict):
-        raise BenchError(
-            f"The study '{path}' is not a mapping; write e.g. 'models: [topk, mp]' and 'datasets: [digits]'."
-        )
+        raise BenchError(f"The {kind} '{path}' is not a mapping; write e.g. {example}.")
     return {str(key): value for key, value in content.items()}
 
 

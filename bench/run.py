@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.checkpoint import Checkpoints, StopRequestedError
 from bench.datasets.base import Dataset
-from bench.environment import hardware, software
+from bench.environment import hardware, software, timestamp
 from bench.evaluation import Evaluation, evaluate
 from bench.failure import failed_record
 from bench.job import Event, Job
@@ -181,6 +181,6 @@ def provenance(job: Job, start: datetime) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "command": job.command,
         **({"cluster": job.cluster} if job.cluster else {}),
-        "start": start.isoformat(timespec="seconds"),
-        "end": datetime.now(UTC).isoformat(timespec="seconds"),
+        "start": timestamp(start),
+        "end": timestamp(),
     }

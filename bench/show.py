@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from bench.spec import Record
+from bench.store import RunStore
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
 
 
-def describe(record: Record, folder: Path) -> str:
+def describe(record: Record, store: RunStore) -> str:
     """Spec, metrics or error, timings, provenance and files of a run."""
-    spec = record.spec
+    spec, folder = record.spec, store.path(record.run_id)
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in record.timings.items())
     head = {
         "run": record.run_id,
@@ -31,7 +30,7 @@ def describe(record: Record, folder: Path) -> str:
         "files": ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "lock")) + f" in {folder}",
     }
     parts = [_pairs(head), "config\n" + _pairs(spec.config, indent="  ")]
-    if curve := _curve(folder / "history.csv"):
+    if curve := _curve(store.read_history(record.run_id)):
         parts.append(curve)
     if record.error:
         parts.append(f"error\n{record.error.traceback}")
@@ -43,17 +42,13 @@ def describe(record: Record, folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def _curve(path: Path) -> str:
+def _curve(history: dict[str, list[float]]) -> str:
     """The training loss as a line of characters, on a logarithmic scale where it is positive; empty without one."""
-    try:
-        rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))
-        losses = [float(row["total"]) for row in rows]
-    except (OSError, ValueError, KeyError):
-        return ""
-    if len(losses) < 2 or not all(map(math.isfinite, losses)):
+    losses = history.get("total", [])
+    if len(losses) < 2 or "step" not in history or not all(map(math.isfinite, losses)):
         return ""
     line = sparkline([math.log(loss) for loss in losses] if min(losses) > 0 else losses)
-    return f"loss  {line}  {losses[0]:,.4g} -> {losses[-1]:,.4g} in {rows[-1]['step']} steps"
+    return f"loss  {line}  {losses[0]:,.4g} -> {losses[-1]:,.4g} in {history['step'][-1]:.0f} steps"
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from bench.environment import user
 from bench.lock import is_stale, read_owner
+from bench.spec import Record
 from bench.store import RunStore, UnreadableRecord
 from bench.submission import PREFIX, Logs, Submission, places
 from slurm import watcher
@@ -77,20 +78,35 @@ def ask_queue() -> Queue:
 
 
 def states_of(
-    run_ids: Iterable[str], store: RunStore, submissions: list[Submission], queue: Queue
+    run_ids: Iterable[str],
+    store: RunStore,
+    submissions: list[Submission],
+    queue: Queue,
+    records: Mapping[str, Record] | None = None,
 ) -> dict[str, RunState]:
-    """The states of those runs that are part of a submission."""
+    """The states of those runs that are part of a submission; `records` where they have been read, after the queue."""
     where = places(submissions)
     logs = Logs()
-    found = {run_id: _state(run_id, store, *where[run_id], queue, logs) for run_id in run_ids if run_id in where}
+    found = {}
+    for run_id in run_ids:
+        if run_id in where:
+            record = _load(run_id, store) if records is None else records.get(run_id)
+            found[run_id] = _state(run_id, record, store, *where[run_id], queue, logs)
     return _explain_lost(found)
 
 
 def _state(
-    run_id: str, store: RunStore, submission: Submission, array: str, index: int, queue: Queue, logs: Logs
+    run_id: str,
+    record: Record | None,
+    store: RunStore,
+    submission: Submission,
+    array: str,
+    index: int,
+    queue: Queue,
+    logs: Logs,
 ) -> RunState:
     job = (queue.jobs or {}).get((array, index))
-    if (status := recorded(run_id, store, submission)) is not None:
+    if (status := _recorded(record, submission)) is not None:
         return RunState(run_id, status, submission, job)
     lock = store.lock_path(run_id)
     owner = read_owner(lock)
@@ -113,10 +129,18 @@ def _state(
 
 def recorded(run_id: str, store: RunStore, submission: Submission) -> State | None:
     """How the run ended, if its record is not older than the submission (which then is to replace it)."""
+    return _recorded(_load(run_id, store), submission)
+
+
+def _load(run_id: str, store: RunStore) -> Record | None:
+    """The record of a run; None where it has none, or none that can be read."""
     try:
-        record = store.load(run_id)
+        return store.load(run_id)
     except UnreadableRecord:
         return None
+
+
+def _recorded(record: Record | None, submission: Submission) -> State | None:
     if record is None:
         return None
     if record.status == "done" and not submission.sent.force:

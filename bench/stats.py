@@ -74,6 +74,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
+def separable(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
+    """Which of several tests reject, Holm-adjusted."""
+    return [p <= 1 - level for p in holm(p_values)]
+
+
 def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL) -> set[str] | None:
     """The row with the best mean over the seeds that all rows share, and the rows that it is not separably better than.
 
@@ -99,8 +104,8 @@ def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level
     best = max(scores, key=lambda row: float(np.mean(scores[row])))
     others = [row for row in compared if row != best]
     with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
-        p_values = holm([paired_p_value((scores[best] - scores[row]).tolist()) for row in others])
-    separated = {row for row, p in zip(others, p_values, strict=True) if p <= 1 - level}
+        told = separable([paired_p_value((scores[best] - scores[row]).tolist()) for row in others], level)
+    separated = {row for row, apart in zip(others, told, strict=True) if apart}
     return {row for row, values in rows.items() if values} - separated
 
 
@@ -138,9 +143,9 @@ def rank_intervals(
     with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
         differences = table[first] - table[second]
         leads = np.where(present, differences, 0.0).sum(1)
-    separable = np.array(holm(_paired_p_values(differences, present).tolist())) <= 1 - level
-    winners = np.where(leads > 0, first, second)[separable]
-    losers = np.where(leads > 0, second, first)[separable]
+    told = np.array(separable(_paired_p_values(differences, present).tolist(), level), dtype=bool)
+    winners = np.where(leads > 0, first, second)[told]
+    losers = np.where(leads > 0, second, first)[told]
     better, worse = np.bincount(losers, minlength=len(names)), np.bincount(winners, minlength=len(names))
     return {row: (1 + int(b), len(names) - int(w)) for row, b, w in zip(names, better, worse, strict=True)}
 

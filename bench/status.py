@@ -37,8 +37,9 @@ def collect(store: RunStore) -> Status:
     """Read the records, and ask the queue where there are submissions."""
     submissions = read_all(store.root)
     queue = ask_queue() if submissions else Queue(None)  # before the records: a job writes its own, then ends
-    all_ids = {run_id: None for submission in submissions for run_id in submission.run_ids}
-    return Status(store.scan(), submissions, states_of(all_ids, store, submissions, queue))
+    scan = store.scan()
+    records = {record.run_id: record for record in scan.records}
+    return Status(scan, submissions, states_of(places(submissions), store, submissions, queue, records))
 
 
 def text(status: Status) -> str:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-ARTEFACTS = ("weights.safetensors", "history.csv", "arrays.npz")
+LEFT_BESIDE = ("weights.safetensors", "history.csv", "arrays.npz", "checkpoint.pt")
+"""What a run writes beside its record."""
 WAIT_SECONDS = 1.0
 
 
@@ -188,13 +189,13 @@ class RunStore:
         try:
             with self.path(run_id, "history.csv").open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
-            return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+            return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else ())}
         except (OSError, ValueError, TypeError, csv.Error):
             return {}
 
     def discard_artefacts(self, run_id: str) -> None:
         """Remove what a run has left beside its record."""
-        for name in (*ARTEFACTS, "checkpoint.pt"):
+        for name in LEFT_BESIDE:
             self.path(run_id, name).unlink(missing_ok=True)
 
     def write_record(self, record: Record) -> None:
@@ -210,12 +211,12 @@ class RunStore:
 
     def _sweep(self, run_id: str) -> None:
         """Remove what a process that was killed was writing."""
-        for name in ("checkpoint.pt", *ARTEFACTS):
+        for name in LEFT_BESIDE:
             for path in self.path(run_id).glob(f".*.{name}"):
                 path.unlink(missing_ok=True)
 
     def _write_text(self, run_id: str, name: str, text: str) -> None:
-        write_atomically(self.path(run_id, name), lambda path: path.write_text(text, encoding="utf-8"))
+        write_text(self.path(run_id, name), text)
 
 
 def match(name: str, run_ids: Iterable[str], hint: str) -> str:
@@ -227,6 +228,11 @@ def match(name: str, run_ids: Iterable[str], hint: str) -> str:
     if len(matches) > 1:
         raise BenchError(f"'{name}' fits {len(matches)} runs: {', '.join(matches[:5])} ... Give more of it.")
     return matches[0]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import BenchError
-from bench.store import write_atomically
+from bench.store import write_text
 from slurm.launcher import Array
 
 PREFIX = "bench-"
@@ -92,12 +92,9 @@ def new_id() -> str:
 def write(submission: Submission) -> None:
     """Write it, or write it again with fewer arrays."""
     submission.folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        "runs.json": json.dumps({array.name: array.jobs for array in submission.arrays}),
-        "submission.json": submission.sent.model_dump_json(indent=1),
-    }
-    for name, text in files.items():
-        write_atomically(submission.folder / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+    runs = {array.name: array.jobs for array in submission.arrays}
+    write_text(submission.folder / "runs.json", json.dumps(runs))
+    write_text(submission.folder / "submission.json", submission.sent.model_dump_json(indent=1))
 
 
 def read_sent(folder: Path) -> Sent:

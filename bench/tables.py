@@ -7,7 +7,6 @@ import json
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.errors import BenchError, first_line
-from bench.leaderboard import Board, Column, Row
+from bench.leaderboard import Board, Column, Row, other_software
 from bench.spec import Record
 from bench.stats import Interval
-from bench.store import write_atomically
+from bench.store import write_text
 
 HEADER_WIDTH = 10
 """Characters after which a header wraps in the terminal."""
@@ -45,7 +44,7 @@ def write_texts(texts: Mapping[str, str], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            write_atomically(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
+            write_text(folder / name, text)
     except OSError as error:
         raise BenchError(
             f"The tables cannot be written to '{folder}' ({error}); name another folder with --out."
@@ -184,10 +183,8 @@ def _plain(value: float) -> str:
 def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str], str]) -> list[list[str]]:
     """Header and rows of the headline columns, every cell a string."""
     columns = board.headline
-    seeds = len({record.spec.seed for record in board.records})
     table = [["model", "seeds", *(escape(column.header) for column in columns)]]
     for row in board.rows:
-        count = f"{row.n_done}/{seeds}" + (" failed" if row.failures else "")
         cells = [
             mark(
                 escape(cell(row, column)),
@@ -195,8 +192,14 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
             )
             for column in columns
         ]
-        table.append([escape(row.label), count, *cells])
+        table.append([escape(row.label), seed_count(board, row), *cells])
     return table
+
+
+def seed_count(board: Board, row: Row) -> str:
+    """How many of the board's seeds a row has done: '2/3 failed' where one failed."""
+    seeds = len({record.spec.seed for record in board.records})
+    return f"{row.n_done}/{seeds}" + (" failed" if row.failures else "")
 
 
 def cell(row: Row, column: Column) -> str:
@@ -226,12 +229,7 @@ def _failures(board: Board) -> list[str]:
         for name, messages in row.metric_errors.items()
         for seed, message in messages.items()
     ]
-    lines += [
-        f"- {escape_markdown(record.run_id)} ran with other software than it was submitted with: "
-        f"{escape_markdown(', '.join(found))}"
-        for record in board.records
-        if (found := record.provenance.get("cluster", {}).get("differs"))
-    ]
+    lines += [f"- {escape_markdown(words)}" for words in other_software(board.records)]
     if board.superseded:
         lines.append(
             f"- {board.superseded} older runs, of other hyperparameters or code under the same name, are left out."

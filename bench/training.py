@@ -165,11 +165,15 @@ def _descend(
     counter = FlopCounterMode(display=False)
     model.train()
     warm = min(WARM_STEPS, total_steps // 2)
+
+    def save() -> None:
+        state.seconds = clock.read()
+        checkpoints.save(state, model, optimiser, total_steps)
+
     report(state.step / total_steps)
     while state.step < total_steps:
         if checkpoints.stop() or checkpoints.due():
-            state.seconds = clock.read()
-            checkpoints.save(state, model, optimiser, total_steps)
+            save()
             if checkpoints.stop():
                 raise StopRequestedError(f"stopped at step {state.step} of {total_steps}")
         if state.step == warm:
@@ -187,8 +191,7 @@ def _descend(
             report(state.step / total_steps)
     model.eval()
     if clock.read() > MIN_SECONDS:  # evaluation may be interrupted as well
-        state.seconds = clock.read()
-        checkpoints.save(state, model, optimiser, total_steps)
+        save()
     return (clock.read() - state.warm_from) / (total_steps - warm)
 
 

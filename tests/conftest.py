@@ -28,6 +28,12 @@ def data_dir() -> Path:
     return Path(os.environ["BENCH_DATA_DIR"])
 
 
+@pytest.fixture
+def no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without SLURM's commands."""
+    monkeypatch.setenv("PATH", "")
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)

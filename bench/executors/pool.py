@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
 
-from bench.failure import failed_record
+from bench.failure import ended_record
 from bench.job import Event, Job
 from bench.spec import RunSpec, Status
 from bench.store import RunStore, UnreadableRecord
@@ -137,8 +136,7 @@ def _record_end(worker: _Worker, status: Status, error: Exception) -> Event:
     """Record the run of a worker that cannot, unless it had finished or another command has taken it up."""
     assert worker.spec is not None
     spec, store = worker.spec, RunStore(worker.job.results)
-    record = failed_record(spec, error, status)
-    record.provenance = {"end": datetime.now(UTC).isoformat(timespec="seconds"), "cluster": worker.job.cluster}
+    record = ended_record(spec, error, status, worker.job.cluster)
     with suppress(OSError, UnreadableRecord), store.hold(spec.run_id) as lock:
         if lock is None:
             return Event("skipped", spec.run_id, note="another command has taken it up")

@@ -41,13 +41,8 @@ def write_figures(
 
 def first_of_each_row(store: RunStore) -> list[Record]:
     """Of each row of each board the run with the lowest seed that is done. BenchError where there is none."""
-    first: list[Record] = []
-    for board in leaderboard.build(store.scan().records, columns()):
-        by_label: dict[str, Record] = {}
-        for record in sorted(board.records, key=lambda record: record.spec.seed):
-            if record.status == "done":
-                by_label.setdefault(record.spec.label, record)
-        first += by_label.values()
+    boards = leaderboard.build(store.scan().records, columns())
+    first = [record for board in boards for record in board.representatives.values()]
     if not first:
         raise BenchError(
             f"No runs that are done in '{store.root}'. `bench run` makes some; --results DIR names others."

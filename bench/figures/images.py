@@ -29,6 +29,18 @@ def symmetric_range(values: np.ndarray, within: float = 1.0) -> tuple[float, flo
     return -bound, bound
 
 
+def input_colours(x: np.ndarray) -> tuple[tuple[float, float], bool]:
+    """First and last value of the colours of inputs, and whether they go below zero."""
+    return value_range(x), bool(x.min() < 0)
+
+
+def atom_colours(values: np.ndarray) -> tuple[tuple[float, float], bool]:
+    """The same of a sheet of atoms, in which NaN is a gap."""
+    known = values[~np.isnan(values)]
+    signed = bool(known.min() < 0)
+    return symmetric_range(known, CLIPPED) if signed else value_range(known), signed
+
+
 def by_use(use: np.ndarray, limit: int = MAX_ATOMS) -> np.ndarray:
     """Indices of the units that are on most, most used first; those never on only where all are."""
     order = np.argsort(-use, kind="stable")
@@ -53,7 +65,7 @@ def atom_sheet(atoms: np.ndarray, use: np.ndarray, image_shape: Sequence[int]) -
 @styled
 def reconstructions(x: np.ndarray, x_hat: np.ndarray, image_shape: Sequence[int], names: Sequence[str] = ()) -> Figure:
     """Inputs (S, D) above their reconstructions (S, D), a column each with its name."""
-    panel = Panel(np.stack([x, x_hat]), ("input", "output"), names, value_range(x), signed=bool(x.min() < 0))
+    panel = Panel(np.stack([x, x_hat]), ("input", "output"), names, *input_colours(x))
     return sheet_figure([panel], image_shape, ONE_COLUMN if len(x) <= PER_ROW else TWO_COLUMNS)
 
 
@@ -64,12 +76,9 @@ def atoms(atoms: np.ndarray, use: np.ndarray, image_shape: Sequence[int]) -> Fig
     Atoms that are never used are left out, unless none is.
     """
     values, ranks = atom_sheet(atoms, use, image_shape)
-    known = values[~np.isnan(values)]
-    signed = bool(known.min() < 0)
-    limits = symmetric_range(known, CLIPPED) if signed else value_range(known)
     every = 1 if values.shape[1] <= 20 else PER_ROW
     names = [] if ranks else ["" if rank % every else str(rank + 1) for rank in range(values.shape[1])]
-    return sheet_figure([Panel(values, ranks, names, limits, signed, bar="weight")], image_shape, ONE_COLUMN)
+    return sheet_figure([Panel(values, ranks, names, *atom_colours(values), bar="weight")], image_shape, ONE_COLUMN)
 
 
 @styled
@@ -84,7 +93,7 @@ def traversals(
         Names of the units, and of the values that each takes.
     """
     values = np.concatenate([x[:, None], decoded], axis=1)
-    panel = Panel(values, labels, ("input", *steps), value_range(x), signed=bool(x.min() < 0))
+    panel = Panel(values, labels, ("input", *steps), *input_colours(x))
     narrow = values.shape[1] <= PER_ROW and text_inches(list(labels)) < 1
     return sheet_figure([panel], image_shape, ONE_COLUMN if narrow else TWO_COLUMNS)
 

@@ -43,18 +43,15 @@ def pictures(model: Model, dataset: Dataset, split: Split | None = None) -> dict
     view = views.view_of(model, dataset, chosen.take(evenly_spaced(len(chosen), MAX_SAMPLES)))
     shape = dataset.image_shape
     x, x_hat, _ = views.reconstructed(view)
-    limits = images.value_range(x)
-    sheets = {"reconstructions": _png(mosaic(np.stack([x, x_hat]), shape).pixels, limits, bool(x.min() < 0))}
+    colours = images.input_colours(x)
+    sheets = {"reconstructions": _png(mosaic(np.stack([x, x_hat]), shape).pixels, *colours)}
     if "atoms" in view.given:
         atoms, _ = images.atom_sheet(views.numbers(view.given["atoms"]), views.use(view), shape)
-        known = atoms[~np.isnan(atoms)]
-        signed = bool(known.min() < 0)
-        reach = images.symmetric_range(known, images.CLIPPED) if signed else images.value_range(known)
-        sheets["atoms"] = _png(mosaic(atoms, shape).pixels, reach, signed)
+        sheets["atoms"] = _png(mosaic(atoms, shape).pixels, *images.atom_colours(atoms))
     varied = traversals(view)
     if varied:
         values = np.concatenate([varied.x[:, None], varied.decoded], axis=1)
-        sheets["traversals"] = _png(mosaic(values, shape).pixels, limits, bool(x.min() < 0))
+        sheets["traversals"] = _png(mosaic(values, shape).pixels, *colours)
     return sheets
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.errors import BenchError
@@ -43,8 +42,7 @@ def draw(record: Record, store: RunStore, data_dir: Path) -> dict[str, Figure]:
         raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
     dataset = load_dataset(plugin, data_dir)
     view = view_of(load_trained(store, spec, dataset), dataset, dataset.test.head(spec.max_eval))
-    path = store.path(record.run_id)
-    found = _of_the_view(view) | _of_the_record(record) | _of_the_files(path, view)
+    found = _of_the_view(view) | _of_the_record(record) | _of_the_files(record.run_id, store, view)
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
@@ -88,24 +86,20 @@ def _of_the_record(record: Record) -> dict[str, Figure | None]:
     }
 
 
-def _of_the_files(path: Path, view: View) -> dict[str, Figure | None]:
+def _of_the_files(run_id: str, store: RunStore, view: View) -> dict[str, Figure | None]:
     """What is drawn of the arrays and the history that a run leaves beside its record."""
     figures: dict[str, Figure | None] = {}
-    arrays, history = path / "arrays.npz", path / "history.csv"
-    if arrays.exists() and len(view.classes) > 1:
-        with np.load(arrays, allow_pickle=False) as stored:
-            correlation = stored.get("class_correlation")
-        if correlation is not None and len(correlation) == len(view.classes) and np.isfinite(correlation).any():
-            known = view.dataset.categories
-            categories = [known[label] for label in view.classes] if known else None
-            figures["class-correlation"] = heatmaps.class_correlation(correlation, view.names, categories)
-    if history.exists():
-        losses = pd.read_csv(history)
-        terms = {name: losses[name].to_numpy() for name in losses.columns if name not in ("step", "epoch")}
-        if len(terms) == 2 and len({values.tobytes() for values in terms.values()}) == 1:
-            terms.pop("total", None)  # of a loss with one term
-        if len(losses) and terms:
-            figures["training"] = curves.training(losses["step"].to_numpy(), terms)
+    correlation = store.read_arrays(run_id).get("class_correlation")
+    if correlation is not None and 1 < len(view.classes) == len(correlation) and np.isfinite(correlation).any():
+        known = view.dataset.categories
+        categories = [known[label] for label in view.classes] if known else None
+        figures["class-correlation"] = heatmaps.class_correlation(correlation, view.names, categories)
+    losses = {name: np.array(values) for name, values in store.read_history(run_id).items()}
+    terms = {name: values for name, values in losses.items() if name not in ("step", "epoch")}
+    if len(terms) == 2 and len({values.tobytes() for values in terms.values()}) == 1:
+        terms.pop("total", None)  # of a loss with one term
+    if terms:
+        figures["training"] = curves.training(losses["step"], terms)
     return figures
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
 from bench.leaderboard import Board
-from bench.spec import Record
 from bench.store import RunStore
 
 if TYPE_CHECKING:
@@ -37,18 +36,9 @@ class Artefacts:
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def shown_runs(board: Board) -> dict[str, Record]:
-    """Row -> the run that stands for it in the figures: of those that are done, that with the lowest seed."""
-    runs: dict[str, Record] = {}
-    for record in sorted(board.records, key=lambda record: record.spec.seed):
-        if record.status == "done":
-            runs.setdefault(record.spec.label, record)
-    return runs
-
-
 def gather(store: RunStore, boards: Sequence[Board]) -> Artefacts:
     """Read what the shown runs left on disk."""
-    records = [record for board in boards for record in shown_runs(board).values()]
+    records = [record for board in boards for record in board.representatives.values()]
     ids = [record.run_id for record in records]
     names = {record.spec.dataset: record.spec.dataset_reference for record in records}
     return Artefacts(

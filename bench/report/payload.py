@@ -11,7 +11,7 @@ from bench.report.artefacts import Artefacts
 from bench.report.curves import curves, sweeps
 from bench.report.structure import structure
 from bench.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
-from bench.tables import as_dict, cell, frame, latex
+from bench.tables import as_dict, cell, frame, latex, seed_count
 
 
 def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
@@ -39,11 +39,10 @@ def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
 
 def _board(board: Board, artefacts: Artefacts) -> dict[str, Any]:
     """Strings as the tables print them, column by column, in the order of the rows."""
-    n_seeds = len({record.spec.seed for record in board.records})
     return {
         "title": board.title,
         "labels": [row.label for row in board.rows],
-        "counts": [f"{row.n_done}/{n_seeds}" + (" failed" if row.failures else "") for row in board.rows],
+        "counts": [seed_count(board, row) for row in board.rows],
         "cells": {column.name: [cell(row, column) for row in board.rows] for column in board.columns},
         "ranks": {column.name: _ranks(board, column) for column in board.columns if column.info.direction != "none"},
         "curves": curves(board.columns),

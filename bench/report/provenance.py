@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import counted
-from bench.leaderboard import Board
+from bench.leaderboard import Board, other_software
 from bench.spec import Record, RunSpec
 
 
@@ -77,9 +77,7 @@ def _warnings(boards: Sequence[Board], records: Sequence[Record]) -> list[str]:
         if board.superseded:
             what = counted(board.superseded, "older run")
             found.append(f"{board.title}: {what} of other hyperparameters or code under the same name left out.")
-    for record in records:
-        if differs := record.provenance.get("cluster", {}).get("differs"):
-            found.append(f"{record.run_id} ran with other software than it was submitted with: {', '.join(differs)}.")
+    found += [f"{words}." for words in other_software(records)]
     shared = sum(record.timings_shared for record in records)
     if shared:
         found.append(f"{counted(shared, 'run')} had company on the machine: read their timings with care.")

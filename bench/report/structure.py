@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.leaderboard import Board
-from bench.report.artefacts import Artefacts, shown_runs
+from bench.report.artefacts import Artefacts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ def structure(board: Board, artefacts: Artefacts) -> dict[str, Any]:
                 for title, png in artefacts.pictures.get(record.run_id, ())
             ],
         }
-        for label, record in shown_runs(board).items()
+        for label, record in board.representatives.items()
     }
     parts = ("matrices", "vectors", "history", "pictures")
     return {label: item for label, item in found.items() if any(item[part] for part in parts)}

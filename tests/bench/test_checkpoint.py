@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,7 @@ from bench.spec import Record, RunSpec
 from bench.store import RunStore
 from bench.study import make_plan
 from bench.weights import read_weights
-
-MEASURED = ("train_seconds", "step_ms", "peak_memory")
-"""Metrics of the machine."""
+from tests.numbers import numbers
 
 
 def job(folder: Path) -> Job:
@@ -55,13 +52,6 @@ def run(folder: Path, spec: RunSpec, *stops: int) -> Record:
     assert record is not None
     assert record.error is None, record.error.traceback
     return record
-
-
-def numbers(record: Record) -> dict[str, float]:
-    """The metrics that do not measure the machine, NaN written as a word so that it equals itself."""
-    scalars = {**record.metrics, **{f"validation.{name}": value for name, value in record.validation.items()}}
-    kept = {name: value for name, value in scalars.items() if name not in MEASURED}
-    return {name: "nan" if math.isnan(value) else value for name, value in kept.items()}  # type: ignore[misc]
 
 
 TRAINED = [name for name in MODEL_REGISTRY.plugins if name not in ("pca", "mean", "random")]

@@ -19,7 +19,7 @@ from bench.errors import BenchError
 from bench.failure import failed_record
 from bench.job import Job
 from bench.node import differences
-from bench.plan import Plan
+from bench.plan import Plan, estimates
 from bench.profiles import load_profile
 from bench.request import Request
 from bench.spec import Record, RunSpec
@@ -158,12 +158,6 @@ def test_the_newest_submission_of_a_run_counts(tmp_path: Path) -> None:
     assert found.submission.id == "20260102-000000-bbbb"
 
 
-@pytest.fixture
-def no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without SLURM's commands."""
-    monkeypatch.setenv("PATH", "")
-
-
 def test_a_plan_leaves_out_what_may_be_submitted(tmp_path: Path, no_slurm: None) -> None:
     plan = plan_of(tmp_path)
     assert narrow(plan, RunStore(tmp_path), False) == (plan, []), "nothing was submitted: SLURM is not asked"
@@ -178,7 +172,8 @@ def test_a_plan_is_packed_into_jobs(tmp_path: Path, no_slurm: None) -> None:
     run = Job(tmp_path, Path("data"), "cpu", command="python -m bench run")
 
     def sizes(cluster: Cluster) -> list[int]:
-        return [len(found) for array in lay_out(plan, store, run, cluster).arrays for found in array.jobs]
+        laid_out = lay_out(plan, tmp_path, run, cluster, estimates(plan.todo, store.scan().records))
+        return [len(found) for array in laid_out.arrays for found in array.jobs]
 
     assert sizes(Cluster(cpu)) == [1] * 10
     assert sizes(Cluster(cpu, runs_per_job=4)) == [4, 4, 2]
@@ -186,12 +181,13 @@ def test_a_plan_is_packed_into_jobs(tmp_path: Path, no_slurm: None) -> None:
     spec = plan.specs[0].model_copy(update={"seed": 99})
     store.write_record(Record(run_id=spec.run_id, spec=spec, status="done", timings={"total": 200.0}))
     assert sizes(Cluster(cpu)) == [3, 3, 3, 1], "jobs of ten minutes"
-    text = describe(lay_out(plan, store, run, Cluster(four)), plan, store, four)
+    seconds = estimates(plan.todo, store.scan().records)
+    text = describe(lay_out(plan, tmp_path, run, Cluster(four), seconds), four, seconds)
     assert "1 array of 1 jobs for 10 runs; each job: 2 GPUs, 2 cores, 8 GiB, 60 min; GPU hours: 2 at most" in text
     assert list(tmp_path.glob(".slurm/*")) == [], "a layout writes nothing"
     many = plan_of(tmp_path, seeds=1100)
     with pytest.raises(BenchError, match=r"--max-parallel 1 cannot be kept by 2 arrays.*--runs-per-job"):
-        lay_out(many, store, run, Cluster(cpu, runs_per_job=1, max_parallel=1))
+        lay_out(many, tmp_path, run, Cluster(cpu, runs_per_job=1, max_parallel=1), {})
 
 
 def test_profiles_that_are_shipped_are_valid() -> None:
@@ -373,7 +369,7 @@ def test_an_unreadable_record_does_not_stop_cancel(tmp_path: Path, monkeypatch: 
 def test_a_submitter_that_was_silent_too_long_submits_nothing(tmp_path: Path, no_slurm: None) -> None:
     plan, store = plan_of(tmp_path), RunStore(tmp_path)
     run = Job(tmp_path, Path("data"), "cpu", command="python -m bench run")
-    submission = lay_out(plan, store, run, Cluster(Profile()))
+    submission = lay_out(plan, tmp_path, run, Cluster(Profile()), {})
 
     def lose_the_lock_and_submit() -> None:
         with cluster.one_at_a_time(tmp_path) as lock:

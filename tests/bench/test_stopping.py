@@ -17,6 +17,7 @@ from bench.request import Request
 from bench.spec import RunSpec
 from bench.store import RunStore
 from bench.study import make_plan
+from slurm.testcluster import processes
 
 PLUGIN = """
 import time
@@ -151,9 +152,9 @@ def test_signals_to_every_process_stop_workers_too(job: Job) -> None:
     previous = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
     def signal_children() -> bool:
-        for name in os.listdir("/proc"):
-            if name.isdecimal() and _parent(name) == os.getpid():
-                os.kill(int(name), signal.SIGUSR2)
+        for pid, process in processes.table().items():
+            if process.parent == os.getpid():
+                processes.send(pid, signal.SIGUSR2)
         return time.monotonic() - started > 8
 
     try:
@@ -162,15 +163,6 @@ def test_signals_to_every_process_stop_workers_too(job: Job) -> None:
         signal.signal(signal.SIGUSR2, previous)
     assert not [event for event in events if event.record and event.record.status == "failed"]
     assert sum(event.kind == "stopped" for event in events) == 2
-
-
-def _parent(pid: str) -> int:
-    try:
-        return int(
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
-        )
-    except OSError:
-        return 0
 
 
 def test_a_gpu_is_shared_by_memory(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

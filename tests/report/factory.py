@@ -9,7 +9,6 @@ import numpy as np
 from bench.datasets.fmnist import FashionMNIST
 from bench.leaderboard import Board, build
 from bench.report import Artefacts
-from bench.report.artefacts import shown_runs
 from bench.spec import Record, RunError, RunSpec
 from bench.study import columns
 
@@ -108,7 +107,7 @@ def hostile(n_seeds: int = 3) -> list[Record]:
 def artefacts(boards: list[Board]) -> Artefacts:
     """Arrays and histories for every shown run."""
     rng = np.random.default_rng(3)
-    ids = [run.run_id for board in boards for run in shown_runs(board).values()]
+    ids = [run.run_id for board in boards for run in board.representatives.values()]
     steps = [50.0 * (i + 1) for i in range(43)]
     history = {"step": steps, "total": [1 / s + 0.1 for s in steps], "fvu": [0.8 / s + 0.1 for s in steps]}
     return Artefacts(

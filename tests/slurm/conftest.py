@@ -46,12 +46,6 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without SLURM's commands."""
-    monkeypatch.setenv("PATH", "")
-
-
-@pytest.fixture
 def observe(record_property: Callable[[str, object], None]) -> Callable[[float, str], None]:
     """Note what was seen, and how long it took, for the summary."""
 

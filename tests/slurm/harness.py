@@ -16,9 +16,10 @@ from pathlib import Path
 from bench.lock import Owner, is_stale, read_owner
 from bench.spec import Record
 from bench.store import RunStore
+from slurm.testcluster import Cluster
+from tests.numbers import numbers
 
 REPOSITORY = Path(__file__).parents[2]
-MACHINE_METRICS = ("train_seconds", "step_ms", "peak_memory")
 SMALL = ("cpus=1", "memory_gb=0.3")
 """Of a job, so that twelve fit on the test cluster."""
 
@@ -94,7 +95,7 @@ class Bench:
         model = ["--models", f"{self.folder / 'slow.py'}:Slow", "--budget", "smoke", "--seeds", "1"]
         return ["run", *model, "--executor", "slurm", *profile, *arguments]
 
-    def reference(self, *arguments: str) -> dict[str, float]:
+    def reference(self, *arguments: str) -> dict[str, float | str]:
         """The numbers of the slow model, run here, at once and without a pause."""
         alone = Bench(self.folder / "alone", self.folder / "alone" / "runs")
         alone("run", "--models", f"{alone.folder / 'slow.py'}:Slow", "--budget", "smoke", "--seeds", "1", *arguments)
@@ -152,10 +153,14 @@ def await_(condition: Callable[[], bool], seconds: float, what: str) -> float:
     return time.monotonic() - start
 
 
-def numbers(record: Record) -> dict[str, float]:
-    """The metrics that do not measure the machine."""
-    assert record.status == "done", record.error
-    return {name: value for name, value in record.metrics.items() if name not in MACHINE_METRICS}
+def await_empty_queue(cluster: Cluster, seconds: float = 120) -> None:
+    """Until no job is queued or running."""
+    await_(lambda: not cluster.client("squeue", "--noheader"), seconds, "an empty queue")
+
+
+def only_job(cluster: Cluster, what: str) -> str:
+    """A fact of the only job, by its letter in squeue's formats: %i its id, %N its node."""
+    return cluster.client("squeue", "--noheader", f"--format={what}").strip()
 
 
 def kill(owner: Owner) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from bench.submission import read_all
 from slurm.testcluster import Cluster
-from tests.slurm.harness import Bench, await_, kill, numbers, path_without
+from tests.numbers import numbers
+from tests.slurm.harness import Bench, await_, await_empty_queue, kill, only_job, path_without
 
 pytestmark = pytest.mark.cluster
 
@@ -25,10 +26,10 @@ def bench(cluster: Cluster, tmp_path: Path) -> Iterator[Bench]:
     """A results folder of its own; what a test leaves in the queue is cancelled."""
     yield Bench(tmp_path, tmp_path / "runs")
     cluster.client("scancel", "--me", "--quiet", check=False)
-    await_(lambda: not cluster.client("squeue", "--noheader"), 60, "an empty queue")
+    await_empty_queue(cluster, 60)
 
 
-def only(bench: Bench) -> dict[str, float]:
+def only(bench: Bench) -> dict[str, float | str]:
     """The numbers of the only run."""
     records = bench.records()
     assert len(records) == 1
@@ -125,7 +126,7 @@ def test_preempted_before_python_listens(bench: Bench, cluster: Cluster, observe
     setup = f"export PYTHONPATH={slow}:$PYTHONPATH"
     bench(*bench.run("--slurm", f"setup=[{setup!r}]", "--slurm", "partition=test", "--set", "Slow.pause=0.2"))
     await_(lambda: "R" in cluster.client("squeue", "--noheader", "--format=%t"), 30, "the job to start")
-    job = cluster.client("squeue", "--noheader", "--format=%A").strip()
+    job = only_job(cluster, "%A")
     time.sleep(3)
     cluster.client("scancel", "--signal=USR2", job)
     bench.await_records()
@@ -137,7 +138,7 @@ def test_queued_again_by_hand(bench: Bench, cluster: Cluster, observe: Observe) 
     start = time.monotonic()
     bench(*bench.run("--set", "Slow.pause=1"))
     bench.await_checkpoint()
-    job = cluster.client("squeue", "--noheader", "--format=%i").strip()
+    job = only_job(cluster, "%i")
     cluster.client("scontrol", "requeue", job)
     record = bench.await_records()[0]
     assert only(bench) == bench.reference()
@@ -150,7 +151,7 @@ def test_a_node_is_set_down(bench: Bench, cluster: Cluster, observe: Observe) ->
     start = time.monotonic()
     bench(*bench.run("--set", "Slow.pause=1"))
     bench.await_checkpoint()
-    node = cluster.client("squeue", "--noheader", "--format=%N").strip()
+    node = only_job(cluster, "%N")
     cluster.set_node(node, "down")
     cluster.set_node(node, "drain")  # its daemon lives, and would report for work again
     try:
@@ -166,7 +167,7 @@ def test_a_node_loses_power(bench: Bench, cluster: Cluster, observe: Observe) ->
     start = time.monotonic()
     bench(*bench.run("--set", "Slow.pause=1"))
     bench.await_checkpoint()
-    node = cluster.client("squeue", "--noheader", "--format=%N").strip()
+    node = only_job(cluster, "%N")
     cluster.crash(node)
     try:
         record = bench.await_records()[0]
@@ -182,7 +183,7 @@ def test_a_node_that_only_lost_its_daemon(bench: Bench, cluster: Cluster, observ
     start = time.monotonic()
     bench(*bench.run("--set", "Slow.pause=3"))
     first = next(iter(bench.await_progress().values()))
-    node = cluster.client("squeue", "--noheader", "--format=%N").strip()
+    node = only_job(cluster, "%N")
     cluster.stop(f"slurmd.{node}", signal.SIGKILL)
     try:
         await_(lambda: node not in cluster.client("squeue", "--states=running", "--noheader", "--format=%N"), 60, "it")
@@ -190,7 +191,7 @@ def test_a_node_that_only_lost_its_daemon(bench: Bench, cluster: Cluster, observ
         assert next(iter(bench.owners().values())).pid == first.pid, "the first copy holds the lock"
         record = bench.await_records()[0]
         written = bench.store.path(record.run_id, "record.json").stat().st_mtime_ns
-        await_(lambda: not cluster.client("squeue", "--noheader"), 60, "the end of the second copy")
+        await_empty_queue(cluster, 60)
     finally:
         cluster.start(f"slurmd.{node}")
     assert only(bench) == bench.reference()
@@ -237,7 +238,7 @@ def _lose_one(bench: Bench, cluster: Cluster, pause: int) -> float:
     bench(*bench.run("--set", f"Slow.pause={pause}"))
     bench.await_progress()
     assert bench.states().get("running") == 1
-    job = cluster.client("squeue", "--noheader", "--format=%i").strip()
+    job = only_job(cluster, "%i")
     cluster.client("scancel", "--signal=KILL", "--full", job)
     return await_(lambda: bench.states().get("lost", 0) > before, 30, "the loss")
 
@@ -265,7 +266,7 @@ def test_cancelling_one_that_waits_and_one_that_runs(bench: Bench, cluster: Clus
     output = bench("cancel", running[0], waiting[0])
     assert "2 runs cancelled" in output
     assert bench.states().get("cancelled") == 2
-    await_(lambda: not cluster.client("squeue", "--noheader"), 120, "an empty queue")
+    await_empty_queue(cluster)
     assert bench.states() == {"cancelled": 2, "done": 2}
     ends = {record.run_id: record.status for record in bench.records()}
     assert ends[running[0]] == ends[waiting[0]] == "cancelled"
@@ -277,7 +278,7 @@ def test_cancelling_one_of_a_packed_job(bench: Bench, cluster: Cluster) -> None:
     running = next(iter(bench.await_progress()))
     last = read_all(bench.results)[0].run_ids[-1]
     bench("cancel", running, last)
-    await_(lambda: not cluster.client("squeue", "--noheader"), 120, "an empty queue")
+    await_empty_queue(cluster)
     assert bench.states() == {"cancelled": 2, "done": 1}
 
 
@@ -290,7 +291,7 @@ def test_a_full_disk(bench: Bench, cluster: Cluster, observe: Observe, tmp_path:
         on_small = Bench(tmp_path, small)
         study = on_small.run("--set", "Slow.size=[1,1000000]", "--seeds", "2")  # two of the four write 4 MB of weights
         on_small(*study)
-        await_(lambda: not cluster.client("squeue", "--noheader"), 120, "an empty queue")
+        await_empty_queue(cluster)
         ends = {(record.spec.config["size"], record.status) for record in on_small.records()}
         assert ends == {(1, "done"), (1_000_000, "failed")}
         errors = {record.error.message for record in on_small.records() if record.error}
@@ -305,7 +306,7 @@ def test_a_full_disk(bench: Bench, cluster: Cluster, observe: Observe, tmp_path:
         assert {record.status for record in on_small.records()} == {"done"}
     finally:
         cluster.client("scancel", "--me", "--quiet", check=False)
-        await_(lambda: not cluster.client("squeue", "--noheader"), 60, "an empty queue")
+        await_empty_queue(cluster, 60)
         subprocess.run(["umount", "--lazy", str(small)], check=True)
     observe(time.monotonic() - start, "2 failed records that say so, 2 done, nothing half-written; then all done")
 

@@ -26,10 +26,16 @@ function select(parent, label, options, value, onChange) {
   return node;
 }
 
+// The controls behind the choice of a board depend on it, and are made again.
+function keepFirst(place) {
+  while (place.children.length > 1) place.lastChild.remove();
+}
+
 // JSON has no infinities: they are written as words.
 const number = value => ({inf: Infinity, "-inf": -Infinity, nan: NaN})[value] ?? (value == null ? NaN : Number(value));
 const mean = (row, name) => name in row.metrics ? number(row.metrics[name].mean) : NaN;
 const header = name => data.columns[name].header;
+const quantity = name => header(name).replace(/[ ↓↑]+$/, ""); // the header without the arrow
 const better = name => data.columns[name].direction === "max" ? 1 : -1;
 const clip = (text, length) => [...text].length > length ? [...text].slice(0, length - 1).join("") + "…" : text;
 

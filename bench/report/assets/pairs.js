@@ -10,7 +10,7 @@ function fillPairs() {
   const board = boards[pairs.board.value];
   const place = find("pairs-controls");
   const chosen = pairs.metric?.value;
-  while (place.children.length > 1) place.lastChild.remove();
+  keepFirst(place);
   pairs.metric = select(place, "Metric", rankedColumns(board), chosen, drawPairs);
   pairs.a = select(place, "Row A", rowOptions(board), 0, drawPairs);
   pairs.b = select(place, "Row B", rowOptions(board), Math.min(1, board.rows.length - 1), drawPairs);
@@ -31,7 +31,7 @@ function difference(a, b, name) {
 }
 
 function verdict(a, b, name, d) {
-  const metric = header(name).replace(/[ ↓↑]+$/, "");
+  const metric = quantity(name);
   if (a === b) return "Choose two different rows.";
   if (!d.n) return `The two rows share no seed with a value of ${metric}.`;
   if (d.n < data.fewest) return `Fewer than ${data.fewest} shared seeds: nothing can be said.`;

@@ -14,7 +14,7 @@ function fillPareto() {
   const xs = prices.map(column => ({value: column.name, text: header(column.name), group: data.columns[column.name].family}));
   const place = find("pareto-controls");
   const [y, x] = [pareto.y?.value, pareto.x?.value];
-  while (place.children.length > 1) place.lastChild.remove();
+  keepFirst(place);
   pareto.y = select(place, "Quality", rankedColumns(board), y, drawPareto);
   pareto.x = select(place, "Price", xs, x ?? usual?.name, () => { pareto.at.value = ""; drawPareto(); });
   pareto.scale = select(place, "Axis of the price", [{value: "linear", text: "linear"}, {value: "log", text: "logarithmic"}], "linear", drawPareto);
@@ -76,7 +76,7 @@ const rowText = (row, name) => formatInterval(number(row.metrics[name].mean), ro
 
 // Along each sweep of one field, between the two rows around `at`; a model without rows on both sides is not read.
 function reading(board, rows, x, y, at) {
-  const name = header(x).replace(/[ ↓↑]+$/, "");
+  const name = quantity(x);
   const byRow = new Map(rows.map(row => [row.i, row]));
   const found = new Map();
   const offer = (model, value, how) => {
@@ -96,5 +96,5 @@ function reading(board, rows, x, y, at) {
   if (!order.length) return `At ${name} = ${at} no model can be read: none has rows of one sweep on both sides.`;
   const words = order.map(([model, item]) => `${clip(model, 60)} ${formatNumber(item.value)}`);
   const how = clip(order[0][1].how, 160);
-  return `At ${name} = ${at}, by linear interpolation along one field of each model, the best ${header(y).replace(/[ ↓↑]+$/, "")} is of ${words[0]} (${how})${words.length > 1 ? `; then ${words.slice(1).join(", ")}` : ""}.${without}`;
+  return `At ${name} = ${at}, by linear interpolation along one field of each model, the best ${quantity(y)} is of ${words[0]} (${how})${words.length > 1 ? `; then ${words.slice(1).join(", ")}` : ""}.${without}`;
 }
