@@ -15,8 +15,10 @@ from threadpoolctl import threadpool_limits
 from bench.checkpoint import Checkpoints, StopRequestedError
 from bench.datasets.base import Dataset
 from bench.environment import hardware, software, timestamp
+from bench.errors import first_line
 from bench.evaluation import Evaluation, evaluate
 from bench.failure import failed_record
+from bench.figures.pictures import pictures
 from bench.job import Event, Job
 from bench.loading import all_metrics, build_model, load_dataset
 from bench.lock import Lock, LockLostError
@@ -139,6 +141,7 @@ def _carry_out(
     clock.append(time.perf_counter())
     lock.require()
     store.write_artefacts(spec.run_id, model.state_dict(), training.history, evaluation.arrays)
+    undrawn = _draw(spec, store, model, dataset)
     return Record(
         run_id=spec.run_id,
         spec=spec,
@@ -147,7 +150,7 @@ def _carry_out(
         validation=validation.scalars,
         metric_errors=evaluation.errors,
         timings=_timings(clock, training),
-        provenance={"resumed": training.resumed},
+        provenance={"resumed": training.resumed, **undrawn},
     )
 
 
@@ -170,6 +173,17 @@ def _evaluate(spec: RunSpec, model: Model, dataset: Dataset, training: Training)
     noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
     test = evaluate(model, dataset, dataset.test.head(spec.max_eval), metrics, noise, training)
     return test, evaluate(model, dataset, dataset.validation.head(spec.max_eval), validation, noise)
+
+
+def _draw(spec: RunSpec, store: RunStore, model: Model, dataset: Dataset) -> dict[str, str]:
+    """Leave pictures for the page; why there are none, where a plug-in cannot be drawn: its numbers stand."""
+    try:
+        drawn = pictures(model, dataset, dataset.test.head(spec.max_eval))
+    except (Exception, SystemExit) as error:
+        store.write_pictures(spec.run_id, {})
+        return {"no_pictures": f"{type(error).__name__}: {first_line(str(error))}"}
+    store.write_pictures(spec.run_id, drawn)
+    return {}
 
 
 def provenance(job: Job, start: datetime) -> dict[str, Any]:

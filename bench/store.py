@@ -4,6 +4,7 @@
     DIR/RUN_ID/weights.safetensors   the trained model
     DIR/RUN_ID/history.csv           losses over training
     DIR/RUN_ID/arrays.npz            array-valued metrics, for figures
+    DIR/RUN_ID/*.png                 reconstructions, atoms and traversals, for the page
     DIR/RUN_ID/error.log             the traceback of a failed run
     DIR/RUN_ID/lock                  while a process runs it: which one, and how far it is
     DIR/RUN_ID/checkpoint.pt         training that was interrupted
@@ -20,9 +21,10 @@ import os
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +40,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-LEFT_BESIDE = ("weights.safetensors", "history.csv", "arrays.npz", "checkpoint.pt")
+PICTURES = ("reconstructions", "atoms", "traversals")
+LEFT_BESIDE = (
+    "weights.safetensors",
+    "history.csv",
+    "arrays.npz",
+    "checkpoint.pt",
+    *(f"{name}.png" for name in PICTURES),
+)
 """What a run writes beside its record."""
 WAIT_SECONDS = 1.0
 
@@ -173,6 +182,23 @@ class RunStore:
         write_atomically(
             self.path(run_id, "arrays.npz"), lambda path: np.savez_compressed(path, allow_pickle=False, **arrays)
         )
+
+    def write_pictures(self, run_id: str, pictures: Mapping[str, bytes]) -> None:
+        """PNG files by name; those of an earlier time go."""
+        for name in PICTURES:
+            path = self.path(run_id, f"{name}.png")
+            if name in pictures:
+                write_atomically(path, partial(Path.write_bytes, data=pictures[name]))
+            else:
+                path.unlink(missing_ok=True)
+
+    def read_pictures(self, run_id: str) -> dict[str, bytes]:
+        """The PNG files of a run by name, those that are there and can be read."""
+        found = {}
+        for name in PICTURES:
+            with suppress(OSError):
+                found[name] = self.path(run_id, f"{name}.png").read_bytes()
+        return found
 
     def read_arrays(self, run_id: str) -> dict[str, np.ndarray]:
         """The array-valued metrics of a run; none where they are missing or cannot be read."""

@@ -30,6 +30,8 @@ METRICS: dict[str, str] = {
     "gamma_variance": "metrics.gamma:gamma_variance",
     "gamma_variance_share": "metrics.gamma:gamma_variance_share",
     "gamma_jsd": "metrics.gamma:gamma_jsd",
+    "class_gamma": "metrics.gamma:class_gamma",
+    "class_rates": "metrics.dimensions:class_rates",
     "global_units": "metrics.dimensions:global_units",
     "class_specific_units": "metrics.dimensions:class_specific_units",
     "exclusive_units": "metrics.dimensions:exclusive_units",

@@ -88,6 +88,7 @@ def units_by_role(rates: Tensor, tau: float = TAU) -> dict[str, Tensor]:
     }
 
 
+@metric(label="class rates", direction="none", range="[0, 1]", source=SOURCE)
 def class_rates(active: Matrix, labels: Tensor) -> Tensor:
     """The rate p[c, j] of each unit in each class that occurs, in their order: (C, M) float64."""
     return class_moments(active, labels).means

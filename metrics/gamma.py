@@ -62,6 +62,12 @@ def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
     return values | {"gap": -values["gap"]} if "gap" in values else values
 
 
+@metric(label="class gamma", direction="none", range="[0, 1]", source="Sangari Abiz et al. 2025 (2505.14476)")
+def class_gamma(gamma: Matrix, labels: Tensor) -> Tensor:
+    """Mean gamma of each unit in each class that occurs, in their order: (C, M) float64."""
+    return class_moments(gamma, labels).means
+
+
 @metric(label="gamma var", direction="none", range="[0, 0.25]", source=VARIANCE)
 def gamma_variance(gamma: Matrix, labels: Tensor) -> float:
     """Mean over classes and units of Var(gamma | class)."""

@@ -1,16 +1,19 @@
 """Small PNG sheets of a trained model, made at run time and embedded in a page: what no table shows.
 
-Pixels for pixels, in at most 64 colours, without text: a page writes its own captions.
+Pixels for pixels, in at most 64 colours; the labels of rows and columns are words in the file, for a page to write.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from bench.captions import png_text
 from bench.datasets.base import Dataset, Split
 from bench.figures import images, views
 from bench.figures.sheets import mosaic
@@ -42,31 +45,42 @@ def pictures(model: Model, dataset: Dataset, split: Split | None = None) -> dict
     chosen = dataset.test if split is None else split
     view = views.view_of(model, dataset, chosen.take(evenly_spaced(len(chosen), MAX_SAMPLES)))
     shape = dataset.image_shape
-    x, x_hat, _ = views.reconstructed(view)
+    x, x_hat, names = views.reconstructed(view)
     colours = images.input_colours(x)
-    sheets = {"reconstructions": _png(mosaic(np.stack([x, x_hat]), shape).pixels, *colours)}
+    sheets = {"reconstructions": _png(np.stack([x, x_hat]), shape, *colours, ("input", "output"), names)}
     if "atoms" in view.given:
         atoms, _ = images.atom_sheet(views.numbers(view.given["atoms"]), views.use(view), shape)
-        sheets["atoms"] = _png(mosaic(atoms, shape).pixels, *images.atom_colours(atoms))
+        sheets["atoms"] = _png(atoms, shape, *images.atom_colours(atoms))
     varied = traversals(view)
     if varied:
         values = np.concatenate([varied.x[:, None], varied.decoded], axis=1)
-        sheets["traversals"] = _png(mosaic(values, shape).pixels, *colours)
+        sheets["traversals"] = _png(values, shape, *colours, varied.labels, ("input", *varied.steps))
     return sheets
 
 
-def _png(pixels: np.ndarray, limits: tuple[float, float], signed: bool) -> bytes:
-    """A sheet with gaps (NaN) as a PNG with a palette, enlarged to be seen; with fewer colours where it is large."""
-    factor = max(1, -(-MIN_SIDE // pixels.shape[1]))
+def _png(
+    values: np.ndarray,
+    image_shape: Sequence[int],
+    limits: tuple[float, float],
+    signed: bool,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+) -> bytes:
+    """A sheet (R, S, D) as a PNG with a palette, enlarged to be seen; with fewer colours where it is large."""
+    sheet = mosaic(values, image_shape)
+    factor = max(1, -(-MIN_SIDE // sheet.pixels.shape[1]))
+    labels = png_text(rows, columns if sheet.is_image else ())
     content = b""
     for n_colours, step in ((COLOURS, 1), (16, 1), (8, 1), (8, 2), (4, 4), (2, 8)):
-        content = _encode(pixels[::step, ::step], limits, signed, n_colours, factor)
+        content = _encode(sheet.pixels[::step, ::step], limits, signed, n_colours, factor, labels)
         if len(content) <= MAX_BYTES:
             break
     return content
 
 
-def _encode(pixels: np.ndarray, limits: tuple[float, float], signed: bool, n_colours: int, factor: int) -> bytes:
+def _encode(
+    pixels: np.ndarray, limits: tuple[float, float], signed: bool, n_colours: int, factor: int, labels: PngInfo
+) -> bytes:
     """Level 0 is the gap, transparent on any page; the others go from the lower limit to the upper."""
     low, high = limits
     levels = np.clip((pixels - low) / (high - low), 0, 1) * (n_colours - 1)
@@ -76,5 +90,5 @@ def _encode(pixels: np.ndarray, limits: tuple[float, float], signed: bool, n_col
     image = image.convert("P")
     image.putpalette(bytes([255, 255, 255, *(255 * colours).round().astype(np.uint8).ravel().tolist()]))
     buffer = io.BytesIO()
-    image.save(buffer, format="png", optimize=True, transparency=0)
+    image.save(buffer, format="png", optimize=True, transparency=0, pnginfo=labels)
     return buffer.getvalue()
