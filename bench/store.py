@@ -215,7 +215,10 @@ class RunStore:
         try:
             with self.path(run_id, "history.csv").open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
-            return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else ())}
+            return {
+                name: [float("nan" if row[name] == "" else row[name]) for row in rows]
+                for name in (rows[0] if rows else ())
+            }
         except (OSError, ValueError, TypeError, csv.Error):
             return {}
 

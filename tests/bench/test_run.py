@@ -284,16 +284,17 @@ def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
-    reference = plugin(tmp_path, "import time; time.sleep(60)")
+    busy = tmp_path / "busy"
+    reference = plugin(tmp_path, f"import pathlib, time; pathlib.Path({str(busy)!r}).touch(); time.sleep(60)")
     command = [sys.executable, "-m", "bench", "run", "--models", f"mean,{reference}", "--seeds", "1"]
     command += ["--budget", "smoke", "--results", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "runs").glob("mean*/record.json")) and time.monotonic() < deadline:
+    while not busy.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=50)[0]
     assert process.returncode == 130
     assert "1 finished runs are kept" in output
     assert "Traceback" not in output

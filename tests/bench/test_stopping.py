@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import signal
 import time
 from collections.abc import Callable
@@ -152,9 +152,9 @@ def test_signals_to_every_process_stop_workers_too(job: Job) -> None:
     previous = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
     def signal_children() -> bool:
-        for pid, process in processes.table().items():
-            if process.parent == os.getpid():
-                processes.send(pid, signal.SIGUSR2)
+        for worker in multiprocessing.active_children():  # and not Python's own helpers, which it would end
+            assert worker.pid
+            processes.send(worker.pid, signal.SIGUSR2)
         return time.monotonic() - started > 8
 
     try:
