@@ -6,14 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from tabulate import tabulate
 
+from bench.errors import BenchError, first_line
 from bench.spec import Record
+from bench.stats import Interval
 from bench.tables import escape_markdown, format_interval, provenance, write_texts
-from bench.verdicts import Verdict
+from bench.verdicts import Outcome, Verdict
+
+NAME = "claims.json"
 
 READING = (
     "Each claim is a number, one for each seed, that the paper says is above a bound, or (equalities) within a margin "
@@ -24,77 +28,109 @@ READING = (
 )
 
 
-def write_claims(verdicts: Sequence[Verdict], records: Sequence[Record], folder: Path) -> None:
+class ClaimRow(BaseModel):
+    """One verdict as plain values: a row of the tables."""
+
+    id: str
+    paper: str
+    claim: str
+    dataset: str
+    metric: str
+    comparison: str
+    condition: str
+    expected: str
+    observed: float | None
+    ci95: float | None
+    seeds: int
+    missing: int
+    verdict: Outcome
+    effects: dict[str, float]
+
+    @property
+    def interval(self) -> str:
+        """The mean with its interval, or n/a."""
+        return "n/a" if self.observed is None else format_interval(Interval(self.observed, self.ci95))
+
+    @property
+    def seed_count(self) -> str:
+        """'6', or '4 of 6' where some are missing."""
+        return f"{self.seeds} of {self.seeds + self.missing}" if self.missing else str(self.seeds)
+
+
+ROWS = TypeAdapter(list[ClaimRow])
+
+
+def write_claims(rows: Sequence[ClaimRow], records: Sequence[Record], folder: Path) -> None:
     """Write claims.md, .csv and .json. BenchError where the folder refuses."""
-    rows = [row(verdict) for verdict in verdicts]
+    values = ROWS.dump_python(list(rows))
     texts = {
-        "claims.md": markdown(verdicts, records),
-        "claims.csv": pd.DataFrame(rows).drop(columns="effects").to_csv(index=False),
-        "claims.json": json.dumps(rows, indent=1, allow_nan=False),
+        "claims.md": markdown(rows, records),
+        "claims.csv": pd.DataFrame(values).drop(columns="effects").to_csv(index=False),
+        NAME: json.dumps(values, indent=1, allow_nan=False),
     }
     write_texts(texts, folder)
 
 
-def row(verdict: Verdict) -> dict[str, Any]:
-    """One verdict as plain values."""
+def read_claims(folder: Path) -> list[ClaimRow]:
+    """The rows that `write_claims` left; none where there is no such file. BenchError where it cannot be read."""
+    path = folder / NAME
+    try:
+        return ROWS.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValidationError) as error:
+        raise BenchError(
+            f"'{path}' cannot be read ({first_line(str(error))}). `bench claims` writes it again."
+        ) from error
+
+
+def row(verdict: Verdict) -> ClaimRow:
+    """One verdict as a row."""
     claim, interval = verdict.claim, verdict.interval
-    return {
-        "id": claim.id,
-        "paper": claim.paper,
-        "claim": claim.claim,
-        "dataset": verdict.dataset,
-        "metric": claim.metric,
-        "comparison": claim.comparison,
-        "condition": claim.condition,
-        "expected": claim.expected,
-        "observed": interval.mean if interval else None,
-        "ci95": interval.half_width if interval else None,
-        "seeds": len(verdict.effects),
-        "missing": verdict.missing,
-        "verdict": verdict.outcome,
-        "effects": {str(seed): effect for seed, effect in verdict.effects.items()},
-    }
+    return ClaimRow(
+        id=claim.id,
+        paper=claim.paper,
+        claim=claim.claim,
+        dataset=verdict.dataset,
+        metric=claim.metric,
+        comparison=claim.comparison,
+        condition=claim.condition,
+        expected=claim.expected,
+        observed=interval.mean if interval else None,
+        ci95=interval.half_width if interval else None,
+        seeds=len(verdict.effects),
+        missing=verdict.missing,
+        verdict=verdict.outcome,
+        effects={str(seed): effect for seed, effect in verdict.effects.items()},
+    )
 
 
-def text(verdicts: Sequence[Verdict]) -> str:
+def text(rows: Sequence[ClaimRow]) -> str:
     """The table for the terminal: what was observed and what follows; the files have the rest."""
-    rows = [
-        [v.claim.id, v.claim.claim, v.dataset, v.claim.condition, observed(v), seeds(v), v.outcome] for v in verdicts
-    ]
+    cells = [[r.id, r.claim, r.dataset, r.condition, r.interval, r.seed_count, r.verdict] for r in rows]
     header = ["id", "claim", "dataset", "claimed", "observed", "seeds", "verdict"]
-    return f"{tabulate(rows, header, 'simple', disable_numparse=True)}\n\n{counts(verdicts)}"
+    return f"{tabulate(cells, header, 'simple', disable_numparse=True)}\n\n{counts(rows)}"
 
 
-def markdown(verdicts: Sequence[Verdict], records: Sequence[Record]) -> str:
+def markdown(rows: Sequence[ClaimRow], records: Sequence[Record]) -> str:
     """The whole table, how to read it, and where the numbers come from."""
     header = ["id", "paper", "claim", "dataset", "metric", "comparison", "expected", "claimed", "observed", "seeds"]
-    rows = [
+    cells = [
         [
-            *(v.claim.id, v.claim.paper, v.claim.claim, v.dataset, v.claim.metric, v.claim.comparison),
-            *(v.claim.expected, v.claim.condition, observed(v), seeds(v)),
-            f"**{v.outcome}**" if v.outcome in ("reproduced", "contradicted") else v.outcome,
+            *(r.id, r.paper, r.claim, r.dataset, r.metric, r.comparison),
+            *(r.expected, r.condition, r.interval, r.seed_count),
+            f"**{r.verdict}**" if r.verdict in ("reproduced", "contradicted") else r.verdict,
         ]
-        for v in verdicts
+        for r in rows
     ]
-    cells = [[escape_markdown(cell) if i < len(header) else cell for i, cell in enumerate(row)] for row in rows]
+    cells = [[escape_markdown(cell) if i < len(header) else cell for i, cell in enumerate(line)] for line in cells]
     table = tabulate(cells, [*header, "verdict"], "pipe", disable_numparse=True)
-    parts = ["# What the papers claim, and what holds here", READING, counts(verdicts), table]
+    parts = ["# What the papers claim, and what holds here", READING, counts(rows), table]
     return "\n\n".join([*parts, "## Provenance", provenance(records)]) + "\n"
 
 
-def counts(verdicts: Sequence[Verdict]) -> str:
+def counts(rows: Sequence[ClaimRow]) -> str:
     """'20 reproduced, 3 contradicted, ... of 44 verdicts.'"""
-    found: Counter[str] = Counter(verdict.outcome for verdict in verdicts)
+    found: Counter[str] = Counter(row.verdict for row in rows)
     order = ("reproduced", "contradicted", "inconclusive", "not run")
-    return f"{', '.join(f'{found[outcome]} {outcome}' for outcome in order)} of {len(verdicts)} verdicts."
-
-
-def observed(verdict: Verdict) -> str:
-    """The mean with its interval, or n/a."""
-    return format_interval(verdict.interval) if verdict.interval else "n/a"
-
-
-def seeds(verdict: Verdict) -> str:
-    """'6', or '4 of 6' where some are missing."""
-    n = len(verdict.effects)
-    return f"{n} of {n + verdict.missing}" if verdict.missing else str(n)
+    return f"{', '.join(f'{found[outcome]} {outcome}' for outcome in order)} of {len(rows)} verdicts."

@@ -135,9 +135,9 @@ def claims(
         return
     found = [record for record in studies.load_existing(specs, store).values() if record]
     console = printing.make_console()
-    verdicts = claim_study.verdicts(chosen, runs, found)
-    printing.print_raw(console, f"\n{claim_tables.text(verdicts)}")
-    claim_tables.write_claims(verdicts, found, out or results)
+    rows = [claim_tables.row(verdict) for verdict in claim_study.verdicts(chosen, runs, found)]
+    printing.print_raw(console, f"\n{claim_tables.text(rows)}")
+    claim_tables.write_claims(rows, found, out or results)
     printing.print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
     n_done = sum(record.status == "done" for record in found)
     raise typer.Exit(0 if n_done == len(specs) else EXIT_FAILED)

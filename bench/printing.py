@@ -104,7 +104,7 @@ def write_page(
     """Write the page of some records and their boards, and say where."""
     from bench import report
 
-    print_raw(console, f"Report: {report.write(records, boards, folder, report.gather(store, boards))}")
+    print_raw(console, f"Report: {report.write(records, boards, folder, store)}")
 
 
 def print_missing(console: Console, store: RunStore) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-PICTURES = ("reconstructions", "atoms", "traversals")
+PICTURES = ("reconstructions", "traversals", "atoms")
 LEFT_BESIDE = (
     "weights.safetensors",
     "history.csv",
@@ -183,10 +183,14 @@ class RunStore:
             self.path(run_id, "arrays.npz"), lambda path: np.savez_compressed(path, allow_pickle=False, **arrays)
         )
 
+    def picture_path(self, run_id: str, name: str) -> Path:
+        """Where a picture of a run is."""
+        return self.path(run_id, f"{name}.png")
+
     def write_pictures(self, run_id: str, pictures: Mapping[str, bytes]) -> None:
         """PNG files by name; those of an earlier time go."""
         for name in PICTURES:
-            path = self.path(run_id, f"{name}.png")
+            path = self.picture_path(run_id, name)
             if name in pictures:
                 write_atomically(path, partial(Path.write_bytes, data=pictures[name]))
             else:
@@ -197,7 +201,7 @@ class RunStore:
         found = {}
         for name in PICTURES:
             with suppress(OSError):
-                found[name] = self.path(run_id, f"{name}.png").read_bytes()
+                found[name] = self.picture_path(run_id, name).read_bytes()
         return found
 
     def read_arrays(self, run_id: str) -> dict[str, np.ndarray]:

@@ -11,15 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from bench.figures.style import GREY, ONE_COLUMN, ROLE_COLOURS, SMALL_FONT, TWO_COLUMNS, styled, text_inches
-
-ROLES = tuple(ROLE_COLOURS)
-
-
-def order_by_role(rates: np.ndarray, roles: Sequence[str]) -> np.ndarray:
-    """Units by role, within a role by the class (C, M) that they are on in most, most active first."""
-    ranks = np.array([ROLES.index(role) for role in roles])
-    best = np.where(ranks == ROLES.index("global"), 0, rates.argmax(0))
-    return np.lexsort((-rates.max(0), best, ranks))
+from bench.roles import ROLES, order_by_role
 
 
 @styled

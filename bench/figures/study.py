@@ -18,6 +18,7 @@ from bench.figures.traversing import traversals
 from bench.figures.views import View, view_of
 from bench.loading import all_metrics, load_dataset, load_source, load_trained
 from bench.registry import Plugin
+from bench.roles import roles
 from bench.spec import Record
 from bench.store import RunStore
 from metrics.robustness import FACTORS
@@ -55,7 +56,7 @@ def _of_the_view(view: View) -> dict[str, Figure | None]:
         figures["atoms"] = images.atoms(views.numbers(view.given["atoms"]), views.use(view), shape)
     means = views.gamma_means(view)
     if means is not None:
-        figures["gamma"] = heatmaps.gamma_by_class(means, views.roles(views.rates(view)), view.names)
+        figures["gamma"] = heatmaps.gamma_by_class(means, roles(views.rates(view)), view.names)
         figures["density"] = curves.density(views.use(view))
     varied = traversals(view)
     if varied:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.figures.views import View, numbers, rates, roles
+from bench.figures.views import View, numbers, rates
+from bench.roles import roles
 from metrics.matrix import columns, dense, evenly_spaced, rows
 from models.base import LikelihoodModel, SparseCodes
 

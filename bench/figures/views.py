@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.datasets.base import Dataset, Split
 from bench.evaluation import BATCH_SIZE
 from bench.needs import gather
-from metrics.dimensions import class_rates, dead_units, units_by_role
+from metrics.dimensions import class_rates
 from metrics.matrix import Matrix, column_sums, evenly_spaced
 from models.base import Model
 
@@ -87,15 +87,6 @@ def reconstructed(view: View) -> tuple[np.ndarray, np.ndarray, list[str]]:
 def rates(view: View) -> Tensor:
     """The rate at which each unit is on in each class, (C, M)."""
     return class_rates(view.active, view.split.labels).cpu()
-
-
-def roles(rates: Tensor) -> list[str]:
-    """The role of each unit by its rates (C, M), as the metrics define it; 'no role' for a live one without."""
-    found = ["no role"] * rates.shape[1]
-    for role, units in {**units_by_role(rates), "dead": dead_units(rates)}.items():
-        for unit in units.nonzero().flatten().tolist():
-            found[unit] = role
-    return found
 
 
 def gamma_means(view: View) -> np.ndarray | None:

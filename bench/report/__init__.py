@@ -4,7 +4,6 @@ No request leaves the page: styles, scripts, plotly.js and the numbers lie in th
 rest. What records and plug-ins call themselves is text everywhere, never markup.
 """
 
-from bench.report.artefacts import Artefacts, gather
 from bench.report.page import write
 
-__all__ = ["Artefacts", "gather", "write"]
+__all__ = ["write"]

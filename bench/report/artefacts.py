@@ -1,4 +1,4 @@
-"""What the figures need beyond the records: arrays, histories and pictures of one run of each row."""
+"""What the figures need beyond the records: arrays and histories of one run of each row."""
 
 from __future__ import annotations
 
@@ -21,18 +21,15 @@ class Artefacts:
     Attributes
     ----------
     arrays : mapping
-        Array-valued metrics: square matrices are drawn as heatmaps, vectors as sorted curves.
+        Array-valued metrics: matrices are drawn as heatmaps, vectors as histograms.
     histories : mapping
         Columns of the losses over training; "step" is the abscissa.
-    pictures : mapping
-        Titles, and PNG files as bytes.
     class_names : mapping
         Data set -> one name per class.
     """
 
     arrays: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     histories: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
-    pictures: Mapping[str, Sequence[tuple[str, bytes]]] = field(default_factory=dict)
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

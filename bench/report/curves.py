@@ -26,7 +26,13 @@ def curves(columns: Sequence[Column]) -> list[dict[str, Any]]:
             groups[metric].append((found["series"] or "", float(Fraction(found["x"])), column))
             axes[metric] = _axis(found)
     return [
-        {"metric": metric, "label": _label(points[0][2]), "axis": axes[metric], "series": _series(points)}
+        {
+            "metric": metric,
+            "label": _label(points[0][2]),
+            "unit": points[0][2].info.unit,
+            "axis": axes[metric],
+            "series": _series(points),
+        }
         for metric, points in groups.items()
         if len({x for _, x, _ in points}) >= FEWEST_POINTS
     ]

@@ -1,35 +1,33 @@
-"""The page: a template filled with server-made sections, and the numbers as JSON for the scripts."""
+"""The page: a template filled with sections that need no script, then what the scripts draw from."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bench.errors import counted, printable
+from bench.errors import BenchError, counted, printable
 from bench.leaderboard import Board
-from bench.report.artefacts import Artefacts
+from bench.report.artefacts import gather
 from bench.report.coverage import coverage
+from bench.report.packing import pack, script_json, to_json
 from bench.report.payload import payload
+from bench.report.pictures import pictures
 from bench.report.provenance import provenance
 from bench.spec import Record
 from bench.stats import LEVEL
+from bench.store import RunStore
 from bench.tables import write_texts
-from bench.verdicts import Verdict
 
 NAME = "report.html"
+MAX_BYTES = 7_500_000
+"""Pictures that would make the page larger are linked, not embedded."""
+
 SCRIPTS = ("core.js", "plots.js", "board.js", "pareto.js", "pairs.js", "structure.js", "start.js")
 
 
-def write(
-    records: Sequence[Record],
-    boards: Sequence[Board],
-    folder: Path,
-    artefacts: Artefacts | None = None,
-    verdicts: Sequence[Verdict] = (),
-) -> Path:
+def write(records: Sequence[Record], boards: Sequence[Board], folder: Path, store: RunStore) -> Path:
     """Write report.html into a folder. BenchError where the folder refuses.
 
     Parameters
@@ -38,41 +36,36 @@ def write(
         All runs, those included that a newer one supersedes.
     boards : sequence of Board
         What `leaderboard.build` makes of them: the page has its numbers from here, as leaderboard.csv does.
-    artefacts : Artefacts, optional
-        Arrays, histories and pictures for the figures.
-    verdicts : sequence of Verdict
-        What of the papers' claims holds; without any, the page has no such section.
+    store : RunStore
+        Where the runs are: the arrays, histories and pictures of those that are shown come from there, and the verdicts
+        on the papers' claims that lie beside them.
     """
-    write_texts({NAME: render(records, boards, artefacts or Artefacts(), verdicts)}, folder)
+    write_texts({NAME: render(records, boards, folder, store)}, folder)
     return folder / NAME
 
 
-def render(
-    records: Sequence[Record], boards: Sequence[Board], artefacts: Artefacts, verdicts: Sequence[Verdict]
-) -> str:
+def render(records: Sequence[Record], boards: Sequence[Board], folder: Path, store: RunStore) -> str:
     """The page as text that UTF-8 can encode, whatever the records hold."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    page = environment.get_template("page.html.j2").render(
+    template = environment.get_template("page.html.j2")
+    fixed = template.render(
         summary=_summary(records),
         coverage=coverage(boards),
-        claims=_claims(verdicts),
+        claims=_claims(store.root),
         provenance=provenance(boards),
         level=f"{LEVEL:.0%}",
         style=_asset("style.css"),
         scripts="\n".join(_asset(name) for name in SCRIPTS),
-        plotly=_plotly(),
-        data=script_json(payload(boards, artefacts)),
+        plotly=pack(_plotly()),
+        data=pack(to_json(payload(boards, gather(store, boards)))),
     )
-    return printable(page)
-
-
-def script_json(value: Any) -> str:
-    """JSON that may stand in a <script>: ASCII, and no '<' that could end it or open a comment."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    shown = pictures(boards, store, folder, MAX_BYTES - len(fixed))
+    head, end, tail = printable(fixed).rpartition("</body>")
+    return f'{head}<script type="application/json" id="pictures">{script_json(shown)}</script>\n{end}{tail}'
 
 
 def _summary(records: Sequence[Record]) -> dict[str, Any]:
@@ -91,16 +84,16 @@ def _summary(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _claims(verdicts: Sequence[Verdict]) -> dict[str, Any] | None:
-    """The rows of the claims' table, as claims.md words them."""
-    if not verdicts:
-        return None
+def _claims(folder: Path) -> dict[str, Any] | None:
+    """The claims' table that lies beside the runs, as claims.md words it; why not, where it is damaged."""
     from bench import claim_tables
 
-    rows = [
-        claim_tables.row(v) | {"observed": claim_tables.observed(v), "seeds": claim_tables.seeds(v)} for v in verdicts
-    ]
-    return {"reading": claim_tables.READING.replace("**", ""), "counts": claim_tables.counts(verdicts), "rows": rows}
+    try:
+        rows = claim_tables.read_claims(folder)
+    except BenchError as error:
+        return {"reading": str(error), "counts": "", "rows": []}
+    reading = claim_tables.READING.replace("**", "")
+    return {"reading": reading, "counts": claim_tables.counts(rows), "rows": rows} if rows else None
 
 
 def _asset(name: str) -> str:

@@ -12,6 +12,7 @@ from bench.report.curves import curves, sweeps
 from bench.report.structure import structure
 from bench.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
 from bench.tables import as_dict, cell, frame, latex, seed_count
+from models import FAMILIES
 
 
 def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
     The differences of all pairs of rows would grow with the square of the rows; the page takes them from the values by
     seed, with the t quantiles from here.
     """
-    families = _families()
+    metric_families = _metric_families()
     columns = {column.name: column for board in boards for column in board.columns}
     models = list(dict.fromkeys(row.model for board in boards for row in board.rows))
     most = max((len(by_seed) for board in boards for row in board.rows for by_seed in row.values.values()), default=0)
@@ -29,8 +30,9 @@ def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
         "csv": frame(boards).to_csv(index=False),
         "latex": latex(boards),
         "boards": [_board(board, artefacts) for board in boards],
-        "columns": {name: _column(column, families) for name, column in columns.items()},
+        "columns": {name: _column(column, metric_families) for name, column in columns.items()},
         "models": sorted(models),
+        "families": {model: _family(model) for model in models},
         "t": t_quantiles(most),
         "level": f"{LEVEL:.0%}",
         "fewest": MIN_SEEDS,
@@ -68,7 +70,11 @@ def _column(column: Column, families: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _families() -> dict[str, str]:
+def _family(model: str) -> str:
+    return next((family for family, members in FAMILIES.items() if model in members), "others")
+
+
+def _metric_families() -> dict[str, str]:
     """Metric -> the name of the file that it is in."""
     return {
         name: plugin.target.rpartition(".")[2].replace("_", " ")

@@ -1,4 +1,4 @@
-"""The arrays, histories and pictures of the shown runs, rounded to what an eye can tell apart."""
+"""The arrays and histories of the shown runs, rounded to what an eye can tell apart."""
 
 from __future__ import annotations
 
@@ -9,34 +9,61 @@ from typing import TYPE_CHECKING, Any
 
 from bench.leaderboard import Board
 from bench.report.artefacts import Artefacts
+from bench.report.histograms import histogram
 
 if TYPE_CHECKING:
     import numpy as np
 
 MOST_CLASSES = 64
-"""Rows and columns of the largest heatmap that is drawn."""
+"""Rows and columns of the largest heatmap of classes that is drawn."""
+MOST_UNITS = 2000
+"""Units of a heatmap of classes by units; what is left out are the last in the order of roles, the dead ones."""
 MOST_POINTS = 120
 """Points of a curve; longer ones are thinned out evenly."""
+GAMMA, RATES = "class_gamma", "class_rates"
+"""The arrays (C, M) of a run: mean gamma, which a VAE has not, and rates of activity, which give units their roles."""
 
 
 def structure(board: Board, artefacts: Artefacts) -> dict[str, Any]:
     """Row -> what its figures show, for the rows that have something to show."""
     names = list(artefacts.class_names.get(board.dataset, ()))
-    found = {
-        label: {
+    found = {}
+    for label, record in board.representatives.items():
+        arrays = artefacts.arrays.get(record.run_id, {})
+        found[label] = {
+            "run": record.run_id,
             "seed": record.spec.seed,
-            "matrices": _matrices(artefacts.arrays.get(record.run_id, {}), names),
-            "vectors": _vectors(artefacts.arrays.get(record.run_id, {})),
+            "undrawn": str(record.provenance.get("no_pictures", "")),
+            "units": _by_class(arrays, names),
+            "matrices": _matrices(arrays, names),
+            "vectors": {name: histogram(array) for name, array in arrays.items() if array.ndim == 1 and array.size > 1},
             "history": _history(artefacts.histories.get(record.run_id, {})),
-            "pictures": [
-                {"title": title, "url": f"data:image/png;base64,{base64.b64encode(png).decode()}"}
-                for title, png in artefacts.pictures.get(record.run_id, ())
-            ],
         }
-        for label, record in board.representatives.items()
+    return found
+
+
+def _by_class(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, Any]:
+    """Mean gamma (where there is none, the rate of activity) by class and unit in 255 steps; units ordered by role."""
+    import numpy as np
+
+    rates = arrays.get(RATES)
+    if rates is None or rates.ndim != 2 or not rates.size or len(rates) > MOST_CLASSES:
+        return {}
+    import torch
+
+    from bench.roles import ROLES, order_by_role, roles
+
+    named = roles(torch.from_numpy(rates))
+    kind = GAMMA if GAMMA in arrays and arrays[GAMMA].shape == rates.shape else RATES
+    order = order_by_role(rates, named)[:MOST_UNITS]
+    steps = np.rint(255 * np.clip(np.nan_to_num(arrays[kind][:, order]), 0, 1)).astype(np.uint8)
+    return {
+        "kind": kind,
+        "names": _class_names(names, len(rates)),
+        "order": order.tolist(),
+        "roles": [(role, named.count(role)) for role in ROLES if role in named],
+        "steps": base64.b64encode(steps.tobytes()).decode("ascii"),
     }
-    parts = ("matrices", "vectors", "history", "pictures")
-    return {label: item for label, item in found.items() if any(item[part] for part in parts)}
 
 
 def _matrices(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, Any]:
@@ -44,22 +71,16 @@ def _matrices(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, A
     return {
         name: {
             "values": [[_rounded(value, 2) for value in line] for line in array.tolist()],
-            "names": names if len(names) == len(array) else [str(index) for index in range(len(array))],
+            "names": _class_names(names, len(array)),
         }
         for name, array in arrays.items()
-        if array.ndim == 2 and array.shape[0] == array.shape[1] and 1 < len(array) <= MOST_CLASSES
+        if name not in (GAMMA, RATES) and array.ndim == 2 and array.shape[0] == array.shape[1]
+        if 1 < len(array) <= MOST_CLASSES
     }
 
 
-def _vectors(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Largest first: position (from 1) and value."""
-    vectors = {}
-    for name, array in arrays.items():
-        if array.ndim == 1 and array.size > 1 and array.dtype.kind in "fiub":
-            values = sorted((float(v) for v in array.tolist() if math.isfinite(v)), reverse=True)
-            kept = _thinned(range(len(values)))
-            vectors[name] = {"x": [i + 1 for i in kept], "y": [_significant(values[i]) for i in kept]}
-    return vectors
+def _class_names(names: list[str], n_classes: int) -> list[str]:
+    return names if len(names) == n_classes else [str(index) for index in range(n_classes)]
 
 
 def _history(history: Mapping[str, Sequence[float]]) -> dict[str, Any]:

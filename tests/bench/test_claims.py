@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bench.claim_study import all_specs, choose, runs_of, verdicts
-from bench.claim_tables import write_claims
+from bench.claim_tables import row, write_claims
 from bench.claims import CLAIMS
 from bench.errors import BenchError
 from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY
@@ -131,7 +131,7 @@ def test_without_records_nothing_is_claimed(tmp_path: Path) -> None:
 
 def test_the_files_say_what_the_verdict_says(tmp_path: Path) -> None:
     verdict = judged([1.0, 1.2, None, 0.8, 1.0])
-    write_claims([verdict], [], tmp_path)  # type: ignore[list-item]
+    write_claims([row(verdict)], [], tmp_path)
     (entry,) = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
     assert entry["effects"] == {"0": 1.0, "1": 1.2, "3": 0.8, "4": 1.0}
     assert (entry["observed"], entry["ci95"]) == pytest.approx(t_interval(list(entry["effects"].values())))

@@ -11,6 +11,7 @@ from bench.figures import curves, heatmaps, scatter
 from bench.figures.curves import Curve
 from bench.figures.style import MARKERS, PALETTE, look, render
 from bench.registry import MODEL_REGISTRY
+from bench.roles import order_by_role
 
 
 def legend(figure: Figure) -> list[str]:
@@ -28,7 +29,7 @@ def fits(figure: Figure) -> bool:
 def test_units_are_ordered_by_role_then_by_class() -> None:
     means = np.array([[0.9, 0.0, 0.1, 0.9, 0.0], [0.9, 0.7, 0.0, 0.1, 0.0]])
     roles = ["global", "exclusive", "no role", "exclusive", "dead"]
-    assert heatmaps.order_by_role(means, roles).tolist() == [0, 3, 1, 2, 4]
+    assert order_by_role(means, roles).tolist() == [0, 3, 1, 2, 4]
     figure = heatmaps.gamma_by_class(means, roles, ["boot", "shirt"])
     marks, body = figure.axes[0], figure.axes[1]
     np.testing.assert_array_equal(body.images[0].get_array(), means[:, [0, 3, 1, 2, 4]])

@@ -24,6 +24,7 @@ from bench.figures.pictures import MAX_BYTES, pictures
 from bench.figures.study import compare, draw, short_labels
 from bench.figures.traversing import STEPS, traversals
 from bench.loading import load_trained
+from bench.roles import roles as role_names
 from bench.spec import Record
 from bench.store import RunStore
 from metrics import matrix
@@ -71,7 +72,7 @@ def test_each_model_gets_the_figures_that_apply(store: RunStore, model: str) -> 
 def test_roles_of_units_are_those_that_the_metrics_count(store: RunStore, digits: Dataset) -> None:
     record = record_of(store, "vsc-aligned")
     view = views.view_of(load_trained(store, record.spec, digits), digits, digits.test)
-    named, counted = views.roles(views.rates(view)), roles(view.active, digits.test.labels)
+    named, counted = role_names(views.rates(view)), roles(view.active, digits.test.labels)
     for role in ("global", "shared", "exclusive"):
         assert named.count(role) == counted[f"{role}@0.5"]
     assert named.count("dead") == counted["dead"]

@@ -60,7 +60,7 @@ def study_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Opened
 
 def _open(browser: Any, folder: Path, contexts: list[Any], records: list[Record], width: int = 1280) -> Opened:
     boards = factory.boards_of(records)
-    path = report.write(records, boards, folder, factory.artefacts(boards))
+    path = report.write(records, boards, folder, factory.store_of(boards, folder / "runs"))
     context = browser.new_context(viewport={"width": width, "height": 900})
     context.set_default_timeout(10_000)
     contexts.append(context)
@@ -82,4 +82,5 @@ def _open(browser: Any, folder: Path, contexts: list[Any], records: list[Record]
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.page.on("dialog", dismiss)
     opened.page.goto(path.as_uri())
+    opened.page.wait_for_selector("html[data-ready]", state="attached")
     return opened

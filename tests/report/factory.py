@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from PIL import Image
 
-from bench.datasets.fmnist import FashionMNIST
+from bench.captions import png_text
 from bench.leaderboard import Board, build
-from bench.report import Artefacts
 from bench.spec import Record, RunError, RunSpec
+from bench.store import RunStore
 from bench.study import columns
 
 CHECKSUM = "e455a166e9739cb14229dd0febc676bc6b10f34b5b9673f3126d465732f1e230"
@@ -104,17 +108,29 @@ def hostile(n_seeds: int = 3) -> list[Record]:
     return [*records, record("plain", HOSTILE, 9, status="failed", error=f"{HOSTILE}\nmore")]
 
 
-def artefacts(boards: list[Board]) -> Artefacts:
-    """Arrays and histories for every shown run."""
+def store_of(boards: list[Board], folder: Path) -> RunStore:
+    """What every shown run leaves beside its record: arrays, histories and pictures."""
     rng = np.random.default_rng(3)
-    ids = [run.run_id for board in boards for run in board.representatives.values()]
-    steps = [50.0 * (i + 1) for i in range(43)]
-    history = {"step": steps, "total": [1 / s + 0.1 for s in steps], "fvu": [0.8 / s + 0.1 for s in steps]}
-    return Artefacts(
-        arrays={i: {"class_correlation": _correlations(rng), "density": rng.beta(0.5, 5, size=256)} for i in ids},
-        histories=dict.fromkeys(ids, history),
-        class_names={"fmnist": FashionMNIST.class_names},
-    )
+    store = RunStore(folder)
+    steps = np.arange(1.0, 44.0) * 50
+    history = pd.DataFrame({"step": steps, "total": 1 / steps + 0.1, "fvu": 0.8 / steps + 0.1})
+    for board in boards:
+        for run in board.representatives.values():
+            store.path(run.run_id).mkdir(parents=True, exist_ok=True)
+            rates = rng.beta(0.3, 2, size=(10, 256)).round(3)
+            arrays = {"class_correlation": _correlations(rng), "density": rates.mean(0), "class_rates": rates}
+            store.write_artefacts(run.run_id, {}, history, arrays)
+            labelled = sheet(rng, ("unit 3, global\nin <b>7", "unit 5, dead\nin 9"), ("input", "off", "95%"))
+            store.write_pictures(run.run_id, {"atoms": sheet(rng), "traversals": labelled})
+    return store
+
+
+def sheet(rng: np.random.Generator, rows: tuple[str, ...] = (), columns: tuple[str, ...] = ()) -> bytes:
+    """A picture of noise, of the size of the usual ones."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(rng.integers(0, 40, size=(240, 240), dtype=np.uint8))
+    image.save(buffer, format="png", pnginfo=png_text(rows, columns))
+    return buffer.getvalue()
 
 
 def _correlations(rng: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ import pytest
 
 from bench import tables
 from bench.stats import Interval, t_interval
+from bench.store import RunStore
 from bench.tables import format_interval
 from tests.report import factory
 from tests.report.conftest import Opened
@@ -77,6 +78,9 @@ def test_filters(open_page: Open) -> None:
     opened = open_page(factory.study())
     choose(opened, "board", "Data set", value="mnist")
     assert opened.page.locator(".one-board h3").all_text_contents() == ["mnist, native setting, quick budget"]
+    choose(opened, "board", "Family", value="floors")
+    assert labels(opened) == ["random"]
+    choose(opened, "board", "Family", value="")
     opened.page.fill("#board-search", "topk")
     assert sorted(labels(opened)) == ["batchtopk", "topk", "topk-hoyer", "topk-l1"]
     opened.page.click(".filter summary")
@@ -152,7 +156,7 @@ def test_markup_in_names_is_text(open_page: Open) -> None:
         assert "<script>alert(1)</script>" in opened.page.locator(axis).text_content()
     plot = opened.page.locator("#pareto-plot")
     plot.locator(".points path").last.hover(force=True)
-    assert opened.page.locator("main img, main script").count() == 0
+    assert opened.page.locator("main script, main b b, main img:not(.labelled img)").count() == 0
     assert (opened.requests, opened.complaints) == ([], [])
 
 
@@ -185,6 +189,22 @@ def test_models_are_read_between_their_variants_only(open_page: Open) -> None:
     assert found, told
     assert [float(text) for text in found.groups()] == pytest.approx([0.25, 0.35], abs=1e-3)
     assert "Not read, for want of rows on both sides: vsc." in told
+
+
+def test_pictures_have_their_labels_and_units_their_roles(study_page: Opened) -> None:
+    opened = study_page
+    choose(opened, "structure", "Row", label="topk")
+    sheets = opened.page.locator("#structure-pictures figure")
+    assert sheets.locator("h3").all_text_contents() == ["traversals: topk, seed 0", "atoms: topk, seed 0"]
+    assert sheets.first.locator(".rows span").all_text_contents() == ["unit 3, global\nin <b>7", "unit 5, dead\nin 9"]
+    assert sheets.first.locator(".columns span").all_text_contents() == ["input", "off", "95%"]
+    assert opened.page.evaluate("[...document.querySelectorAll('.labelled img')].every(node => node.naturalWidth > 0)")
+    run = opened.boards[0].representatives["topk"].run_id
+    rates = RunStore(opened.folder / "runs").read_arrays(run)["class_rates"]
+    told = opened.page.locator("#structure-plots .wide .legend li").all_text_contents()
+    counts = {text.split()[1] if "no role" not in text else "no role": int(text.split("(")[1][:-1]) for text in told}
+    assert sum(counts.values()) == rates.shape[1]
+    assert counts.get("dead", 0) == int((rates.max(0) < 0.01).sum())
 
 
 def test_numbers_are_formatted_as_python_does(study_page: Opened) -> None:

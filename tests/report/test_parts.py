@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shlex
 from pathlib import Path
@@ -12,17 +13,23 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import report
+from bench.captions import Captions, read_captions
+from bench.claim_tables import row, write_claims
 from bench.claims import CLAIMS
 from bench.cli import app
+from bench.report.artefacts import Artefacts
 from bench.report.coverage import coverage
 from bench.report.curves import curves, sweeps
-from bench.report.page import script_json
+from bench.report.histograms import histogram
+from bench.report.packing import script_json
+from bench.report.pictures import pictures
 from bench.report.provenance import command, provenance
 from bench.report.structure import structure
 from bench.request import parse_assignment
 from bench.stats import t_interval
 from bench.store import RunStore
 from bench.verdicts import Verdict
+from models import FAMILIES, MODELS
 from tests.report import factory
 
 MOST_BYTES = 8_000_000
@@ -31,12 +38,12 @@ MOST_BYTES = 8_000_000
 def test_page_of_a_whole_study_is_small(tmp_path: Path) -> None:
     records = factory.study()
     boards = factory.boards_of(records)
-    path = report.write(records, boards, tmp_path, factory.artefacts(boards))
+    path = report.write(records, boards, tmp_path, factory.store_of(boards, tmp_path / "runs"))
     text = path.read_text(encoding="utf-8")
     assert len(text.encode()) < MOST_BYTES
     assert "sourceMappingURL" not in text
     assert "<link" not in text.replace('<link rel="icon" href="data:,">', "")
-    assert text.count("<script>") == 2
+    assert text.count("<script>") == 1
 
 
 def test_json_cannot_end_its_script() -> None:
@@ -49,24 +56,76 @@ def test_json_cannot_end_its_script() -> None:
 
 def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
     records = factory.hostile()
-    text = report.write(records, factory.boards_of(records), tmp_path).read_text(encoding="utf-8")
+    text = report.write(records, factory.boards_of(records), tmp_path, RunStore(tmp_path)).read_text(encoding="utf-8")
     assert factory.HOSTILE not in text
     assert "<img src=x" not in text
 
 
 def test_a_name_that_utf8_cannot_write(tmp_path: Path) -> None:
     records = [factory.record("mp\udcff", metrics={"fvu": 0.5})]
-    assert report.write(records, factory.boards_of(records), tmp_path).stat().st_size > 0
+    assert report.write(records, factory.boards_of(records), tmp_path, RunStore(tmp_path)).stat().st_size > 0
 
 
 def test_claims_only_where_there_are_verdicts(tmp_path: Path) -> None:
     records = factory.study(models=("vae",), n_seeds=1)
-    boards = factory.boards_of(records)
-    assert 'id="claims"' not in report.write(records, boards, tmp_path).read_text(encoding="utf-8")
+    boards, store = factory.boards_of(records), RunStore(tmp_path)
+    assert 'id="claims"' not in report.write(records, boards, tmp_path, store).read_text(encoding="utf-8")
     verdict = Verdict(CLAIMS[0], "mnist", "reproduced", t_interval([0.1, 0.2, 0.15]), {0: 0.1, 1: 0.2, 2: 0.15}, 0)
-    text = report.write(records, boards, tmp_path, verdicts=[verdict]).read_text(encoding="utf-8")
+    write_claims([row(verdict)], records, tmp_path)
+    text = report.write(records, boards, tmp_path, store).read_text(encoding="utf-8")
     assert 'id="claims"' in text
     assert "0.15 ± 0.12" in text
+    (tmp_path / "claims.json").write_text('[{"id": "<b>"}]', encoding="utf-8")
+    text = report.write(records, boards, tmp_path, store).read_text(encoding="utf-8")
+    assert "claims.json&#39; cannot be read" in text
+
+
+def test_pictures_are_embedded_while_there_is_room_then_linked(tmp_path: Path) -> None:
+    boards = factory.boards_of(factory.study(models=("topk", "vae"), datasets=("mnist",), n_seeds=2))
+    store = factory.store_of(boards, tmp_path / "runs")
+    first, second = (run.run_id for run in boards[0].representatives.values())
+    size = sum(len(entry["url"]) for entry in pictures(boards, store, tmp_path, 10**9)[first])
+    found = pictures(boards, store, tmp_path / "page", size)
+    assert [entry["url"][:22] for entry in found[first]] == ["data:image/png;base64,"] * 2
+    assert [entry["url"] for entry in found[second]] == [f"../runs/{second}/{n}.png" for n in ("traversals", "atoms")]
+    assert found[first][0]["rows"] == ("unit 3, global\nin <b>7", "unit 5, dead\nin 9")
+    assert (found[first][1]["rows"], found[first][1]["columns"]) == ((), ())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", factory.sheet(np.random.default_rng(0))[:50]])
+def test_a_damaged_picture_has_no_labels(content: bytes) -> None:
+    assert read_captions(content) == Captions()
+
+
+def test_histograms_count_everything_once() -> None:
+    values = np.array([0.0, 0.0, 0.001, 0.01, 0.5, 1.0, np.nan, np.inf])
+    found = histogram(values)
+    assert (found["log"], found["zeros"], sum(found["counts"])) == (True, 2, 4)
+    assert (found["edges"][0], found["edges"][-1]) == (-3, 0)
+    assert found["counts"] == np.histogram(np.log10(values[2:6]), 30)[0].tolist()
+    linear = histogram(np.array([-1.0, 0.0, 1.0]))
+    assert (linear["log"], linear["zeros"], sum(linear["counts"])) == (False, 0, 3)
+    assert histogram(np.full(3, np.nan))["counts"] == []
+    assert sum(histogram(np.zeros(4))["counts"]) == 4
+
+
+def test_units_are_ordered_by_role_and_the_last_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = factory.boards_of([factory.record("a", "mnist", 0, {"fvu": 1.0})])[0]
+    rates = np.array([[0.0, 0.6, 0.9, 0.2], [0.0, 0.1, 0.9, 0.2]])
+    gamma = np.array([[0.1, 0.2, 0.4, 0.6], [0.5, 0.7, 0.8, 1.0]])
+    for arrays, kind, values in (({}, "class_rates", rates), ({"class_gamma": gamma}, "class_gamma", gamma)):
+        kept = Artefacts(arrays={board.records[0].run_id: {"class_rates": rates, **arrays}})
+        found = structure(board, kept)["a"]["units"]
+        assert (found["kind"], found["order"]) == (kind, [2, 1, 3, 0])
+        assert found["roles"] == [("global", 1), ("exclusive", 1), ("no role", 1), ("dead", 1)]
+        steps = np.frombuffer(base64.b64decode(found["steps"]), np.uint8).reshape(2, 4)
+        assert steps == pytest.approx(255 * values[:, [2, 1, 3, 0]], abs=0.51)
+    monkeypatch.setattr("bench.report.structure.MOST_UNITS", 2)
+    assert structure(board, kept)["a"]["units"]["order"] == [2, 1]
+
+
+def test_every_model_has_one_family() -> None:
+    assert sorted(model for members in FAMILIES.values() for model in members) == sorted(MODELS)
 
 
 def test_keys_on_an_axis_become_curves() -> None:
@@ -128,18 +187,17 @@ def test_structure_is_of_the_lowest_seed_that_is_done_and_rounded() -> None:
         factory.record("b", "mnist", 0, {"fvu": 1.0}),
     ]
     arrays = {"m": np.array([[1.0, np.nan], [0.123456, 1.0]]), "v": np.arange(300.0), "t": np.zeros((2, 3))}
-    kept = report.Artefacts(
-        arrays={records[1].run_id: arrays}, pictures={records[1].run_id: [("atoms", b"png")]},
+    kept = Artefacts(
+        arrays={records[1].run_id: arrays},
         histories={records[1].run_id: {"step": [1.0, 2.0], "total": [0.5, float("nan")]}},
         class_names={"mnist": ("x", "y")},
     )  # fmt: skip
     found = structure(factory.boards_of(records)[0], kept)
-    assert set(found) == {"a"}
-    assert found["a"]["seed"] == 1
+    assert set(found) == {"a", "b"}
+    assert (found["a"]["seed"], found["a"]["run"]) == (1, records[1].run_id)
     assert found["a"]["matrices"] == {"m": {"values": [[1.0, None], [0.12, 1.0]], "names": ["x", "y"]}}
-    assert (found["a"]["vectors"]["v"]["x"][0], found["a"]["vectors"]["v"]["x"][-1]) == (1, 300)
+    assert sum(found["a"]["vectors"]["v"]["counts"]) + found["a"]["vectors"]["v"]["zeros"] == 300
     assert found["a"]["history"] == {"x": [1.0, 2.0], "terms": {"total": [0.5, None]}}
-    assert found["a"]["pictures"][0]["url"].startswith("data:image/png;base64,")
 
 
 def test_verb(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ function startBoard() {
     const options = [{value: "", text: "all"}, ...unique(key).map(value => ({value, text: value}))];
     view.filters[key] = select(controls, label, options, "", renderBoards);
   }
+  const families = [...new Set(Object.values(data.families))].sort();
+  view.family = select(controls, "Family", [{value: "", text: "all"}, ...families.map(value => ({value, text: value}))], "", renderBoards);
   view.search = make("input", {type: "search", id: "board-search", "aria-label": "Rows with", placeholder: "part of a name"});
   view.search.addEventListener("input", renderBoards);
   controls.append(make("label", {}, "Rows with", view.search));
-  const families = [...new Set(Object.values(data.columns).map(column => column.family))];
-  chips(find("board-columns"), ["headline", ...families], view.groups);
+  chips(find("board-columns"), ["headline", ...new Set(Object.values(data.columns).map(column => column.family))], view.groups);
   chips(find("board-models"), data.models, view.models);
   const first = boards[0]?.columns.find(column => column.direction !== "none");
   if (first) Object.assign(view, {sort: first.name, ascending: first.direction === "min"});
@@ -48,7 +49,8 @@ function renderBoards() {
 function boardSection(board) {
   const columns = board.columns.filter(c => (c.headline && view.groups.has("headline")) || view.groups.has(data.columns[c.name].family));
   const wanted = view.search.value.trim().toLowerCase();
-  const order = sorted(board).filter(i => view.models.has(board.rows[i].model) && board.labels[i].toLowerCase().includes(wanted));
+  const shown = ({model}, label) => view.models.has(model) && (!view.family.value || data.families[model] === view.family.value) && label.toLowerCase().includes(wanted);
+  const order = sorted(board).filter(i => shown(board.rows[i], board.labels[i]));
   const table = make("table", {class: board.labels.some(label => label.length > 18) ? "board long" : "board"}, boardHead(board, columns), make("tbody", {}, ...order.map(i => boardRow(board, i, columns))));
   const area = make("div", {class: "scroll", role: "region", tabindex: "0", "aria-label": `Board of ${board.title}`}, table);
   return make("div", {class: "one-board", "data-board": board.index}, make("h3", {}, board.title), area);

@@ -1,5 +1,4 @@
 // Numbers, elements and controls. Data reaches the page as text nodes and attributes, never as markup.
-const data = JSON.parse(document.getElementById("data").textContent);
 const boards = data.leaderboard.boards.map((board, i) => ({...board, ...data.boards[i], index: i}));
 const find = id => document.getElementById(id);
 

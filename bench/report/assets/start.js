@@ -45,3 +45,4 @@ function startTips() {
 startTheme();
 startTips();
 if (boards.length) for (const start of [startBoard, startPareto, startPairs, startStructure]) start();
+document.documentElement.dataset.ready = "";
