@@ -188,7 +188,9 @@ def test_models_are_read_between_their_variants_only(open_page: Open) -> None:
     found = re.search(r"best FVU is of mp (\S+) \(between mp k=10 and mp k=20\); then topk (\S+)\.", told)
     assert found, told
     assert [float(text) for text in found.groups()] == pytest.approx([0.25, 0.35], abs=1e-3)
-    assert "Not read, for want of rows on both sides: vsc." in told
+    assert "Not read, for want of rows near it or on both sides: vsc." in told
+    opened.page.get_by_label("Read the models at").fill("8.1")
+    assert "vsc 0." in opened.page.locator("#pareto-reading").text_content()
 
 
 def test_pictures_have_their_labels_and_units_their_roles(study_page: Opened) -> None:

@@ -74,7 +74,10 @@ function paretoFigure(rows, best, x, y) {
 
 const rowText = (row, name) => formatInterval(number(row.metrics[name].mean), row.metrics[name].ci95_half_width);
 
-// Along each sweep of one field, between the two rows around `at`; a model without rows on both sides is not read.
+const NEAR = .02;
+
+// Along each sweep of one field, between the two rows around `at`; of a model without rows on both sides, its best row
+// within 2% of it; a model without either is not read.
 function reading(board, rows, x, y, at) {
   const name = quantity(x);
   const byRow = new Map(rows.map(row => [row.i, row]));
@@ -82,7 +85,6 @@ function reading(board, rows, x, y, at) {
   const offer = (model, value, how) => {
     if (!found.has(model) || better(y) * value > better(y) * found.get(model).value) found.set(model, {value, how});
   };
-  for (const row of rows) if (Math.abs(row.x - at) <= 1e-9 * Math.abs(at)) offer(row.row.model, row.y, row.label);
   for (const sweep of board.sweeps) {
     const path = sweep.rows.filter(i => byRow.has(i)).map(i => byRow.get(i)).sort((a, b) => a.x - b.x);
     for (let i = 1; i < path.length; i++) {
@@ -90,11 +92,13 @@ function reading(board, rows, x, y, at) {
       if (a.x < at && at < b.x) offer(sweep.model, a.y + (b.y - a.y) * (at - a.x) / (b.x - a.x), `between ${a.label} and ${b.label}`);
     }
   }
+  const between = new Set(found.keys());
+  for (const row of rows) if (!between.has(row.row.model) && Math.abs(row.x - at) <= NEAR * Math.abs(at)) offer(row.row.model, row.y, `${row.label} at ${formatNumber(row.x)}`);
   const order = [...found].sort(([, a], [, b]) => better(y) * (b.value - a.value));
   const rest = [...new Set(rows.map(row => row.row.model))].filter(model => !found.has(model));
-  const without = rest.length ? ` Not read, for want of rows on both sides: ${clip(rest.join(", "), 300)}.` : "";
-  if (!order.length) return `At ${name} = ${at} no model can be read: none has rows of one sweep on both sides.`;
+  const without = rest.length ? ` Not read, for want of rows near it or on both sides: ${clip(rest.join(", "), 300)}.` : "";
+  if (!order.length) return `At ${name} = ${at} no model can be read: none has a row within 2%, or rows of one sweep on both sides.`;
   const words = order.map(([model, item]) => `${clip(model, 60)} ${formatNumber(item.value)}`);
   const how = clip(order[0][1].how, 160);
-  return `At ${name} = ${at}, by linear interpolation along one field of each model, the best ${quantity(y)} is of ${words[0]} (${how})${words.length > 1 ? `; then ${words.slice(1).join(", ")}` : ""}.${without}`;
+  return `At ${name} = ${at}, from rows within 2%, or between two rows of a sweep, the best ${quantity(y)} is of ${words[0]} (${how})${words.length > 1 ? `; then ${words.slice(1).join(", ")}` : ""}.${without}`;
 }

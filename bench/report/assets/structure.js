@@ -1,5 +1,7 @@
 // One row, beside another if wanted: pictures, heatmaps, histograms, curves, losses.
 const chosen = {};
+const ROLES = {global: 0, shared: 2, exclusive: 4, "no role": 5, dead: 6}; // their colours, in every figure
+const tint = (name, position) => ROLES[name] ?? position;
 const pictures = JSON.parse(find("pictures").textContent);
 
 function startStructure() {
@@ -40,8 +42,6 @@ function panel(place, title, build, entries, css) {
 }
 
 const spaced = name => name.replaceAll("_", " ");
-
-const ROLES = {global: 0, shared: 2, exclusive: 4, "no role": 5, dead: 6};
 
 // Units by role from left to right, which the strip above names; classes from top to bottom.
 function unitsPanel(place, item) {
@@ -93,7 +93,7 @@ const DASHES = ["solid", "dash"];
 
 // Colours tell series apart, dashes the two rows.
 const lines = (items, names) => [
-  ...(names.length > 1 ? names.map((text, index) => ({glyph: "━", index, text})) : []),
+  ...(names.length > 1 ? names.map((text, index) => ({glyph: "━", index: tint(text, index), text})) : []),
   ...(items.length > 1 ? items.map((item, k) => ({glyph: k ? "╌╌" : "━━", index: names.length > 1 ? null : 0, text: item.label})) : []),
 ];
 
@@ -108,8 +108,8 @@ function curvePanel(place, items, curve) {
     const half = ([, column]) => item.row.metrics[column].ci95_half_width ?? 0;
     return {
       x: shown.map(([x]) => x), y: shown.map(([, column]) => mean(item.row, column)), mode: "lines+markers", hoverinfo: "text",
-      line: {color: colour(s), width: 2, dash: DASHES[items.indexOf(item)]}, marker: {size: 7, symbol: SYMBOLS[s % SYMBOLS.length]},
-      error_y: {type: "data", array: shown.map(half), thickness: 1, width: 3, color: colour(s)},
+      line: {color: colour(tint(name, s)), width: 2, dash: DASHES[items.indexOf(item)]}, marker: {size: 7, symbol: SYMBOLS[s % SYMBOLS.length]},
+      error_y: {type: "data", array: shown.map(half), thickness: 1, width: 3, color: colour(tint(name, s))},
       text: shown.map(([x, column]) => `${plain(item.label)}<br>${plain(name)} ${curve.axis} ${Number(x.toPrecision(3))}: ${rowText(item.row, column)}`),
     };
   };
