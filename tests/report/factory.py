@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.columns import columns
 from bench.datasets.fmnist import FashionMNIST
 from bench.leaderboard import Board, build
 from bench.report import Artefacts
 from bench.spec import Record, RunError, RunSpec
-from bench.study import columns
 
 CHECKSUM = "e455a166e9739cb14229dd0febc676bc6b10f34b5b9673f3126d465732f1e230"
 MODELS = ("vae", "vsc", "vsc-aligned", "topk", "topk-l1", "topk-hoyer", "batchtopk", "matryoshka", "mp", "random")
