@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.spec import Record
-from bench.stats import Interval, best_and_ties, t_interval
+from bench.stats import Interval, best_and_ties, t_intervals
 from metrics.base import MetricInfo
 
 GroupKey = tuple[str, str, str, str]
@@ -176,9 +176,20 @@ def _row(label: str, runs: Mapping[int, Record]) -> Row:
             errors[name][seed] = message
     spec = next(iter(runs.values())).spec
     failures = {seed: record.error.message for seed, record in sorted(runs.items()) if record.error}
-    intervals = {name: t_interval(list(by_seed.values())) for name, by_seed in values.items()}
+    intervals = _intervals(values)
     n_done = len(runs) - len(failures)
     return Row(spec.model, spec.variant, label, n_done, dict(values), intervals, failures, dict(errors))
+
+
+def _intervals(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
+    """Of each metric, computed together for those that equally many seeds have."""
+    lengths: dict[int, list[str]] = defaultdict(list)
+    for name, by_seed in values.items():
+        lengths[len(by_seed)].append(name)
+    found: dict[str, Interval] = {}
+    for names in lengths.values():
+        found |= dict(zip(names, t_intervals([list(values[name].values()) for name in names]), strict=True))
+    return {name: found[name] for name in values}
 
 
 def _sorted(rows: list[Row], ranked: Sequence[Column]) -> list[Row]:

@@ -26,12 +26,24 @@ class Interval(NamedTuple):
 
 def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     """Mean and Student-t interval of at least one value."""
-    n = len(values)
-    mean = float(np.mean(values))
-    if n < MIN_SEEDS or not math.isfinite(mean):
-        return Interval(mean, None)
+    return t_intervals([values], level)[0]
+
+
+def t_intervals(samples: Sequence[Sequence[float]], level: float = LEVEL) -> list[Interval]:
+    """Mean and Student-t interval of each of several samples of the same length, at least one."""
+    table = np.array(samples, dtype=float)
+    n = table.shape[1]
+    means = table.mean(1).tolist()
+    if n < MIN_SEEDS:
+        return [Interval(mean, None) for mean in means]
     quantile = float(stdtrit(n - 1, (1 + level) / 2))
-    return Interval(mean, quantile * _spread(values) / math.sqrt(n))
+    with np.errstate(invalid="ignore"):  # of infinities, which have no interval
+        spreads = table.std(1, ddof=1)
+    spreads[table.min(1) == table.max(1)] = 0.0  # exactly, where rounding of the mean leaves a rest
+    return [
+        Interval(mean, quantile * spread / math.sqrt(n) if math.isfinite(mean) else None)
+        for mean, spread in zip(means, spreads.tolist(), strict=True)
+    ]
 
 
 def paired_p_value(differences: Sequence[float]) -> float:
@@ -58,11 +70,6 @@ def _paired_p_values(differences: np.ndarray, present: np.ndarray) -> np.ndarray
     p_values = 2 * stdtr(n - 1, -np.abs(mean) / np.where(flat, 1.0, spread) * np.sqrt(n))
     p_values = np.where(flat, np.where(mean == 0, 1.0, 0.0), p_values)
     return np.where(finite, p_values, np.where(same_sign, 0.0, 1.0))
-
-
-def _spread(values: Sequence[float]) -> float:
-    """Sample standard deviation; exactly 0 where all values are equal."""
-    return 0.0 if min(values) == max(values) else float(np.std(values, ddof=1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
