@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from bench.spec import Record
@@ -88,6 +89,11 @@ class Board:
         version = f" (data {self.data_version})" if self.data_version else ""
         return f"{self.dataset}{version}, {self.settings} setting, {self.budget} budget"
 
+    @cached_property
+    def n_seeds(self) -> int:
+        """How many seeds its runs have between them."""
+        return len({record.spec.seed for record in self.records})
+
     @property
     def representatives(self) -> dict[str, Record]:
         """Row -> the run that stands for it in figures: of those that are done, that with the lowest seed."""
@@ -131,7 +137,8 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
         by_label[record.spec.label].append(record)
     current = {label: _current(runs) for label, runs in by_label.items()}
     rows = [_row(label, runs) for label, runs in current.items()]
-    shown = [scalar for column in columns for scalar in _expand(column, {name for row in rows for name in row.values})]
+    found = {name for row in rows for name in row.values}
+    shown = [scalar for column in columns for scalar in _expand(column, found)]
     ranked = [column for column in shown if column.info.direction != "none"]
     ties = {}
     for column in ranked:

@@ -198,8 +198,7 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
 
 def seed_count(board: Board, row: Row) -> str:
     """How many of the board's seeds a row has done: '2/3 failed' where one failed."""
-    seeds = len({record.spec.seed for record in board.records})
-    return f"{row.n_done}/{seeds}" + (" failed" if row.failures else "")
+    return f"{row.n_done}/{board.n_seeds}" + (" failed" if row.failures else "")
 
 
 def cell(row: Row, column: Column) -> str:
