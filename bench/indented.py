@@ -23,8 +23,10 @@ def indented(value: Any, line: str = "\n") -> str:
         return repr(value)
     if isinstance(value, str):
         return json.encoder.encode_basestring_ascii(value)
-    if value is None:
-        return "null"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "true" if value else "false"
+    if type(value) is int:
+        return repr(value)
     if isinstance(value, dict):
         inner = line + " "
         items = [

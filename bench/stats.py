@@ -55,16 +55,17 @@ def paired_p_value(differences: Sequence[float]) -> float:
     same sign, and otherwise say nothing.
     """
     values = np.array(differences, dtype=float)[None]
-    return float(_paired_p_values(values, np.ones(values.shape, bool))[0])
+    return float(_paired_p_values(values)[0])
 
 
-def _paired_p_values(differences: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """The p-value of each row of (P, n) differences, over those that are present."""
-    n = present.sum(1)
-    if present.all() and np.isfinite(differences).all():
-        mean = differences.sum(1) / n
+def _paired_p_values(differences: np.ndarray, present: np.ndarray | None = None) -> np.ndarray:
+    """The p-value of each row of (P, n) differences, over those that are present; None: all are."""
+    if present is None and np.isfinite(differences).all():
+        mean = differences.sum(1) / differences.shape[1]
         constant = differences.max(1) == differences.min(1)
-        return _p_values(mean, constant, (differences - mean[:, None]) ** 2, n)
+        return _p_values(mean, constant, (differences - mean[:, None]) ** 2, differences.shape[1])
+    present = np.ones(differences.shape, bool) if present is None else present
+    n = present.sum(1)
     finite = (np.isfinite(differences) | ~present).all(1)
     same_sign = (np.isposinf(differences) | ~present).all(1) | (np.isneginf(differences) | ~present).all(1)
     values = np.where(present & finite[:, None], differences, 0.0)
@@ -74,7 +75,7 @@ def _paired_p_values(differences: np.ndarray, present: np.ndarray) -> np.ndarray
     return np.where(finite, _p_values(mean, constant, squares, n), np.where(same_sign, 0.0, 1.0))
 
 
-def _p_values(mean: np.ndarray, constant: np.ndarray, squares: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _p_values(mean: np.ndarray, constant: np.ndarray, squares: np.ndarray, n: np.ndarray | int) -> np.ndarray:
     """From the mean of n differences, whether all are equal, and their squared distances from the mean."""
     spread = np.where(constant, 0.0, np.sqrt(squares.sum(1) / np.maximum(n - 1, 1)))
     flat = spread <= 1e-12 * np.abs(mean)
@@ -131,7 +132,7 @@ def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level
     others = [row for row in compared if row != best]
     with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
         differences = scores[best] - np.array([scores[row] for row in others]).reshape(-1, len(shared))
-        told = _separable(_paired_p_values(differences, np.ones(differences.shape, bool)), level)
+        told = _separable(_paired_p_values(differences), level)
     separated = {row for row, apart in zip(others, told, strict=True) if apart}
     return {row for row, values in rows.items() if values} - separated
 
@@ -164,21 +165,30 @@ def rank_intervals(
     table = np.array([[rows[row].get(seed, 0.0) for seed in seeds] for row in names]) * (1 if maximise else -1)
     known = np.array([[seed in rows[row] for seed in seeds] for row in names])
     first, second = np.triu_indices(len(names), 1)
-    tested = (known[first] & known[second]).sum(1) >= MIN_SEEDS
+    tested = (known.astype(int) @ known.T)[first, second] >= MIN_SEEDS
     first, second = first[tested], second[tested]
-    leads, p_values = np.empty(len(first)), np.empty(len(first))
-    for start in range(0, len(first), PAIRS_AT_ONCE):
-        part = slice(start, start + PAIRS_AT_ONCE)
-        present = known[first[part]] & known[second[part]]
-        with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
-            differences = table[first[part]] - table[second[part]]
-            leads[part] = np.where(present, differences, 0.0).sum(1)
-        p_values[part] = _paired_p_values(differences, present)
+    leads, p_values = _compare_pairs(table, known, first, second)
     told = _separable(p_values, level)
     winners = np.where(leads > 0, first, second)[told]
     losers = np.where(leads > 0, second, first)[told]
     better, worse = np.bincount(losers, minlength=len(names)), np.bincount(winners, minlength=len(names))
     return {row: (1 + int(b), len(names) - int(w)) for row, b, w in zip(names, better, worse, strict=True)}
+
+
+def _compare_pairs(
+    table: np.ndarray, known: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For pairs of rows: what the first has more, summed over the seeds that both have, and the p-value."""
+    leads, p_values = np.empty(len(first)), np.empty(len(first))
+    complete = known.all()
+    for start in range(0, len(first), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        present = None if complete else known[first[part]] & known[second[part]]
+        with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
+            differences = table[first[part]] - table[second[part]]
+            leads[part] = (differences if present is None else np.where(present, differences, 0.0)).sum(1)
+        p_values[part] = _paired_p_values(differences, present)
+    return leads, p_values
 
 
 def t_quantiles(largest: int, level: float = LEVEL) -> dict[int, float]:
