@@ -319,9 +319,10 @@ def _open(results: Path) -> tuple[Console, RunStore, Scan]:
 
 
 def _build(scan: Scan) -> list[Board]:
-    from bench import leaderboard, study
+    from bench import leaderboard
+    from bench.columns import columns
 
-    return leaderboard.build(scan.records, study.columns())
+    return leaderboard.build(scan.records, columns())
 
 
 def _conduct(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from bench.spec import Record
-from bench.stats import Interval, best_and_ties, t_interval
+from bench.stats import Interval, best_and_ties, t_intervals
 from metrics.base import MetricInfo
 
 GroupKey = tuple[str, str, str, str]
@@ -88,6 +89,11 @@ class Board:
         version = f" (data {self.data_version})" if self.data_version else ""
         return f"{self.dataset}{version}, {self.settings} setting, {self.budget} budget"
 
+    @cached_property
+    def n_seeds(self) -> int:
+        """How many seeds its runs have between them."""
+        return len({record.spec.seed for record in self.records})
+
     @property
     def representatives(self) -> dict[str, Record]:
         """Row -> the run that stands for it in figures: of those that are done, that with the lowest seed."""
@@ -131,7 +137,8 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
         by_label[record.spec.label].append(record)
     current = {label: _current(runs) for label, runs in by_label.items()}
     rows = [_row(label, runs) for label, runs in current.items()]
-    shown = [scalar for column in columns for scalar in _expand(column, {name for row in rows for name in row.values})]
+    found = {name for row in rows for name in row.values}
+    shown = [scalar for column in columns for scalar in _expand(column, found)]
     ranked = [column for column in shown if column.info.direction != "none"]
     ties = {}
     for column in ranked:
@@ -176,9 +183,20 @@ def _row(label: str, runs: Mapping[int, Record]) -> Row:
             errors[name][seed] = message
     spec = next(iter(runs.values())).spec
     failures = {seed: record.error.message for seed, record in sorted(runs.items()) if record.error}
-    intervals = {name: t_interval(list(by_seed.values())) for name, by_seed in values.items()}
+    intervals = _intervals(values)
     n_done = len(runs) - len(failures)
     return Row(spec.model, spec.variant, label, n_done, dict(values), intervals, failures, dict(errors))
+
+
+def _intervals(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
+    """Of each metric, computed together for those that equally many seeds have."""
+    lengths: dict[int, list[str]] = defaultdict(list)
+    for name, by_seed in values.items():
+        lengths[len(by_seed)].append(name)
+    found: dict[str, Interval] = {}
+    for names in lengths.values():
+        found |= dict(zip(names, t_intervals([list(values[name].values()) for name in names]), strict=True))
+    return {name: found[name] for name in values}
 
 
 def _sorted(rows: list[Row], ranked: Sequence[Column]) -> list[Row]:

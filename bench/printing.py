@@ -59,7 +59,7 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
     mine = [record for record in scan.records if record.run_id in wanted]
     if mine:
         from bench import leaderboard
-        from bench.study import columns
+        from bench.columns import columns
 
         described = columns()
         complete = leaderboard.build(scan.records, described)

@@ -9,7 +9,7 @@ import importlib.util
 import sys
 import traceback
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -63,12 +63,12 @@ class Plugin:
 
     def summary(self) -> str:
         """First line of the docstring of its module, or of the function for a metric, read as text."""
-        tree = self._syntax()
+        tree = self.syntax()
         return (ast.get_docstring(self._function(tree) or tree) or "(no docstring)").partition("\n")[0]
 
     def source(self) -> str:
         """A metric's source, from its decorator, read as text; "" for models, whose summary names it."""
-        tree = self._syntax()
+        tree = self.syntax()
         function = self._function(tree)
         if function is None:
             return ""
@@ -84,14 +84,20 @@ class Plugin:
         resolved = [constants.get(v.id, v) if isinstance(v, ast.Name) else v for v in values]
         return next((str(v.value) for v in resolved if isinstance(v, ast.Constant)), "")
 
-    def _syntax(self) -> ast.Module:
+    def syntax(self) -> ast.Module:
+        """The file that defines it, parsed; an empty module where there is none."""
         if self.source_file is None or not self.source_file.is_file():
             return ast.Module([], [])
-        return ast.parse(self.source_file.read_text(encoding="utf-8"))
+        return _parse(self.source_file.read_text(encoding="utf-8"))
 
     def _function(self, tree: ast.Module) -> ast.FunctionDef | None:
         name = self.reference.rpartition(":")[2]
         return next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
+
+
+@cache
+def _parse(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 class Registry:

@@ -9,6 +9,7 @@
     DIR/RUN_ID/lock                  while a process runs it: which one, and how far it is
     DIR/RUN_ID/checkpoint.pt         training that was interrupted
     DIR/RUN_ID/spec.json             what a cluster is to run
+    DIR/records.index                a copy of all records, which can be deleted at any time
 
 A record is written last, so a run with a `done` record is complete.
 """
@@ -26,11 +27,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from bench.errors import BenchError, unknown
+from bench.index import Index, state_of
 from bench.lock import Lock, acquire
 from bench.spec import SCHEMA_VERSION, Record, RunSpec
 from bench.weights import write_weights
@@ -111,14 +114,23 @@ class RunStore:
             raise BenchError(f"'{path}' cannot be read: {error}") from error
 
     def scan(self) -> Scan:
-        """Read every record."""
+        """Read every record, those that have not changed from the index, and leave an index where one can be left."""
         records, unreadable = [], {}
+        index = Index(self.root)
         for path in sorted(self.root.glob("*/record.json")):
             try:
-                records.append(_parse(path))
+                records.append(_parse(path, index))
             except UnreadableRecord as error:
                 unreadable[path] = str(error)
+        if index.changed:
+            self._write_index(index)
         return Scan(records, unreadable)
+
+    def _write_index(self, index: Index) -> None:
+        with suppress(OSError):  # a folder that takes no files is read without
+            for path in self.root.glob(f".*.{index.path.name}"):  # of a process that was killed; one that is writing
+                path.unlink(missing_ok=True)  # leaves no index then, which is not worth a lock
+            write_atomically(index.path, index.write)
 
     @contextmanager
     def hold(self, run_id: str, job: str = "", give_up: Callable[[], bool] | None = None) -> Iterator[Lock | None]:
@@ -280,11 +292,36 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _parse(path: Path) -> Record:
+def _parse(path: Path, index: Index | None = None) -> Record:
+    """The record in a file; as the index has it, if that is of this very file. Raises UnreadableRecord."""
+    run_id = path.parent.name
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb", buffering=0) as file:  # opened in any case: network file systems keep a closed one's times
+            state = state_of(os.fstat(file.fileno()))
+            known = index.find(run_id, state) if index else None
+            if known is not None:
+                return Record.model_validate(_values(known))
+            text = file.read()
+        record = _record(_values(text), run_id)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableRecord(f"truncated or not a record ({error})") from error
+    if index:
+        index.add(run_id, state, text)
+    return record
+
+
+def _values(text: bytes) -> Any:
+    """What JSON holds. Pydantic's reader is fast and keeps a word that recurs once; what it refuses, json decides."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text.decode("utf-8"))
+
+
+def _record(content: Any, run_id: str) -> Record:
+    try:
         version = content["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError) as error:
         raise UnreadableRecord(f"truncated or not a record ({error})") from error
     if version != SCHEMA_VERSION:
         raise UnreadableRecord(f"schema {version}, this version reads {SCHEMA_VERSION}; update bench")
@@ -292,6 +329,6 @@ def _parse(path: Path) -> Record:
         record = Record.model_validate(content)
     except ValidationError as error:
         raise UnreadableRecord(f"{error.error_count()} invalid fields, first {error.errors()[0]['loc']}") from error
-    if record.run_id != path.parent.name:
+    if record.run_id != run_id:
         raise UnreadableRecord(f"the record of another run, {record.run_id}; delete the copy")
     return record

@@ -10,10 +10,9 @@ from typing import Literal
 from bench.errors import BenchError
 from bench.executors import inline, pool
 from bench.job import Event, Job
-from bench.leaderboard import Column
-from bench.loading import all_metrics, load_dataset, load_model_class, load_source
+from bench.loading import load_dataset, load_model_class, load_source
 from bench.plan import DatasetChoice, ModelChoice, Plan, expand, resolve
-from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Plugin
+from bench.registry import DATASET_REGISTRY, MODEL_REGISTRY, Plugin
 from bench.request import Request
 from bench.run import settle_process
 from bench.spec import Record, RunSpec
@@ -83,12 +82,6 @@ def choose_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise BenchError("--device cuda: torch finds no GPU here; use --device cpu, or auto.")
     return device
-
-
-def columns() -> list[Column]:
-    """The columns that boards have, from the registered metrics."""
-    explained = {name: plugin.summary() for name, plugin in METRIC_REGISTRY.plugins.items()}
-    return [Column(name, function.info, explained[name]) for name, function in all_metrics().items()]  # type: ignore[attr-defined]
 
 
 def _expand_all(names: tuple[str, ...]) -> list[Plugin]:

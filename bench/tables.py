@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.errors import BenchError, first_line
+from bench.indented import indented
 from bench.leaderboard import Board, Column, Row, other_software
 from bench.spec import Record
 from bench.stats import Interval
@@ -32,7 +32,7 @@ def write_all(boards: Sequence[Board], folder: Path) -> None:
         {
             "leaderboard.md": markdown(boards),
             "leaderboard.csv": frame(boards).to_csv(index=False),
-            "leaderboard.json": json.dumps(as_dict(boards), indent=1, allow_nan=False),
+            "leaderboard.json": indented({"boards": map(_board_dict, boards)}),
             "leaderboard.tex": latex(boards),
         },
         folder,
@@ -102,31 +102,31 @@ def frame(boards: Sequence[Board]) -> pd.DataFrame:
 
 def as_dict(boards: Sequence[Board]) -> dict[str, Any]:
     """Everything that the tables show, per seed, with the columns' meaning and the provenance of each run."""
+    return {"boards": [_board_dict(board) for board in boards]}
+
+
+def _board_dict(board: Board) -> dict[str, Any]:
     return {
-        "boards": [
-            {
-                "dataset": board.dataset,
-                "settings": board.settings,
-                "budget": board.budget,
-                "columns": [{"name": c.name, "explanation": c.explanation, **vars(c.info)} for c in board.columns],
-                "rows": [_row_dict(board, row) for row in board.rows],
-                "runs": [
-                    {"run_id": r.run_id, "status": r.status, "config": r.spec.config, "seed": r.spec.seed}
-                    | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance}
-                    for r in board.records
-                ],
-            }
-            for board in boards
-        ]
+        "dataset": board.dataset,
+        "settings": board.settings,
+        "budget": board.budget,
+        "columns": [{"name": c.name, "explanation": c.explanation, **vars(c.info)} for c in board.columns],
+        "rows": [_row_dict(board, row) for row in board.rows],
+        "runs": [
+            {"run_id": r.run_id, "status": r.status, "config": r.spec.config, "seed": r.spec.seed}
+            | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance}
+            for r in board.records
+        ],
     }
 
 
 def _row_dict(board: Board, row: Row) -> dict[str, Any]:
+    seeds = {seed: str(seed) for by_seed in row.values.values() for seed in by_seed}
     metrics = {
         name: {
             "mean": _finite(interval.mean),
             "ci95_half_width": interval.half_width,
-            "by_seed": {str(seed): _finite(value) for seed, value in row.values[name].items()},
+            "by_seed": {seeds[seed]: _finite(value) for seed, value in row.values[name].items()},
             "best_or_tied": row.label in board.ties[name] if name in board.ties else None,
         }
         for name, interval in row.intervals.items()
@@ -198,8 +198,7 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
 
 def seed_count(board: Board, row: Row) -> str:
     """How many of the board's seeds a row has done: '2/3 failed' where one failed."""
-    seeds = len({record.spec.seed for record in board.records})
-    return f"{row.n_done}/{seeds}" + (" failed" if row.failures else "")
+    return f"{row.n_done}/{board.n_seeds}" + (" failed" if row.failures else "")
 
 
 def cell(row: Row, column: Column) -> str:

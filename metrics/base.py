@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Direction = Literal["min", "max", "none"]
-MetricValue = float | dict[str, float] | Tensor
-Function = TypeVar("Function", bound=Callable[..., MetricValue])
+Function = TypeVar("Function", bound="Callable[..., float | dict[str, float] | Tensor]")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,16 @@ class FashionMNIST(MNIST):
     folder: ClassVar[str] = "FashionMNIST"
     torchvision_name: ClassVar[str] = "FashionMNIST"
     class_names: ClassVar[tuple[str, ...]] = (
-        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
     )
     categories: ClassVar[tuple[str, ...] | None] = (
         *("top", "rest", "top", "rest", "top"),

@@ -24,7 +24,7 @@ class MNIST(DatasetSource):
 
     folder: ClassVar[str] = "MNIST"
     torchvision_name: ClassVar[str] = "MNIST"
-    class_names: ClassVar[tuple[str, ...]] = tuple("0123456789")
+    class_names: ClassVar[tuple[str, ...]] = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
     categories: ClassVar[tuple[str, ...] | None] = None
     md5: ClassVar[dict[str, str]] = {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import leaderboard
+from bench.columns import columns
 from bench.errors import BenchError
 from bench.figures.files import save
 from bench.figures.study import compare, draw
 from bench.spec import Record
 from bench.store import RunStore
-from bench.study import columns
 
 
 def write_figures(

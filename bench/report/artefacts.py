@@ -48,9 +48,13 @@ def gather(store: RunStore, boards: Sequence[Board]) -> Artefacts:
 def _class_names(dataset: str, reference: str) -> tuple[str, ...]:
     """What the source declares without loading its data; nothing where it does not, or is not here any more."""
     from bench.registry import DATASET_REGISTRY, Plugin
+    from bench.source import class_names
 
+    plugin = Plugin(dataset, reference, True)
+    if (stated := class_names(plugin)) is not None:
+        return stated
     try:
-        source = DATASET_REGISTRY.load(Plugin(dataset, reference, True))
+        source = DATASET_REGISTRY.load(plugin)
     except BenchError:
         return ()
     names = getattr(source, "class_names", ())

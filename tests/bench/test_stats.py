@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 from scipy import stats as reference
+from scipy.special import stdtrit
 
-from bench.stats import best_and_ties, holm, paired_p_value, t_interval
+from bench.stats import LEVEL, best_and_ties, holm, paired_p_value, separable, t_interval, t_intervals
 
 
 def test_interval_is_scipys() -> None:
@@ -89,3 +91,17 @@ def test_a_diverged_model_is_not_the_best() -> None:
 
 def test_equal_values_have_no_spread_at_all() -> None:
     assert t_interval([0.1, 0.1, 0.1]).half_width == 0
+
+
+@given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.05, 1.0]), max_size=30))
+def test_separable_is_what_holms_adjusted_p_values_say(p_values: list[float]) -> None:
+    assert separable(p_values) == [p <= 1 - LEVEL for p in holm(p_values)]
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_samples_together_have_the_intervals_that_each_has(n: int, seed: int) -> None:
+    samples = [*np.random.default_rng(seed).lognormal(size=(5, n)).tolist(), [0.1] * n, [1.0] * (n - 1) + [math.inf]]
+    assert t_intervals(samples) == [t_interval(sample) for sample in samples]
+    for sample, (mean, half_width) in zip(samples[:5], t_intervals(samples[:5]), strict=True):
+        assert mean == float(np.mean(sample))
+        assert half_width is None or half_width == float(stdtrit(n - 1, 0.975)) * float(np.std(sample, ddof=1)) / n**0.5

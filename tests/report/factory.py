@@ -11,10 +11,10 @@ import pandas as pd
 from PIL import Image
 
 from bench.captions import png_text
+from bench.columns import columns
 from bench.leaderboard import Board, build
 from bench.spec import Record, RunError, RunSpec
 from bench.store import RunStore
-from bench.study import columns
 
 CHECKSUM = "e455a166e9739cb14229dd0febc676bc6b10f34b5b9673f3126d465732f1e230"
 MODELS = ("vae", "vsc", "vsc-aligned", "topk", "topk-l1", "topk-hoyer", "batchtopk", "matryoshka", "mp", "random")
