@@ -70,7 +70,7 @@ class Board:
     records : list of Record
         The runs behind the rows.
     superseded : int
-        Older runs under the label of a newer one with other hyperparameters or code; they are not shown.
+        Older runs under the label of a newer one of other hyperparameters, code or version; they are not shown.
     """
 
     dataset: str
@@ -118,6 +118,15 @@ def other_software(records: Sequence[Record]) -> list[str]:
     ]
 
 
+def not_ranked(board: Board) -> list[str]:
+    """For each metric that the rows of a board cannot be compared by, why."""
+    return [
+        f"{board.title}: rows differ in their {column.info.given}, so none is best by {column.header}"
+        for column in board.columns
+        if column.info.given and column.info.direction == "none"
+    ]
+
+
 def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
     """All boards of some records. Runs on data of another checksum never share a board."""
     groups: dict[GroupKey, list[Record]] = defaultdict(list)
@@ -138,7 +147,8 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
     current = {label: _current(runs) for label, runs in by_label.items()}
     rows = [_row(label, runs) for label, runs in current.items()]
     found = {name for row in rows for name in row.values}
-    shown = [scalar for column in columns for scalar in _expand(column, found)]
+    kept = [record for runs in current.values() for record in runs.values()]
+    shown = [_comparable(scalar, kept) for column in columns for scalar in _expand(column, found)]
     ranked = [column for column in shown if column.info.direction != "none"]
     ties = {}
     for column in ranked:
@@ -146,7 +156,6 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
         best = best_and_ties(values, column.info.direction == "max")
         if best is not None:
             ties[column.name] = best
-    kept = [record for runs in current.values() for record in runs.values()]
     spec = kept[0].spec
     superseded = len(records) - len(kept)
     where = (spec.dataset, spec.settings, spec.budget)
@@ -154,12 +163,26 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
 
 
 def _current(runs: Sequence[Record]) -> dict[int, Record]:
-    """Of the runs of one label, oldest first: by seed, those with the newest run's hyperparameters and code."""
+    """Of the runs of one label, oldest first: by seed, those of the newest run's hyperparameters, code and version."""
 
     def identity(record: Record) -> tuple[Any, ...]:
         return record.spec.config, record.spec.code, record.spec.max_steps, record.spec.max_eval
 
-    return {record.spec.seed: record for record in runs if identity(record) == identity(runs[-1])}
+    def version(record: Record) -> Any:
+        return record.provenance.get("software", {}).get("bench")
+
+    of_its_kind = [run for run in runs if identity(run) == identity(runs[-1])]
+    newest = next((version(run) for run in reversed(of_its_kind) if version(run)), None)
+    return {run.spec.seed: run for run in of_its_kind if version(run) in (None, newest)}
+
+
+def _comparable(column: Column, records: Sequence[Record]) -> Column:
+    """The column; a mere description where its rows differ in the hyperparameter that it takes as given."""
+    given = column.info.given
+    values = {str(r.spec.config[given]) for r in records if column.name in r.metrics and given in r.spec.config}
+    if len(values) < 2:
+        return column
+    return replace(column, info=replace(column.info, direction="none"))
 
 
 def _expand(column: Column, found: set[str]) -> list[Column]:

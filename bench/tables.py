@@ -14,7 +14,7 @@ from tabulate import tabulate
 
 from bench.errors import BenchError, first_line
 from bench.indented import indented
-from bench.leaderboard import Board, Column, Row, other_software
+from bench.leaderboard import Board, Column, Row, not_ranked, other_software
 from bench.spec import Record
 from bench.stats import Interval
 from bench.store import write_text
@@ -228,11 +228,9 @@ def _failures(board: Board) -> list[str]:
         for name, messages in row.metric_errors.items()
         for seed, message in messages.items()
     ]
-    lines += [f"- {escape_markdown(words)}" for words in other_software(board.records)]
+    lines += [f"- {escape_markdown(words)}" for words in (*other_software(board.records), *not_ranked(board))]
     if board.superseded:
-        lines.append(
-            f"- {board.superseded} older runs, of other hyperparameters or code under the same name, are left out."
-        )
+        lines.append(f"- {board.superseded} older runs, of other hyperparameters, code or version, are left out.")
     return ["\n".join(lines)] if lines else []
 
 

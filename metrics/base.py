@@ -43,6 +43,8 @@ class MetricInfo:
         Where the definition comes from.
     headline : bool
         Whether the printed board shows it; the csv has every metric.
+    given : str
+        The hyperparameter that rows must have in common to be compared by it, as bounds on a likelihood; "" for none.
     """
 
     label: str
@@ -51,15 +53,23 @@ class MetricInfo:
     range: str
     source: str
     headline: bool = False
+    given: str = ""
 
 
 def metric(
-    *, label: str, direction: Direction, unit: str = "", range: str, source: str, headline: bool = False
+    *,
+    label: str,
+    direction: Direction,
+    unit: str = "",
+    range: str,
+    source: str,
+    headline: bool = False,
+    given: str = "",
 ) -> Callable[[Function], Function]:
     """Attach a `MetricInfo` to a metric function, as its attribute `info`."""
 
     def attach(function: Function) -> Function:
-        function.info = MetricInfo(label, direction, unit, range, source, headline)  # type: ignore[attr-defined]
+        function.info = MetricInfo(label, direction, unit, range, source, headline, given)  # type: ignore[attr-defined]
         return function
 
     return attach

@@ -18,13 +18,28 @@ IMPORTANCE_SAMPLES = 50
 MAX_SAMPLES = 2000
 
 
-@metric(label="-ELBO", direction="min", unit="nats", range="(-inf, inf)", source="Kingma & Welling 2014", headline=True)
+@metric(
+    label="-ELBO",
+    direction="min",
+    unit="nats",
+    range="(-inf, inf)",
+    source="Kingma & Welling 2014",
+    headline=True,
+    given="likelihood",
+)
 def neg_elbo(likelihood: Any, x: Tensor) -> float:
     """Negative evidence lower bound per image, one sample of z and analytic KL terms."""
     return -torch.cat([likelihood.elbo(chunk) for chunk in x.split(CHUNK)]).double().mean().item()
 
 
-@metric(label="NLL", direction="min", unit="nats", range="(-inf, inf)", source="Burda et al. 2016 (1509.00519), Eq. 8")
+@metric(
+    label="NLL",
+    direction="min",
+    unit="nats",
+    range="(-inf, inf)",
+    source="Burda et al. 2016 (1509.00519), Eq. 8",
+    given="likelihood",
+)
 def nll(likelihood: Any, x: Tensor) -> float:
     """Upper bound on -log p(x) per image, from 50 importance samples; tighter than -ELBO.
 

@@ -22,7 +22,9 @@ def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
     seed, with the t quantiles from here.
     """
     metric_families = _metric_families()
-    columns = {column.name: column for board in boards for column in board.columns}
+    found = [column for board in boards for column in board.columns]
+    columns = {column.name: column for column in sorted(found, key=lambda column: column.info.direction != "none")}
+    order = dict.fromkeys(column.name for column in found)
     models = list(dict.fromkeys(row.model for board in boards for row in board.rows))
     most = max((len(by_seed) for board in boards for row in board.rows for by_seed in row.values.values()), default=0)
     return {
@@ -30,7 +32,7 @@ def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
         "csv": frame(boards).to_csv(index=False),
         "latex": latex(boards),
         "boards": [_board(board, artefacts) for board in boards],
-        "columns": {name: _column(column, metric_families) for name, column in columns.items()},
+        "columns": {name: _column(columns[name], metric_families) for name in order},
         "models": sorted(models),
         "families": {model: _family(model) for model in models},
         "t": t_quantiles(most),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import counted
-from bench.leaderboard import Board, other_software
+from bench.leaderboard import Board, not_ranked, other_software
 from bench.spec import Record, RunSpec
 
 
@@ -76,7 +76,8 @@ def _warnings(boards: Sequence[Board], records: Sequence[Record]) -> list[str]:
             found.append(f"{board.title}: runs of {counted(len(commits), 'commit')} ({', '.join(commits)}).")
         if board.superseded:
             what = counted(board.superseded, "older run")
-            found.append(f"{board.title}: {what} of other hyperparameters or code under the same name left out.")
+            found.append(f"{board.title}: {what} of other hyperparameters, code or version left out.")
+        found += [f"{words}." for words in not_ranked(board)]
     found += [f"{words}." for words in other_software(records)]
     shared = sum(record.timings_shared for record in records)
     if shared:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from bench import tables
+from bench.compare import compare
 from bench.leaderboard import Board, Column, build
+from bench.report.provenance import provenance
 from bench.spec import Record, RunError, RunSpec
 from bench.stats import Interval
 from metrics.base import MetricInfo
@@ -131,6 +134,34 @@ def test_runs_of_older_code_are_left_out_and_counted() -> None:
     assert only.rows[0].values["loss"] == {0: 2.0}
     assert only.superseded == 3
     assert "3 older runs" in tables.markdown([only])
+
+
+def test_runs_of_another_version_never_share_a_mean() -> None:
+    old, new, killed = (record("m", seed, 1.0 + seed, end=str(seed)) for seed in range(3))
+    old.provenance["software"]["bench"], new.provenance["software"]["bench"] = "0.1", "0.2"
+    killed.provenance = {"end": "9"}  # by a process that could not say
+    (only,) = build([old, new, killed], COLUMNS)
+    assert only.rows[0].values["loss"] == {1: 2.0, 2: 3.0}
+    assert only.superseded == 1
+
+
+def test_no_row_is_best_by_bounds_of_different_likelihoods() -> None:
+    bound = Column("loss", replace(COLUMNS[0].info, given="likelihood"), "How bad.")
+    runs = [
+        record(model, seed, level + 0.01 * seed * (-1) ** level, config={"likelihood": f"L{level}"})
+        for model, level in (("a", 1), ("b", 2))
+        for seed in range(3)
+    ]
+    own = [record("own", seed, 3.0 + seed) for seed in range(3)]  # does not say what its likelihood is
+    (mixed,) = build([*runs, *own], [bound])
+    assert mixed.columns[0].info.direction == "none"
+    assert mixed.ties == {}
+    for text in (tables.markdown([mixed]), " ".join(provenance([mixed])["warnings"])):
+        assert "rows differ in their likelihood, so none is best by loss" in text
+    assert not [c.better for c in compare(mixed, "a", "b") if c.better]
+    (same,) = build([*runs[:3], *own], [bound])
+    assert same.ties == {"loss": {"a"}}
+    assert "likelihood" not in tables.markdown([same])
 
 
 def test_runs_on_other_data_are_on_a_board_of_their_own() -> None:
