@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 KEY = "captions"
+MOST_LABELS, MOST_LETTERS = 64, 80
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,16 @@ def png_text(rows: Sequence[str], columns: Sequence[str]) -> PngInfo:
     return text
 
 
-def read_captions(png: bytes) -> Captions:
-    """What `png_text` left in a PNG file; no labels where it holds none, or is no PNG file."""
+def read_captions(png: bytes) -> Captions | None:
+    """What `png_text` left in a PNG file; None where it has not, or where the file is damaged."""
     try:
-        with Image.open(io.BytesIO(png), formats=["png"]) as image:
+        with warnings.catch_warnings(action="error"), Image.open(io.BytesIO(png), formats=["png"]) as image:
             found = json.loads(str(image.info[KEY]))
-        return Captions(tuple(map(str, found["rows"])), tuple(map(str, found["columns"])))
-    except (OSError, KeyError, ValueError, TypeError, SyntaxError):
-        return Captions()
+            image.verify()
+        return Captions(_labels(found["rows"]), _labels(found["columns"]))
+    except Exception:  # a foreign file fails in a dozen ways, decompression bombs and warnings of them among these
+        return None
+
+
+def _labels(found: list[str]) -> tuple[str, ...]:
+    return tuple(str(label)[:MOST_LETTERS] for label in found[:MOST_LABELS])

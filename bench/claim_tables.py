@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from tabulate import tabulate
 
 from bench.errors import BenchError, first_line
@@ -39,8 +39,8 @@ class ClaimRow(BaseModel):
     comparison: str
     condition: str
     expected: str
-    observed: float | None
-    ci95: float | None
+    observed: float | None = Field(allow_inf_nan=False)
+    ci95: float | None = Field(ge=0, allow_inf_nan=False)
     seeds: int
     missing: int
     verdict: Outcome

@@ -35,6 +35,12 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'s' * (n != 1)}"
 
 
+TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
 def printable(text: str) -> str:
-    """The text with what UTF-8 cannot encode (undecodable bytes of a command line, say) written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text with what UTF-8 cannot encode (undecodable bytes of a command line, say) written as escapes.
+
+    Marks that turn the direction of writing are left out: in a name, they would turn the words around it as well.
+    """
+    return text.translate(TURNING).encode("utf-8", "backslashreplace").decode("utf-8")

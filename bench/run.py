@@ -175,15 +175,14 @@ def _evaluate(spec: RunSpec, model: Model, dataset: Dataset, training: Training)
     return test, evaluate(model, dataset, dataset.validation.head(spec.max_eval), validation, noise)
 
 
-def _draw(spec: RunSpec, store: RunStore, model: Model, dataset: Dataset) -> dict[str, str]:
-    """Leave pictures for the page; why there are none, where a plug-in cannot be drawn: its numbers stand."""
+def _draw(spec: RunSpec, store: RunStore, model: Model, dataset: Dataset) -> dict[str, Any]:
+    """Leave pictures for the page; why some are missing, where a plug-in cannot be drawn: its numbers stand."""
     try:
-        drawn = pictures(model, dataset, dataset.test.head(spec.max_eval))
+        drawn, failed = pictures(model, dataset, dataset.test.head(spec.max_eval))
     except (Exception, SystemExit) as error:
-        store.write_pictures(spec.run_id, {})
-        return {"no_pictures": f"{type(error).__name__}: {first_line(str(error))}"}
+        drawn, failed = {}, {"all": f"{type(error).__name__}: {first_line(str(error))}"}
     store.write_pictures(spec.run_id, drawn)
-    return {}
+    return {"undrawn": failed} if failed else {}
 
 
 def provenance(job: Job, start: datetime) -> dict[str, Any]:

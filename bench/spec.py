@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 SCHEMA_VERSION = 1
 
@@ -127,3 +127,11 @@ class Record(BaseModel):
     timings_shared: bool = False
     provenance: dict[str, Any] = {}
     error: RunError | None = None
+
+    @field_validator("provenance")
+    @classmethod
+    def _groups_are_mappings(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in ("software", "hardware", "cluster"):
+            if not isinstance(value.get(name, {}), dict):
+                raise ValueError(f"{name} is no mapping")
+        return value

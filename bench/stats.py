@@ -39,12 +39,13 @@ def t_intervals(samples: Sequence[Sequence[float]], level: float = LEVEL) -> lis
     if n < MIN_SEEDS:
         return [Interval(mean, None) for mean in means]
     quantile = float(stdtrit(n - 1, (1 + level) / 2))
-    with np.errstate(invalid="ignore"):  # of infinities, which have no interval
+    with np.errstate(invalid="ignore", over="ignore"):  # what is infinite, or becomes it, has no interval
         spreads = table.std(1, ddof=1)
     spreads[table.min(1) == table.max(1)] = 0.0  # exactly, where rounding of the mean leaves a rest
+    halves = (quantile * spreads / math.sqrt(n)).tolist()
     return [
-        Interval(mean, quantile * spread / math.sqrt(n) if math.isfinite(mean) else None)
-        for mean, spread in zip(means, spreads.tolist(), strict=True)
+        Interval(mean, half if math.isfinite(mean) and math.isfinite(half) else None)
+        for mean, half in zip(means, halves, strict=True)
     ]
 
 

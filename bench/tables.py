@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError, first_line, printable
 from bench.indented import indented
 from bench.leaderboard import Board, Column, Row, not_ranked, other_software
 from bench.spec import Record
@@ -44,7 +44,7 @@ def write_texts(texts: Mapping[str, str], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            write_text(folder / name, text)
+            write_text(folder / name, printable(text))
     except OSError as error:
         raise BenchError(
             f"The tables cannot be written to '{folder}' ({error}); name another folder with --out."

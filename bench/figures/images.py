@@ -31,13 +31,13 @@ def symmetric_range(values: np.ndarray, within: float = 1.0) -> tuple[float, flo
 
 def input_colours(x: np.ndarray) -> tuple[tuple[float, float], bool]:
     """First and last value of the colours of inputs, and whether they go below zero."""
-    return value_range(x), bool(x.min() < 0)
+    return value_range(x), bool(x.min(initial=0.0) < 0)
 
 
 def atom_colours(values: np.ndarray) -> tuple[tuple[float, float], bool]:
     """The same of a sheet of atoms, in which NaN is a gap."""
     known = values[~np.isnan(values)]
-    signed = bool(known.min() < 0)
+    signed = bool(known.min(initial=0.0) < 0)
     return symmetric_range(known, CLIPPED) if signed else value_range(known), signed
 
 

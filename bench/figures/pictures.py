@@ -15,9 +15,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from bench.captions import png_text
 from bench.datasets.base import Dataset, Split
+from bench.errors import first_line
 from bench.figures import images, views
 from bench.figures.sheets import mosaic
 from bench.figures.traversing import traversals
+from bench.figures.views import View
 from metrics.matrix import evenly_spaced
 from models.base import Model
 
@@ -31,7 +33,7 @@ MIN_SIDE = 240
 COLOURS = 64
 
 
-def pictures(model: Model, dataset: Dataset, split: Split | None = None) -> dict[str, bytes]:
+def pictures(model: Model, dataset: Dataset, split: Split | None = None) -> tuple[dict[str, bytes], dict[str, str]]:
     """PNG files by name, at most 60 kB each: reconstructions, and where the model has them atoms and traversals.
 
     reconstructions: inputs above outputs, a column a class. atoms: the 100 that are used most, most used first, blue
@@ -41,21 +43,47 @@ def pictures(model: Model, dataset: Dataset, split: Split | None = None) -> dict
     ----------
     split : Split, optional
         What is drawn; the test split by default.
+
+    Returns
+    -------
+    tuple of dict
+        The files, and of the sheets that cannot be drawn (a plug-in's decoder raises, say) the reasons.
     """
     chosen = dataset.test if split is None else split
     view = views.view_of(model, dataset, chosen.take(evenly_spaced(len(chosen), MAX_SAMPLES)))
-    shape = dataset.image_shape
+    drawn: dict[str, bytes] = {}
+    failed: dict[str, str] = {}
+    for name, draw in {"reconstructions": _reconstructions, "traversals": _traversals, "atoms": _atoms}.items():
+        try:
+            png = draw(view)
+        except Exception as error:
+            failed[name] = f"{type(error).__name__}: {first_line(str(error))}"
+        else:
+            if png:
+                drawn[name] = png
+    return drawn, failed
+
+
+def _reconstructions(view: View) -> bytes:
     x, x_hat, names = views.reconstructed(view)
-    colours = images.input_colours(x)
-    sheets = {"reconstructions": _png(np.stack([x, x_hat]), shape, *colours, ("input", "output"), names)}
-    if "atoms" in view.given:
-        atoms, _ = images.atom_sheet(views.numbers(view.given["atoms"]), views.use(view), shape)
-        sheets["atoms"] = _png(atoms, shape, *images.atom_colours(atoms))
+    return _png(np.stack([x, x_hat]), view.dataset.image_shape, *images.input_colours(x), ("input", "output"), names)
+
+
+def _traversals(view: View) -> bytes | None:
     varied = traversals(view)
-    if varied:
-        values = np.concatenate([varied.x[:, None], varied.decoded], axis=1)
-        sheets["traversals"] = _png(values, shape, *colours, varied.labels, ("input", *varied.steps))
-    return sheets
+    if varied is None:
+        return None
+    values = np.concatenate([varied.x[:, None], varied.decoded], axis=1)
+    colours = images.input_colours(view.split.x.cpu().numpy())
+    return _png(values, view.dataset.image_shape, *colours, varied.labels, ("input", *varied.steps))
+
+
+def _atoms(view: View) -> bytes | None:
+    if "atoms" not in view.given:
+        return None
+    shape = view.dataset.image_shape
+    values, _ = images.atom_sheet(views.numbers(view.given["atoms"]), views.use(view), shape)
+    return _png(values, shape, *images.atom_colours(values))
 
 
 def _png(

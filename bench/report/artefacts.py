@@ -39,10 +39,15 @@ def gather(store: RunStore, boards: Sequence[Board]) -> Artefacts:
     ids = [record.run_id for record in records]
     names = {record.spec.dataset: record.spec.dataset_reference for record in records}
     return Artefacts(
-        arrays={run_id: store.read_arrays(run_id) for run_id in ids},
+        arrays={run_id: _numbers(store.read_arrays(run_id)) for run_id in ids},
         histories={run_id: store.read_history(run_id) for run_id in ids},
         class_names={dataset: _class_names(dataset, reference) for dataset, reference in names.items()},
     )
+
+
+def _numbers(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays of real numbers, as float64; a plug-in may leave others, of which nothing can be drawn."""
+    return {name: array.astype("float64") for name, array in arrays.items() if array.dtype.kind in "biuf"}
 
 
 def _class_names(dataset: str, reference: str) -> tuple[str, ...]:

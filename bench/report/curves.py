@@ -22,8 +22,8 @@ def curves(columns: Sequence[Column]) -> list[dict[str, Any]]:
     axes: dict[str, str] = {}
     for column in columns:
         metric, _, key = column.name.partition(".")
-        if (found := KEY.fullmatch(key)) and not found["x"].endswith("/0"):
-            groups[metric].append((found["series"] or "", float(Fraction(found["x"])), column))
+        if (found := KEY.fullmatch(key)) and (x := _place(found["x"])) is not None:
+            groups[metric].append((found["series"] or "", x, column))
             axes[metric] = _axis(found)
     return [
         {
@@ -56,6 +56,14 @@ def sweeps(board: Board) -> list[dict[str, Any]]:
         for (model, field, _), points in groups.items()
         if len(points) > 1
     ]
+
+
+def _place(text: str) -> float | None:
+    """'0.5', '10' or '1/2' as a number; None for what is none, as '1/0'."""
+    try:
+        return float(Fraction(text))
+    except (ValueError, ArithmeticError):
+        return None
 
 
 def _axis(found: re.Match[str]) -> str:

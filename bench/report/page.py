@@ -11,7 +11,7 @@ from bench.errors import BenchError, counted, printable
 from bench.leaderboard import Board
 from bench.report.artefacts import gather
 from bench.report.coverage import coverage
-from bench.report.packing import pack, script_json, to_json
+from bench.report.packing import pack, packed_json, script_json
 from bench.report.payload import payload
 from bench.report.pictures import pictures
 from bench.report.provenance import provenance
@@ -61,7 +61,7 @@ def render(records: Sequence[Record], boards: Sequence[Board], folder: Path, sto
         style=_asset("style.css"),
         scripts="\n".join(_asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),
-        data=pack(to_json(payload(boards, gather(store, boards)))),
+        data=packed_json(payload(boards, gather(store, boards))),
     )
     shown = pictures(boards, store, folder, MAX_BYTES - len(fixed))
     head, end, tail = printable(fixed).rpartition("</body>")

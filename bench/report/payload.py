@@ -10,7 +10,7 @@ from bench.registry import METRIC_REGISTRY
 from bench.report.artefacts import Artefacts
 from bench.report.curves import curves, sweeps
 from bench.report.structure import structure
-from bench.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
+from bench.stats import MIN_SEEDS, rank_intervals, t_quantiles
 from bench.tables import as_dict, cell, frame, latex, seed_count
 from models import FAMILIES
 
@@ -36,7 +36,6 @@ def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
         "models": sorted(models),
         "families": {model: _family(model) for model in models},
         "t": t_quantiles(most),
-        "level": f"{LEVEL:.0%}",
         "fewest": MIN_SEEDS,
     }
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bench.captions import read_captions
 from bench.leaderboard import Board
+from bench.report.packing import script_json
 from bench.store import RunStore
 
 
 def pictures(boards: Sequence[Board], store: RunStore, folder: Path, room: int) -> dict[str, list[dict[str, Any]]]:
-    """Run -> its pictures, each with its labels and where it is: the file itself as a data URL, or a path to it.
+    """Run -> its pictures, each with its labels and the file itself ("png", base64) or a link to it ("link").
 
     Parameters
     ----------
@@ -27,20 +30,19 @@ def pictures(boards: Sequence[Board], store: RunStore, folder: Path, room: int) 
     for board in boards:
         for record in board.representatives.values():
             found = store.read_pictures(record.run_id)
-            urls = {name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in found.items()}
-            size = sum(map(len, urls.values()))
+            labels = {name: captions for name, png in found.items() if (captions := read_captions(png))}
+            entries = [{"title": name, **asdict(captions)} for name, captions in labels.items()]
+            embedded = [entry | {"png": base64.b64encode(found[entry["title"]]).decode()} for entry in entries]
+            size = len(script_json(embedded))
             if size <= room:
                 room -= size
+                shown[record.run_id] = embedded
             else:
-                urls = {name: _link(store.picture_path(record.run_id, name), folder) for name in found}
-            shown[record.run_id] = [_entry(name, urls[name], png) for name, png in found.items()]
+                links = [_link(store.picture_path(record.run_id, name), folder) for name in labels]
+                shown[record.run_id] = [e | {"link": link} for e, link in zip(entries, links, strict=True)]
     return {run_id: entries for run_id, entries in shown.items() if entries}
 
 
-def _entry(name: str, url: str, png: bytes) -> dict[str, Any]:
-    captions = read_captions(png)
-    return {"title": name, "url": url, "rows": captions.rows, "columns": captions.columns}
-
-
 def _link(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
+    """A path as a relative URL in which nothing of a folder's name has a meaning."""
+    return "./" + quote(Path(os.path.relpath(path, folder)).as_posix())

@@ -56,7 +56,7 @@ def _environment(made: dict[str, Any]) -> str:
     machine = made.get("hardware", {})
     parts = [str(machine[key]) for key in ("cpu", "platform") if machine.get(key)]
     parts += [f"{machine['cores']} cores"] if machine.get("cores") else []
-    parts += [str(gpu) for gpu in machine.get("gpus", ())]
+    parts += [str(gpu) for gpu in machine.get("gpus") or ()]
     parts += [f"device {made['device']}"] if made.get("device") else []
     parts += [f"{made['threads']} threads"] if made.get("threads") else []
     return "; ".join(part for part in (", ".join(versions), ", ".join(parts)) if part) or "not recorded"

@@ -33,7 +33,7 @@ def structure(board: Board, artefacts: Artefacts) -> dict[str, Any]:
         found[label] = {
             "run": record.run_id,
             "seed": record.spec.seed,
-            "undrawn": str(record.provenance.get("no_pictures", "")),
+            "undrawn": _reasons(record.provenance.get("undrawn")),
             "units": _by_class(arrays, names),
             "matrices": _matrices(arrays, names),
             "vectors": {name: histogram(array) for name, array in arrays.items() if array.ndim == 1 and array.size > 1},
@@ -42,12 +42,17 @@ def structure(board: Board, artefacts: Artefacts) -> dict[str, Any]:
     return found
 
 
+def _reasons(undrawn: Any) -> str:
+    """Why pictures are missing: 'atoms, ValueError: ...'."""
+    return "; ".join(f"{name}, {reason}" for name, reason in undrawn.items()) if isinstance(undrawn, dict) else ""
+
+
 def _by_class(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, Any]:
     """Mean gamma (where there is none, the rate of activity) by class and unit in 255 steps; units ordered by role."""
     import numpy as np
 
     rates = arrays.get(RATES)
-    if rates is None or rates.ndim != 2 or not rates.size or len(rates) > MOST_CLASSES:
+    if rates is None or rates.ndim != 2 or not rates.size or len(rates) > MOST_CLASSES or not np.isfinite(rates).all():
         return {}
     import torch
 
@@ -68,6 +73,8 @@ def _by_class(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, A
 
 def _matrices(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, Any]:
     """Square ones, with the classes' names where there are as many."""
+    import numpy as np
+
     return {
         name: {
             "values": [[_rounded(value, 2) for value in line] for line in array.tolist()],
@@ -75,7 +82,7 @@ def _matrices(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, A
         }
         for name, array in arrays.items()
         if name not in (GAMMA, RATES) and array.ndim == 2 and array.shape[0] == array.shape[1]
-        if 1 < len(array) <= MOST_CLASSES
+        if 1 < len(array) <= MOST_CLASSES and np.isfinite(array).any()
     }
 
 
@@ -86,7 +93,7 @@ def _class_names(names: list[str], n_classes: int) -> list[str]:
 def _history(history: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Steps, and each loss that is a number at some of them."""
     steps = history.get("step", ())
-    kept = _thinned(range(len(steps)))
+    kept = _thinned([i for i, step in enumerate(steps) if math.isfinite(step)])
     terms = {
         name: [_significant(values[i]) for i in kept]
         for name, values in history.items()

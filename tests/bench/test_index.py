@@ -183,7 +183,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
     "one line short": lambda path: path.write_bytes(path.read_bytes().rpartition(b"\n")[0]),
     "one byte wrong": damage_byte,
-    "of other code": lambda path: path.write_bytes(b"0" + path.read_bytes()[1:]),
+    "of other code": lambda path: path.write_bytes(b"other" + path.read_bytes()[5:]),
 }
 
 

@@ -30,7 +30,7 @@ from bench.store import RunStore
 from metrics import matrix
 from metrics.dimensions import roles
 from models.mean import Mean, MeanConfig
-from tests.bench.test_run import make, run_all
+from tests.bench.test_run import make, only_record, plugin, run_all
 
 UNUSED = Path("unused")
 ALWAYS = {"reconstructions", "roles"}
@@ -154,7 +154,8 @@ def test_a_figure_stays_in_its_folder(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("model", EXPECTED)
 def test_pictures_are_small_pngs(store: RunStore, digits: Dataset, model: str) -> None:
-    sheets = pictures(load_trained(store, record_of(store, model).spec, digits), digits)
+    sheets, failed = pictures(load_trained(store, record_of(store, model).spec, digits), digits)
+    assert failed == {}
     assert set(sheets) == EXPECTED[model] & {"reconstructions", "atoms", "traversals"}
     for content in sheets.values():
         assert len(content) <= MAX_BYTES
@@ -169,8 +170,20 @@ def test_pictures_of_noise_are_small_too(shape: tuple[int, ...]) -> None:
     split = Split(x, torch.arange(60) % 20)
     dataset = Dataset(split, split, split, shape, tuple(map(str, range(20))))
     model = Mean(MeanConfig(n_latents=1), 784)
-    (content,) = pictures(model, dataset).values()
+    ((content,), _) = (found.values() for found in pictures(model, dataset))
     assert len(content) <= MAX_BYTES
+
+
+def test_a_sheet_that_cannot_be_drawn_costs_no_other_and_no_number(tmp_path: Path) -> None:
+    too_few = "def atoms(self): return torch.ones(3, 64)"
+    reference = plugin(tmp_path, "total = self.bias.square().sum()", more=too_few)
+    run_all(make(tmp_path / "runs", models=reference), tmp_path / "runs")
+    record = only_record(tmp_path / "runs")
+    assert record.status == "done"
+    assert "fvu" in record.metrics
+    assert list(record.provenance["undrawn"]) == ["atoms"]
+    assert record.provenance["undrawn"]["atoms"].startswith("IndexError: ")
+    assert set(RunStore(tmp_path / "runs").read_pictures(record.run_id)) == {"reconstructions"}
 
 
 def test_a_board_is_compared_by_its_fronts_and_budgets(store: RunStore) -> None:

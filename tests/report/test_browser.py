@@ -234,6 +234,51 @@ def test_axe_finds_no_serious_violation(study_page: Opened, theme: str) -> None:
     assert grave == []
 
 
+def test_a_metric_that_failed_says_why(open_page: Open) -> None:
+    records = factory.study(models=("vae", "topk"), datasets=("mnist",), n_seeds=3)
+    for record in records:
+        if record.spec.model == "topk":
+            record.metrics.pop("probe_accuracy", None)
+            record.metric_errors["probe_accuracy"] = "ValueError: <b>singular"
+    opened = open_page(records)
+    opened.page.locator("td[data-column=probe_accuracy] button").first.focus()
+    assert "seed 0: ValueError: <b>singular" in opened.page.locator("#tip").text_content()
+
+
+def test_what_is_typed_is_what_is_read(open_page: Open) -> None:
+    opened = open_page(factory.sweep("topk"))
+    field = opened.page.get_by_label("Read the models at")
+    assert field.input_value() == "10"
+    field.press("Control+a")
+    field.press("Backspace")
+    assert opened.page.locator("#pareto-reading").text_content() == ""
+    opened.page.keyboard.type("15")
+    assert field.input_value() == "15"
+    assert "At L0 [units] = 15" in opened.page.locator("#pareto-reading").text_content()
+
+
+def test_another_board_leaves_nothing_of_the_last(open_page: Open) -> None:
+    failed = [factory.record(model, "fmnist", 0, status="failed", error="no") for model in ("vae", "topk")]
+    opened = open_page([*factory.study(models=("vae", "topk", "mp"), datasets=("mnist",)), *failed])
+    choose(opened, "pairs", "Board", label="mnist, native setting, quick budget")
+    choose(opened, "pairs", "Row A", label="topk")
+    choose(opened, "pairs", "Board", label="fmnist, native setting, quick budget")
+    assert opened.page.locator("#pairs-plot").is_hidden()
+    assert opened.page.locator("#pairs-caption").text_content() == ""
+    assert opened.page.get_by_label("Row A", exact=True).evaluate("node => node.selectedOptions[0].text") == "topk"
+
+
+def test_sorting_stays_where_it_was_scrolled_to(open_page: Open) -> None:
+    opened = open_page(factory.study(), width=390)
+    area = opened.page.locator("#boards .scroll").first
+    button = opened.page.locator("#boards th[data-column=probe_accuracy] button").first
+    button.scroll_into_view_if_needed()
+    before = area.evaluate("node => node.scrollLeft")
+    button.click()
+    assert before > 0
+    assert opened.page.locator("#boards .scroll").first.evaluate("node => node.scrollLeft") == before
+
+
 def test_two_hundred_models_and_a_metric_that_is_nowhere(open_page: Open) -> None:
     opened = open_page(factory.study(models=tuple(f"model-{i}" for i in range(200)), datasets=("mnist",), n_seeds=3))
     assert len(labels(opened)) == 200

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra import numpy as hnp
 from typer.testing import CliRunner
 
-from bench import report
+from bench import report, tables
 from bench.captions import Captions, read_captions
 from bench.claim_tables import row, write_claims
 from bench.claims import CLAIMS
 from bench.cli import app
-from bench.report.artefacts import Artefacts
+from bench.report.artefacts import Artefacts, gather
 from bench.report.coverage import coverage
 from bench.report.curves import curves, sweeps
 from bench.report.histograms import histogram
@@ -82,19 +86,88 @@ def test_claims_only_where_there_are_verdicts(tmp_path: Path) -> None:
 
 def test_pictures_are_embedded_while_there_is_room_then_linked(tmp_path: Path) -> None:
     boards = factory.boards_of(factory.study(models=("topk", "vae"), datasets=("mnist",), n_seeds=2))
-    store = factory.store_of(boards, tmp_path / "runs")
+    root = tmp_path / "javascript:alert(1)" / "100%25 #runs?"
+    store = factory.store_of(boards, root)
     first, second = (run.run_id for run in boards[0].representatives.values())
-    size = sum(len(entry["url"]) for entry in pictures(boards, store, tmp_path, 10**9)[first])
-    found = pictures(boards, store, tmp_path / "page", size)
-    assert [entry["url"][:22] for entry in found[first]] == ["data:image/png;base64,"] * 2
-    assert [entry["url"] for entry in found[second]] == [f"../runs/{second}/{n}.png" for n in ("traversals", "atoms")]
+    size = len(script_json(pictures(boards, store, tmp_path, 10**9)[first]))
+    found = pictures(boards, store, tmp_path, size)
+    assert all("png" in entry for entry in found[first])
+    assert [entry["link"] for entry in found[second]] == [
+        f"./javascript%3Aalert%281%29/100%2525%20%23runs%3F/{second}/{name}.png" for name in ("traversals", "atoms")
+    ]
     assert found[first][0]["rows"] == ("unit 3, global\nin <b>7", "unit 5, dead\nin 9")
     assert (found[first][1]["rows"], found[first][1]["columns"]) == ((), ())
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", factory.sheet(np.random.default_rng(0))[:50]])
-def test_a_damaged_picture_has_no_labels(content: bytes) -> None:
-    assert read_captions(content) == Captions()
+@pytest.mark.parametrize("content", [b"", b"not a picture", factory.sheet(np.random.default_rng(0))[:-20]])
+def test_a_damaged_picture_is_left_out(content: bytes) -> None:
+    assert read_captions(content) is None
+
+
+def test_a_picture_of_many_or_long_labels_is_cut() -> None:
+    found = read_captions(factory.sheet(np.random.default_rng(0), ("x" * 1000,) * 1000))
+    assert found == Captions(("x" * 80,) * 64)
+
+
+DAMAGED = {
+    "no numbers": {"class_rates": np.array([["a", "b"]] * 3), "density": np.array(["x", "y"]), "m": np.eye(2) * 1j},
+    "other numbers": {"class_rates": np.eye(3, dtype=">u2"), "density": np.array([True, False]), "m": np.eye(2) > 0},
+    "none": {"class_rates": np.full((3, 4), np.nan), "density": np.full(4, np.inf), "m": np.full((2, 2), np.nan)},
+    "hardly different": {
+        "norms": np.array([0.1, np.nextafter(0.1, 1)]),
+        "tiny": np.array([0, 1e-307]),
+        "c": np.ones(9),
+    },
+    "huge": {"density": np.array([1e308, -1e308, 0.0]), "m": np.full((2, 2), 1e308)},
+    "empty": {"class_rates": np.zeros((3, 0)), "density": np.zeros(0), "m": np.zeros((0, 0))},
+}
+
+
+@pytest.mark.parametrize("arrays", DAMAGED.values(), ids=DAMAGED)
+def test_no_array_costs_the_page(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    records = [factory.record("a", "mnist", 0, {"fvu": 1.0})]
+    store = RunStore(tmp_path)
+    store.path(records[0].run_id).mkdir()
+    np.savez(store.path(records[0].run_id, "arrays.npz"), allow_pickle=False, **arrays)
+    store.path(records[0].run_id, "history.csv").write_text("step,total\n,1\ninf,2\n3,0.5\n", encoding="utf-8")
+    report.write(records, factory.boards_of(records), tmp_path, store)
+    (found,) = structure(factory.boards_of(records)[0], gather(store, factory.boards_of(records))).values()
+    assert found["history"] == {"x": [3.0], "terms": {"total": [0.5]}}
+    for item in found["vectors"].values():
+        assert all(b > a for a, b in pairwise(item["edges"]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(allow_subnormal=False)))
+def test_any_vector_has_a_histogram_that_counts_its_finite_values(values: np.ndarray) -> None:
+    found = histogram(values)
+    assert sum(found["counts"]) + found["zeros"] == (np.abs(values) <= 1e300).sum()
+    assert all(math.isfinite(edge) for edge in found["edges"])
+    assert all(b > a for a, b in pairwise(found["edges"]))
+
+
+def test_a_damaged_archive_has_no_arrays(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    path = store.path("run", "arrays.npz")
+    path.parent.mkdir()
+    np.savez_compressed(path, allow_pickle=False, density=np.arange(100.0))
+    content = path.read_bytes()
+    for at in range(0, len(content), 3):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :])
+        assert store.read_arrays("run").keys() <= {"density"}
+    np.save(path.with_suffix(".npy"), np.arange(3))
+    path.with_suffix(".npy").replace(path)
+    assert store.read_arrays("run") == {}
+
+
+def test_numbers_and_names_at_the_edge_of_what_there_is(tmp_path: Path) -> None:
+    odd = {"babel.1/0": 1.0, "babel.1/00": 1.0, "babel.x@1/000": 2.0, f"babel.{'1' * 400}": 3.0}
+    records = [factory.record("\u202eevil", "mnist", seed, odd | {"fvu": 1e200 * (seed + 1)}) for seed in range(3)]
+    boards = factory.boards_of(records)
+    tables.write_all(boards, tmp_path)
+    text = report.write(records, boards, tmp_path, RunStore(tmp_path)).read_text(encoding="utf-8")
+    assert "\u202e" not in text
+    assert boards[0].rows[0].intervals["fvu"].half_width is None
 
 
 def test_histograms_count_everything_once() -> None:

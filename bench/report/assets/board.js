@@ -40,7 +40,9 @@ function renderBoards() {
   const place = find("boards");
   const shown = boards.filter(board => Object.entries(view.filters).every(([key, node]) => !node.value || board[key] === node.value));
   const focus = document.activeElement?.dataset?.focus;
+  const scrolled = new Map([...place.querySelectorAll(".scroll")].map(area => [area.parentNode.dataset.board, [area.scrollLeft, area.scrollTop]]));
   place.replaceChildren(...shown.map(boardSection));
+  for (const area of place.querySelectorAll(".scroll")) [area.scrollLeft, area.scrollTop] = scrolled.get(area.parentNode.dataset.board) ?? [0, 0];
   if (focus) [...place.querySelectorAll("[data-focus]")].find(node => node.dataset.focus === focus)?.focus({preventScroll: true});
   const rows = place.querySelectorAll("tbody tr").length;
   find("board-state").textContent = `${rows} ${rows === 1 ? "row" : "rows"} in ${shown.length} of ${boards.length} ${boards.length === 1 ? "board" : "boards"}.`;
@@ -48,17 +50,19 @@ function renderBoards() {
 
 function boardSection(board) {
   const columns = board.columns.filter(c => (c.headline && view.groups.has("headline")) || view.groups.has(data.columns[c.name].family));
+  const family = column => data.columns[column.name].family;
+  const edges = new Set(columns.filter((column, i) => !i || family(columns[i - 1]) !== family(column)).map(column => column.name));
   const wanted = view.search.value.trim().toLowerCase();
   const shown = ({model}, label) => view.models.has(model) && (!view.family.value || data.families[model] === view.family.value) && label.toLowerCase().includes(wanted);
   const order = sorted(board).filter(i => shown(board.rows[i], board.labels[i]));
-  const table = make("table", {class: board.labels.some(label => label.length > 18) ? "board long" : "board"}, boardHead(board, columns), make("tbody", {}, ...order.map(i => boardRow(board, i, columns))));
+  const table = make("table", {class: board.labels.some(label => label.length > 18) ? "board long" : "board"}, boardHead(board, columns, edges), make("tbody", {}, ...order.map(i => boardRow(board, i, columns, edges))));
   const area = make("div", {class: "scroll", role: "region", tabindex: "0", "aria-label": `Board of ${board.title}`}, table);
   return make("div", {class: "one-board", "data-board": board.index}, make("h3", {}, board.title), area);
 }
 
 function sorted(board) {
   const order = board.labels.map((_, i) => i);
-  const key = view.sort === "model" ? i => board.labels[i] : view.sort === "seeds" ? i => board.rows[i].seeds : i => mean(board.rows[i], view.sort);
+  const key = view.sort === ":model" ? i => board.labels[i] : view.sort === ":seeds" ? i => board.rows[i].seeds : i => mean(board.rows[i], view.sort);
   const missing = value => Number.isNaN(value);
   return order.sort((i, j) => {
     const [a, b] = [key(i), key(j)];
@@ -68,20 +72,14 @@ function sorted(board) {
   });
 }
 
-function boardHead(board, columns) {
+function boardHead(board, columns, edges) {
   const groups = make("tr", {}, make("th", {class: "corner", colspan: 1, scope: "col"}, make("span", {class: "hidden"}, "row")), make("td", {colspan: 2}));
-  const edges = new Set();
-  columns.forEach((column, i) => {
-    const {family} = data.columns[column.name];
-    if (i && data.columns[columns[i - 1].name].family === family) groups.lastChild.colSpan += 1;
-    else {
-      groups.append(make("th", {class: "group", scope: "colgroup", colspan: 1}, family));
-      edges.add(column.name);
-    }
-  });
-  view.edges = edges;
+  for (const column of columns) {
+    if (edges.has(column.name)) groups.append(make("th", {class: "group", scope: "colgroup", colspan: 1}, data.columns[column.name].family));
+    else groups.lastChild.colSpan += 1;
+  }
   const rank = view.sort in data.columns ? `rank in ${data.columns[view.sort].header.replace(/ \[.*|[ ↓↑]+$/, "")}` : "rank";
-  const heads = make("tr", {}, sortable(board, "model", "model", "corner"), sortable(board, "seeds", "seeds", "number"), make("th", {scope: "col", class: "number rank"}, rank));
+  const heads = make("tr", {}, sortable(board, ":model", "model", "corner"), sortable(board, ":seeds", "seeds", "number"), make("th", {scope: "col", class: "number rank"}, rank));
   for (const column of columns) heads.append(sortable(board, column.name, header(column.name), `number${edges.has(column.name) ? " edge" : ""}`));
   return make("thead", {}, groups, heads);
 }
@@ -90,7 +88,7 @@ function sortable(board, key, text, css) {
   const active = view.sort === key;
   const button = make("button", {type: "button", "data-focus": `${board.index} ${key}`, "data-tip": data.columns[key]?.tip}, clip(text, 60));
   button.addEventListener("click", () => {
-    view.ascending = active ? !view.ascending : key === "model" || data.columns[key]?.direction === "min";
+    view.ascending = active ? !view.ascending : key === ":model" || data.columns[key]?.direction === "min";
     view.sort = key;
     renderBoards();
   });
@@ -98,7 +96,7 @@ function sortable(board, key, text, css) {
   return make("th", {scope: "col", class: css, "aria-sort": sort, "data-column": key}, button);
 }
 
-function boardRow(board, i, columns) {
+function boardRow(board, i, columns, edges) {
   const row = board.rows[i];
   const ranks = board.ranks[view.sort]?.[i];
   const rank = ranks ? (ranks[0] === ranks[1] ? String(ranks[0]) : `${ranks[0]}–${ranks[1]}`) : "–";
@@ -108,7 +106,9 @@ function boardRow(board, i, columns) {
     const text = board.cells[column.name][i];
     const tied = row.metrics[column.name]?.best_or_tied;
     const css = text === "n/a" ? "na" : text === "failed" ? "failed" : "";
-    line.append(make("td", {"data-column": column.name, class: `${css}${view.edges.has(column.name) ? " edge" : ""}`.trim() || null}, tied ? make("b", {}, text) : text));
+    const reasons = Object.entries(row.metric_errors?.[column.name.split(".")[0]] ?? {}).map(([seed, reason]) => `seed ${seed}: ${clip(reason, 300)}`);
+    const shown = reasons.length ? make("button", {type: "button", class: "cell", "data-tip": reasons.join("\n")}, text) : text;
+    line.append(make("td", {"data-column": column.name, class: `${css}${edges.has(column.name) ? " edge" : ""}`.trim() || null}, tied ? make("b", {}, shown) : shown));
   }
   return line;
 }

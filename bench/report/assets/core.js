@@ -17,7 +17,7 @@ function select(parent, label, options, value, onChange) {
   let group = null;
   for (const option of options) {
     if (option.group && (!group || group.label !== option.group)) node.append(group = make("optgroup", {label: option.group}));
-    (option.group ? group : node).append(make("option", {value: option.value}, clip(option.text, 90)));
+    (option.group ? group : node).append(make("option", {value: option.value, title: option.title}, clip(option.text, 90)));
   }
   if (value != null && options.some(option => String(option.value) === String(value))) node.value = value;
   node.addEventListener("change", onChange);
@@ -75,8 +75,14 @@ function rankedColumns(board) {
   return [...ranked.filter(column => column.headline).map(option("headline")), ...ranked.filter(column => !column.headline).map(option())];
 }
 
+// The row of another board that is called as the one chosen now.
+function sameRow(board, control, otherwise) {
+  const i = board.labels.indexOf(control?.selectedOptions[0]?.title);
+  return i < 0 ? otherwise : i;
+}
+
 const boardOptions = () => boards.map(board => ({value: board.index, text: board.title}));
-const rowOptions = board => board.labels.map((label, i) => ({value: i, text: label}));
+const rowOptions = board => board.labels.map((label, i) => ({value: i, text: label, title: label}));
 
 function save(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], {type}));

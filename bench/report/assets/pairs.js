@@ -12,8 +12,8 @@ function fillPairs() {
   const chosen = pairs.metric?.value;
   keepFirst(place);
   pairs.metric = select(place, "Metric", rankedColumns(board), chosen, drawPairs);
-  pairs.a = select(place, "Row A", rowOptions(board), 0, drawPairs);
-  pairs.b = select(place, "Row B", rowOptions(board), Math.min(1, board.rows.length - 1), drawPairs);
+  pairs.a = select(place, "Row A", rowOptions(board), sameRow(board, pairs.a, 0), drawPairs);
+  pairs.b = select(place, "Row B", rowOptions(board), sameRow(board, pairs.b, Math.min(1, board.rows.length - 1)), drawPairs);
   drawPairs();
 }
 
@@ -45,11 +45,15 @@ function drawPairs() {
   const board = boards[pairs.board.value];
   const [i, j, name] = [Number(pairs.a.value), Number(pairs.b.value), pairs.metric.value];
   const plot = find("pairs-plot");
-  if (!name) return find("pairs-verdict").replaceChildren("This board has no ranked metric.");
+  if (!name) {
+    plot.hidden = true;
+    find("pairs-caption").textContent = "";
+    return find("pairs-verdict").replaceChildren("This board has no ranked metric.");
+  }
   const d = difference(board.rows[i], board.rows[j], name);
   find("pairs-verdict").textContent = verdict(board.labels[i], board.labels[j], name, d);
   plot.hidden = i === j || !d.values.some(Number.isFinite);
-  find("pairs-caption").textContent = plot.hidden ? "" : `A − B, A being ${clip(board.labels[i], 80)}, B ${clip(board.labels[j], 80)}. ${better(name) > 0 ? "Right of zero A is better." : "Left of zero A is better."}`;
+  find("pairs-caption").textContent = plot.hidden ? "" : `${board.title}. A − B, A being ${clip(board.labels[i], 80)}, B ${clip(board.labels[j], 80)}. ${better(name) > 0 ? "Right of zero A is better." : "Left of zero A is better."}`;
   if (!plot.hidden) draw(plot, `Differences in ${header(name)}`, () => pairsFigure(d, name));
 }
 

@@ -16,12 +16,19 @@ function fillPareto() {
   const [y, x] = [pareto.y?.value, pareto.x?.value];
   keepFirst(place);
   pareto.y = select(place, "Quality", rankedColumns(board), y, drawPareto);
-  pareto.x = select(place, "Price", xs, x ?? usual?.name, () => { pareto.at.value = ""; drawPareto(); });
-  pareto.scale = select(place, "Axis of the price", [{value: "linear", text: "linear"}, {value: "log", text: "logarithmic"}], "linear", drawPareto);
+  pareto.x = select(place, "Price", xs, x ?? usual?.name, () => { suggest(); drawPareto(); });
+  pareto.scale = select(place, "Axis of the price", [{value: "linear", text: "linear"}, {value: "log", text: "logarithmic"}], pareto.scale?.value, drawPareto);
   pareto.at = make("input", {type: "number", step: "any", "aria-label": "Read the models at"});
   pareto.at.addEventListener("input", drawPareto);
   place.append(make("label", {}, "Read the models at", pareto.at));
+  suggest();
   drawPareto();
+}
+
+// The median price is a place where models can be read.
+function suggest() {
+  const rows = points(boards[pareto.board.value], pareto.x.value, pareto.y.value).sort((a, b) => a.x - b.x);
+  pareto.at.value = rows.length ? Number(rows[Math.floor(rows.length / 2)].x.toPrecision(3)) : "";
 }
 
 function points(board, x, y) {
@@ -44,12 +51,18 @@ function drawPareto() {
   if (!rows.length) return caption.replaceChildren("No row of this board has both numbers.");
   const best = front(rows, x, y);
   draw(find("pareto-plot"), `${header(y)} against ${header(x)}, ${board.title}`, () => paretoFigure(rows, best, x, y));
-  if (pareto.at.value === "") pareto.at.value = Number(rows.map(r => r.x).sort((a, b) => a - b)[Math.floor(rows.length / 2)].toPrecision(3));
   const models = [...new Set(rows.map(row => row.row.model))];
   const names = clip(best.map(row => clip(row.label, 60)).join("; "), 600);
   caption.replaceChildren(
     legend(models.map(model => ({glyph: look(model).glyph, text: model, model}))),
-    make("p", {}, `On the front: ${names}.`), make("p", {id: "pareto-reading"}, reading(board, rows, x, y, Number(pareto.at.value))));
+    make("p", {}, `${board.title}. On the front: ${names}.${undrawn(board, rows)}`),
+    make("p", {id: "pareto-reading"}, pareto.at.value === "" ? "" : reading(board, rows, x, y, Number(pareto.at.value))));
+}
+
+function undrawn(board, rows) {
+  const drawn = new Set(rows.filter(row => pareto.scale.value === "linear" || row.x > 0).map(row => row.i));
+  const missing = board.labels.filter((_, i) => !drawn.has(i));
+  return missing.length ? ` Not drawn, for want of a number${pareto.scale.value === "log" ? " above zero" : ""}: ${clip(missing.map(label => clip(label, 60)).join("; "), 300)}.` : "";
 }
 
 function paretoFigure(rows, best, x, y) {
@@ -57,16 +70,17 @@ function paretoFigure(rows, best, x, y) {
   const seeds = rows.flatMap(row => Object.entries(row.row.metrics[y].by_seed).filter(([seed]) => seed in row.row.metrics[x].by_seed)
     .map(([seed, value]) => ({row, seed, y: number(value), x: number(row.row.metrics[x].by_seed[seed])})));
   const onFront = new Set(best.map(row => row.i));
-  const mark = (group, size, faint, strong) => ({
-    size, symbol: group.map(row => look(row.row.model).symbol), color: group.map(row => look(row.row.model).color),
-    opacity: group.map(row => onFront.has(row.i) ? strong : faint), line: {width: size > 6 ? 1 : 0, color: ink().page},
+  // Marks off the front are hollow, and still seen.
+  const mark = (group, size) => ({
+    size, symbol: group.map(row => look(row.row.model).symbol + (onFront.has(row.i) ? "" : "-open")), color: group.map(row => look(row.row.model).color),
+    line: {width: size > 6 ? 1.75 : 1, color: group.map(row => onFront.has(row.i) ? ink().page : look(row.row.model).color)},
   });
   return {
     traces: [
       {x: best.map(r => r.x), y: best.map(r => r.y), mode: "lines", line: {color: ink().muted, width: 1.5, dash: "dot"}, hoverinfo: "skip"},
-      {x: seeds.map(s => s.x), y: seeds.map(s => s.y), mode: "markers", marker: mark(seeds.map(s => s.row), 5, .25, .55),
+      {x: seeds.map(s => s.x), y: seeds.map(s => s.y), mode: "markers", marker: mark(seeds.map(s => s.row), 5),
         hoverinfo: "text", text: seeds.map(s => `${plain(s.row.label)}, seed ${s.seed}<br>${formatNumber(s.y)} at ${formatNumber(s.x)}`)},
-      {x: rows.map(r => r.x), y: rows.map(r => r.y), mode: "markers", marker: mark(rows, 13, .35, 1), hoverinfo: "text", text: rows.map(text)},
+      {x: rows.map(r => r.x), y: rows.map(r => r.y), mode: "markers", marker: mark(rows, 13), hoverinfo: "text", text: rows.map(text)},
     ],
     layout: {xaxis: axis(header(x), {type: pareto.scale.value}), yaxis: axis(header(y))},
   };
@@ -76,8 +90,7 @@ const rowText = (row, name) => formatInterval(number(row.metrics[name].mean), ro
 
 const NEAR = .02;
 
-// Along each sweep of one field, between the two rows around `at`; of a model without rows on both sides, its best row
-// within 2% of it; a model without either is not read.
+// Of each model the best of its rows within 2% of `at`, and of what lies between two rows of a sweep around it.
 function reading(board, rows, x, y, at) {
   const name = quantity(x);
   const byRow = new Map(rows.map(row => [row.i, row]));
@@ -92,8 +105,7 @@ function reading(board, rows, x, y, at) {
       if (a.x < at && at < b.x) offer(sweep.model, a.y + (b.y - a.y) * (at - a.x) / (b.x - a.x), `between ${a.label} and ${b.label}`);
     }
   }
-  const between = new Set(found.keys());
-  for (const row of rows) if (!between.has(row.row.model) && Math.abs(row.x - at) <= NEAR * Math.abs(at)) offer(row.row.model, row.y, `${row.label} at ${formatNumber(row.x)}`);
+  for (const row of rows) if (Math.abs(row.x - at) <= NEAR * Math.abs(at)) offer(row.row.model, row.y, `${row.label} at ${formatNumber(row.x)}`);
   const order = [...found].sort(([, a], [, b]) => better(y) * (b.value - a.value));
   const rest = [...new Set(rows.map(row => row.row.model))].filter(model => !found.has(model));
   const without = rest.length ? ` Not read, for want of rows near it or on both sides: ${clip(rest.join(", "), 300)}.` : "";

@@ -1,7 +1,7 @@
 // What all figures share: colours, symbols, fonts, and drawing again in the other theme.
-// Okabe and Ito's colours, yellow darkened on white; 8 colours and 7 symbols make 56 pairs.
+// Okabe and Ito's colours, the pale ones darkened on white; 8 colours and 7 symbols make 56 pairs.
 const COLOURS = {
-  light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8f7a00"],
+  light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b87a00", "#3a96d1", "#000000", "#6f6300"],
   dark: ["#4aa8e8", "#f0803a", "#2fc79a", "#e39ac4", "#f0b030", "#8fd0f7", "#ffffff", "#f0e442"],
 };
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];

@@ -14,9 +14,9 @@ function fillStructure() {
   const board = boards[chosen.board.value];
   const place = find("structure-controls");
   keepFirst(place);
-  const known = board.labels.findIndex(label => label in board.structure);
-  chosen.a = select(place, "Row", rowOptions(board), Math.max(0, known), drawStructure);
-  chosen.b = select(place, "Beside it", [{value: "", text: "nothing"}, ...rowOptions(board)], "", drawStructure);
+  const first = board.labels.findIndex(label => label in board.structure);
+  chosen.a = select(place, "Row", rowOptions(board), sameRow(board, chosen.a, Math.max(0, first)), drawStructure);
+  chosen.b = select(place, "Beside it", [{value: "", text: "nothing"}, ...rowOptions(board)], sameRow(board, chosen.b, ""), drawStructure);
   drawStructure();
 }
 
@@ -27,6 +27,7 @@ function drawStructure() {
   place.replaceChildren();
   const rows = [chosen.a.value, ...(chosen.b.value !== "" && chosen.b.value !== chosen.a.value ? [chosen.b.value] : [])].map(Number);
   const items = rows.map(i => ({label: board.labels[i], row: board.rows[i], ...(board.structure[board.labels[i]] ?? {units: {}, matrices: {}, vectors: {}, history: {}})}));
+  find("structure-board").textContent = board.title;
   find("structure-pictures").replaceChildren(...items.flatMap(sheets));
   for (const item of items) if (item.units.kind) unitsPanel(place, item);
   for (const item of items) for (const [name, matrix] of Object.entries(item.matrices)) heatmap(place, item, name, matrix);
@@ -73,7 +74,8 @@ function unitsPanel(place, item) {
 function heatmap(place, item, name, {values, names}) {
   const labels = names.map(text => plain(text, 14));
   const at = {tickmode: "array", tickvals: labels.map((_, i) => i), ticktext: labels, showline: false, ticks: "", showgrid: false};
-  const [low, high] = [Math.min(...values.flat().filter(v => v != null)), Math.max(...values.flat().filter(v => v != null))];
+  const known = values.flat().filter(value => value != null);
+  const [low, high] = [Math.min(...known), Math.max(...known, 1e-9)];
   const signed = low < 0;
   panel(place, `${spaced(name)}: ${item.label}, seed ${item.seed}`, () => ({
     traces: [{
@@ -115,7 +117,7 @@ function curvePanel(place, items, curve) {
   };
   panel(place, curve.label, () => ({
     traces: some.flatMap(item => names.map((name, s) => trace(item, name, s))),
-    layout: {xaxis: axis(curve.axis, {type: wide ? "log" : "linear", tickmode: "array", tickvals: xs, ticktext: xs.map(x => String(Number(x.toPrecision(3))))}), yaxis: axis(curve.unit || curve.label)},
+    layout: {xaxis: axis(curve.axis, {type: wide ? "log" : "linear", tickmode: "array", tickvals: xs, ticktext: xs.map(x => String(Number(x.toPrecision(3))))}), yaxis: axis(curve.unit || curve.label, curve.unit ? {rangemode: "tozero"} : {})},
   }), lines(some, names));
 }
 
@@ -163,13 +165,13 @@ function sheets(item) {
   return found.map(picture => sheet(item, picture));
 }
 
-function sheet(item, {title, url, rows, columns}) {
+function sheet(item, {title, png, link, rows, columns}) {
   const caption = make("figcaption", {}, CAPTIONS[title] ?? "");
-  const head = make("h3", {}, `${title}: ${item.label}, seed ${item.seed}`);
-  if (!url.startsWith("data:")) return make("figure", {class: "sheet"}, head, make("p", {}, make("a", {href: url}, url)), caption);
+  const head = make("h3", {}, clip(`${title}: ${item.label}`, 90), `, seed ${item.seed}`);
+  if (link) return make("figure", {class: "sheet"}, head, make("p", {}, make("a", {href: link}, `${title}.png of ${clip(item.run, 60)}`)), caption);
   const lists = [[rows, "rows"], [columns, columns.some(text => text.length > 5) ? "columns upright" : "columns"]];
   const [left, top] = lists.map(([texts, css]) => make("div", {class: css, "aria-hidden": "true"}, ...texts.map(text => make("span", {}, text))));
   const words = [...rows, ...columns].length ? `: ${rows.join("; ")}; columns ${columns.join(", ")}` : "";
-  const image = make("img", {src: url, alt: `${title} of ${item.label}${words}`});
+  const image = make("img", {src: `data:image/png;base64,${png}`, alt: `${title} of ${clip(item.label, 60)}${words}`});
   return make("figure", {class: "sheet"}, head, make("div", {class: "labelled"}, top, left, image), caption);
 }
