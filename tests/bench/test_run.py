@@ -103,6 +103,7 @@ def test_a_record_holds_what_a_reader_needs(tmp_path: Path) -> None:
     folder = RunStore(tmp_path).path(record.run_id)
     assert {path.name for path in folder.iterdir()} == {
         *("record.json", "weights.safetensors", "history.csv", "arrays.npz"),
+        *("reconstructions.png", "traversals.png", "atoms.png"),
     }
     assert record.provenance["software"]["torch"] == torch.__version__
     assert record.provenance["hardware"]["cores"] == os.cpu_count()

@@ -47,6 +47,8 @@ OF_ALL_UNITS = {
     "dead_fraction": "a share of the units",
     "always_on_fraction": "a share of the units",
     "density": "one row a unit",
+    "class_gamma": "one column a unit",
+    "class_rates": "one column a unit",
     "unit_tracking": "one row a unit",
     "activity_variance": "a mean over units",
     "gamma_variance": "a mean over units",
@@ -66,7 +68,10 @@ def test_the_order_of_units_does_not_matter(name: str) -> None:
     world = make_world()
     order = torch.randperm(len(world.atoms))
     before, after = (value_of(name, given(w)) for w in (world, replace(world, atoms=world.atoms[order])))
-    assert_same(after, before[order] if isinstance(before, Tensor) and len(before) == len(order) else before)
+    if isinstance(before, Tensor):
+        before = before[order] if len(before) == len(order) else before
+        before = before[:, order] if before.ndim == 2 and before.shape[1] == len(order) else before
+    assert_same(after, before)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ORDERED])
