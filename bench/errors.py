@@ -35,7 +35,7 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'s' * (n != 1)}"
 
 
-TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def printable(text: str) -> str:
@@ -43,4 +43,8 @@ def printable(text: str) -> str:
 
     Marks that turn the direction of writing are left out: in a name, they would turn the words around it as well.
     """
-    return text.translate(TURNING).encode("utf-8", "backslashreplace").decode("utf-8")
+    if text.isascii():
+        return text
+    for mark in TURNING:
+        text = text.replace(mark, "")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -179,10 +179,10 @@ def _current(runs: Sequence[Record]) -> dict[int, Record]:
 def _comparable(column: Column, records: Sequence[Record]) -> Column:
     """The column; a mere description where its rows differ in the hyperparameter that it takes as given."""
     given = column.info.given
-    values = {str(r.spec.config[given]) for r in records if column.name in r.metrics and given in r.spec.config}
-    if len(values) < 2:
+    if not given:
         return column
-    return replace(column, info=replace(column.info, direction="none"))
+    values = {str(r.spec.config[given]) for r in records if column.name in r.metrics and given in r.spec.config}
+    return column if len(values) < 2 else replace(column, info=replace(column.info, direction="none"))
 
 
 def _expand(column: Column, found: set[str]) -> list[Column]:

@@ -13,7 +13,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.errors import BenchError, first_line, printable
-from bench.indented import indented
+from bench.json_text import json_text
 from bench.leaderboard import Board, Column, Row, not_ranked, other_software
 from bench.spec import Record
 from bench.stats import Interval
@@ -32,7 +32,7 @@ def write_all(boards: Sequence[Board], folder: Path) -> None:
         {
             "leaderboard.md": markdown(boards),
             "leaderboard.csv": frame(boards).to_csv(index=False),
-            "leaderboard.json": indented({"boards": map(_board_dict, boards)}),
+            "leaderboard.json": json_text(as_dict(boards), indent=1),
             "leaderboard.tex": latex(boards),
         },
         folder,
@@ -102,37 +102,43 @@ def frame(boards: Sequence[Board]) -> pd.DataFrame:
 
 def as_dict(boards: Sequence[Board]) -> dict[str, Any]:
     """Everything that the tables show, per seed, with the columns' meaning and the provenance of each run."""
-    return {"boards": [_board_dict(board) for board in boards]}
-
-
-def _board_dict(board: Board) -> dict[str, Any]:
     return {
-        "dataset": board.dataset,
-        "settings": board.settings,
-        "budget": board.budget,
-        "columns": [{"name": c.name, "explanation": c.explanation, **vars(c.info)} for c in board.columns],
-        "rows": [_row_dict(board, row) for row in board.rows],
-        "runs": [
-            {"run_id": r.run_id, "status": r.status, "config": r.spec.config, "seed": r.spec.seed}
-            | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance}
-            for r in board.records
-        ],
+        "boards": [
+            {
+                "dataset": board.dataset,
+                "settings": board.settings,
+                "budget": board.budget,
+                "columns": [{"name": c.name, "explanation": c.explanation, **vars(c.info)} for c in board.columns],
+                "rows": [_row_dict(board, row) for row in board.rows],
+                "runs": [
+                    {"run_id": r.run_id, "status": r.status, "config": r.spec.config, "seed": r.spec.seed}
+                    | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance}
+                    for r in board.records
+                ],
+            }
+            for board in boards
+        ]
     }
 
 
 def _row_dict(board: Board, row: Row) -> dict[str, Any]:
-    seeds = {seed: str(seed) for by_seed in row.values.values() for seed in by_seed}
     metrics = {
         name: {
             "mean": _finite(interval.mean),
             "ci95_half_width": interval.half_width,
-            "by_seed": {seeds[seed]: _finite(value) for seed, value in row.values[name].items()},
+            "by_seed": _all_finite(row.values[name]),
             "best_or_tied": row.label in board.ties[name] if name in board.ties else None,
         }
         for name, interval in row.intervals.items()
     }
     head = {"model": row.model, "variant": row.variant, "seeds": row.n_done}
     return head | {"failed": row.failures, "metric_errors": row.metric_errors, "metrics": metrics}
+
+
+def _all_finite(values: Mapping[int, float]) -> Mapping[int, Any]:
+    if math.isfinite(sum(values.values())):
+        return values
+    return {seed: _finite(value) for seed, value in values.items()}
 
 
 def latex(boards: Sequence[Board]) -> str:
