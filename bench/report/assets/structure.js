@@ -55,7 +55,7 @@ function unitsPanel(place, item) {
   const strip = () => roles.map(([role, n], i) => ({
     type: "rect", xref: "x", yref: "paper", x0: ends[i] - n - .5, x1: Math.min(ends[i], order.length) - .5, y0: 1.015, y1: 1.055, line: {width: 0}, fillcolor: colour(ROLES[role]),
   })).filter(({x0, x1}) => x1 > x0);
-  const names2 = roles.map(([role, n]) => ({glyph: "■", index: ROLES[role], text: `${role} (${n})`}));
+  const entries = roles.map(([role, n]) => ({glyph: "■", index: ROLES[role], text: `${role} (${n})`}));
   panel(place, `${word} of each unit by class: ${item.label}, seed ${item.seed}`, () => ({
     traces: [{
       type: "heatmap", z: values.map(line => line.map(Math.sqrt)), hoverinfo: "text", zmin: 0, zmax: 1,
@@ -68,7 +68,7 @@ function unitsPanel(place, item) {
       xaxis: axis(`units, ordered by role${order.length < ends.at(-1) ? ` (the first ${order.length} of ${ends.at(-1)})` : ""}`, {showgrid: false, showticklabels: false, ticks: ""}),
       yaxis: axis("", {tickmode: "array", tickvals: labels.map((_, i) => i), ticktext: labels, autorange: "reversed", showgrid: false, ticks: ""}),
     },
-  }), names2, "wide");
+  }), entries, "wide");
 }
 
 function heatmap(place, item, name, {values, names}) {
