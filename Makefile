@@ -20,8 +20,9 @@ BIN := .venv/bin
 bench: .venv/installed
 	$(BIN)/python -m bench run --models all --datasets digits --budget full
 
+# A process a core, each with one thread.
 test: .venv/installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
