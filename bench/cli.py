@@ -150,6 +150,7 @@ def claims(
 def list_(kind: Annotated[str, typer.Argument(help="models, datasets or metrics.")]) -> None:
     """Name what there is, one line each with its source."""
     from bench.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
+    from bench.source import metric_source
 
     registries = {"models": MODEL_REGISTRY, "datasets": DATASET_REGISTRY, "metrics": METRIC_REGISTRY}
     if kind not in registries:
@@ -157,7 +158,7 @@ def list_(kind: Annotated[str, typer.Argument(help="models, datasets or metrics.
     plugins = registries[kind].plugins
     width = max(map(len, plugins))
     for name, plugin in plugins.items():
-        source = plugin.source()
+        source = metric_source(plugin)
         typer.echo(f"{name:<{width}}  {plugin.summary()}{f' [{source}]' if source else ''}")
 
 

@@ -94,7 +94,7 @@ class Board:
         """How many seeds its runs have between them."""
         return len({record.spec.seed for record in self.records})
 
-    @property
+    @cached_property
     def representatives(self) -> dict[str, Record]:
         """Row -> the run that stands for it in figures: of those that are done, that with the lowest seed."""
         runs: dict[str, Record] = {}

@@ -63,7 +63,7 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
 
         described = columns()
         complete = leaderboard.build(scan.records, described)
-        print_boards(console, leaderboard.build(mine, described))
+        print_boards(console, complete if mine == scan.records else leaderboard.build(mine, described))
         write_tables(console, complete, store.root)
         write_page(console, scan.records, complete, store.root, store)
     failed = sum(record.status != "done" for record in mine)

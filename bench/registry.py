@@ -66,24 +66,6 @@ class Plugin:
         tree = self.syntax()
         return (ast.get_docstring(self._function(tree) or tree) or "(no docstring)").partition("\n")[0]
 
-    def source(self) -> str:
-        """A metric's source, from its decorator, read as text; "" for models, whose summary names it."""
-        tree = self.syntax()
-        function = self._function(tree)
-        if function is None:
-            return ""
-        constants = {
-            target.id: node.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        keywords = [key for call in function.decorator_list if isinstance(call, ast.Call) for key in call.keywords]
-        values = [key.value for key in keywords if key.arg == "source"]
-        resolved = [constants.get(v.id, v) if isinstance(v, ast.Name) else v for v in values]
-        return next((str(v.value) for v in resolved if isinstance(v, ast.Constant)), "")
-
     def syntax(self) -> ast.Module:
         """The file that defines it, parsed; an empty module where there is none."""
         if self.source_file is None or not self.source_file.is_file():

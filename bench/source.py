@@ -32,6 +32,15 @@ def metric_info(plugin: Plugin) -> MetricInfo | None:
     return info if isinstance(info, MetricInfo) else None
 
 
+def metric_source(plugin: Plugin) -> str:
+    """Where the definition of a metric comes from, as its decorator says; "" for what has none, as models."""
+    tree = _tree(plugin)
+    function = _only(tree, plugin.reference.rpartition(":")[2], ast.FunctionDef)
+    calls = [call for call in function.decorator_list if isinstance(call, ast.Call)] if function else []
+    stated = [_constant(tree, key.value) for call in calls for key in call.keywords if key.arg == "source"]
+    return next((str(source) for source in stated if source is not None), "")
+
+
 def class_names(plugin: Plugin) -> tuple[str, ...] | None:
     """The classes that a data set's source names, () where it names none; None where the text does not tell."""
     return _class_names(_tree(plugin), plugin.reference.rpartition(":")[2])

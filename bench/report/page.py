@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, counted, printable
+from bench.errors import BenchError, counted
 from bench.leaderboard import Board
 from bench.report.artefacts import gather
 from bench.report.coverage import coverage
@@ -45,7 +45,7 @@ def write(records: Sequence[Record], boards: Sequence[Board], folder: Path, stor
 
 
 def render(records: Sequence[Record], boards: Sequence[Board], folder: Path, store: RunStore) -> str:
-    """The page as text that UTF-8 can encode, whatever the records hold."""
+    """The page as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -64,7 +64,7 @@ def render(records: Sequence[Record], boards: Sequence[Board], folder: Path, sto
         data=packed_json(payload(boards, gather(store, boards))),
     )
     shown = pictures(boards, store, folder, MAX_BYTES - len(fixed))
-    head, end, tail = printable(fixed).rpartition("</body>")
+    head, end, tail = fixed.rpartition("</body>")
     return f'{head}<script type="application/json" id="pictures">{script_json(shown)}</script>\n{end}{tail}'
 
 
