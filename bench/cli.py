@@ -169,12 +169,13 @@ def leaderboard(
 ) -> None:
     """Rebuild the tables and the page from the records alone, and print the boards."""
     from bench import printing
+    from bench.tables import Tables
 
     with _opened(results) as (console, store, scan):
-        boards = _build(scan)
-        printing.print_boards(console, boards)
-        printing.write_tables(console, boards, out or results)
-        printing.write_page(console, scan.records, boards, out or results, store)
+        tables = Tables(_build(scan))
+        printing.print_boards(console, tables.boards)
+        printing.write_tables(console, tables, out or results)
+        printing.write_page(console, scan.records, tables, out or results, store)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
 
@@ -185,9 +186,10 @@ def report(
 ) -> None:
     """Rebuild report.html, tables and figures in one file, from the runs alone."""
     from bench import printing
+    from bench.tables import Tables
 
     with _opened(results) as (console, store, scan):
-        printing.write_page(console, scan.records, _build(scan), out or results, store)
+        printing.write_page(console, scan.records, Tables(_build(scan)), out or results, store)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
 

@@ -17,6 +17,7 @@ from bench.store import RunStore, Scan
 if TYPE_CHECKING:
     from bench.leaderboard import Board
     from bench.plan import Plan
+    from bench.tables import Tables
 
 
 def make_console() -> Console:
@@ -60,12 +61,14 @@ def print_summary(console: Console, plan: Plan, store: RunStore) -> bool:
     if mine:
         from bench import leaderboard
         from bench.columns import columns
+        from bench.tables import Tables
 
         described = columns()
         complete = leaderboard.build(scan.records, described)
         print_boards(console, complete if mine == scan.records else leaderboard.build(mine, described))
-        write_tables(console, complete, store.root)
-        write_page(console, scan.records, complete, store.root, store)
+        tables = Tables(complete)
+        write_tables(console, tables, store.root)
+        write_page(console, scan.records, tables, store.root, store)
     failed = sum(record.status != "done" for record in mine)
     cells = sum(len(record.metric_errors) for record in mine)
     done, missing = len(mine) - failed, len(wanted) - len(mine)
@@ -90,21 +93,17 @@ def print_boards(console: Console, boards: Sequence[Board]) -> None:
         print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
 
 
-def write_tables(console: Console, boards: Sequence[Board], folder: Path) -> None:
+def write_tables(console: Console, tables: Tables, folder: Path) -> None:
     """Write the tables of some boards, and say where."""
-    from bench import tables
-
-    tables.write_all(boards, folder)
+    tables.write(folder)
     print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
 
 
-def write_page(
-    console: Console, records: Sequence[Record], boards: Sequence[Board], folder: Path, store: RunStore
-) -> None:
-    """Write the page of some records and their boards, and say where."""
+def write_page(console: Console, records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> None:
+    """Write the page of some records and the tables of their boards, and say where."""
     from bench import report
 
-    print_raw(console, f"Report: {report.write(records, boards, folder, store)}")
+    print_raw(console, f"Report: {report.write(records, tables, folder, store)}")
 
 
 def print_missing(console: Console, store: RunStore) -> None:

@@ -6,6 +6,8 @@ import html
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +28,38 @@ LARGE, MAX_DECIMALS = 1e9, 6
 """Beyond these, numbers are written with an exponent."""
 
 
-def write_all(boards: Sequence[Board], folder: Path) -> None:
-    """Write leaderboard.md, .csv, .json and .tex into a folder. BenchError where it cannot."""
-    write_texts(
-        {
-            "leaderboard.md": markdown(boards),
-            "leaderboard.csv": frame(boards).to_csv(index=False),
-            "leaderboard.json": json_text(as_dict(boards), indent=1),
-            "leaderboard.tex": latex(boards),
-        },
-        folder,
-    )
+@dataclass(frozen=True)
+class Tables:
+    """What the files and the page have in common, made once."""
+
+    boards: Sequence[Board]
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What leaderboard.json holds."""
+        return as_dict(self.boards)
+
+    @cached_property
+    def csv(self) -> str:
+        """What leaderboard.csv holds."""
+        return frame(self.boards).to_csv(index=False)
+
+    @cached_property
+    def latex(self) -> str:
+        """What leaderboard.tex holds."""
+        return latex(self.boards)
+
+    def write(self, folder: Path) -> None:
+        """Write leaderboard.md, .csv, .json and .tex into a folder. BenchError where it cannot."""
+        write_texts(
+            {
+                "leaderboard.md": markdown(self.boards),
+                "leaderboard.csv": self.csv,
+                "leaderboard.json": json_text(self.content, indent=1),
+                "leaderboard.tex": self.latex,
+            },
+            folder,
+        )
 
 
 def write_texts(texts: Mapping[str, str], folder: Path) -> None:

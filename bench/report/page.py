@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, counted
-from bench.leaderboard import Board
 from bench.report.artefacts import gather
 from bench.report.coverage import coverage
 from bench.report.packing import pack, packed_json, script_json
@@ -18,7 +17,7 @@ from bench.report.provenance import provenance
 from bench.spec import Record
 from bench.stats import LEVEL
 from bench.store import RunStore
-from bench.tables import write_texts
+from bench.tables import Tables, write_texts
 
 NAME = "report.html"
 MAX_BYTES = 7_500_000
@@ -27,30 +26,31 @@ MAX_BYTES = 7_500_000
 SCRIPTS = ("core.js", "plots.js", "board.js", "pareto.js", "pairs.js", "structure.js", "start.js")
 
 
-def write(records: Sequence[Record], boards: Sequence[Board], folder: Path, store: RunStore) -> Path:
+def write(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> Path:
     """Write report.html into a folder. BenchError where the folder refuses.
 
     Parameters
     ----------
     records : sequence of Record
         All runs, those included that a newer one supersedes.
-    boards : sequence of Board
-        What `leaderboard.build` makes of them: the page has its numbers from here, as leaderboard.csv does.
+    tables : Tables
+        Those of their boards: the page has its numbers from here, as leaderboard.csv does.
     store : RunStore
         Where the runs are: the arrays, histories and pictures of those that are shown come from there, and the verdicts
         on the papers' claims that lie beside them.
     """
-    write_texts({NAME: render(records, boards, folder, store)}, folder)
+    write_texts({NAME: render(records, tables, folder, store)}, folder)
     return folder / NAME
 
 
-def render(records: Sequence[Record], boards: Sequence[Board], folder: Path, store: RunStore) -> str:
+def render(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> str:
     """The page as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    boards = tables.boards
     template = environment.get_template("page.html.j2")
     fixed = template.render(
         summary=_summary(records),
@@ -61,7 +61,7 @@ def render(records: Sequence[Record], boards: Sequence[Board], folder: Path, sto
         style=_asset("style.css"),
         scripts="\n".join(_asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),
-        data=packed_json(payload(boards, gather(store, boards))),
+        data=packed_json(payload(tables, gather(store, boards))),
     )
     shown = pictures(boards, store, folder, MAX_BYTES - len(fixed))
     head, end, tail = fixed.rpartition("</body>")

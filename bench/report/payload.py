@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from bench.leaderboard import Board, Column
@@ -11,16 +10,17 @@ from bench.report.artefacts import Artefacts
 from bench.report.curves import curves, sweeps
 from bench.report.structure import structure
 from bench.stats import MIN_SEEDS, rank_intervals, t_quantiles
-from bench.tables import as_dict, cell, frame, latex, seed_count
+from bench.tables import Tables, cell, seed_count
 from models import FAMILIES
 
 
-def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
+def payload(tables: Tables, artefacts: Artefacts) -> dict[str, Any]:
     """Everything, as plain values for JSON.
 
     The differences of all pairs of rows would grow with the square of the rows; the page takes them from the values by
     seed, with the t quantiles from here.
     """
+    boards = tables.boards
     metric_families = _metric_families()
     found = [column for board in boards for column in board.columns]
     columns = {column.name: column for column in sorted(found, key=lambda column: column.info.direction != "none")}
@@ -28,9 +28,9 @@ def payload(boards: Sequence[Board], artefacts: Artefacts) -> dict[str, Any]:
     models = list(dict.fromkeys(row.model for board in boards for row in board.rows))
     most = max((len(by_seed) for board in boards for row in board.rows for by_seed in row.values.values()), default=0)
     return {
-        "leaderboard": as_dict(boards),
-        "csv": frame(boards).to_csv(index=False),
-        "latex": latex(boards),
+        "leaderboard": tables.content,
+        "csv": tables.csv,
+        "latex": tables.latex,
         "boards": [_board(board, artefacts) for board in boards],
         "columns": {name: _column(columns[name], metric_families) for name in order},
         "models": sorted(models),

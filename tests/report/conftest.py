@@ -15,6 +15,7 @@ import pytest
 from bench import report
 from bench.leaderboard import Board
 from bench.spec import Record
+from bench.tables import Tables
 from tests.report import factory
 
 CHROMIUM = os.environ.get("BENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -60,7 +61,7 @@ def study_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Opened
 
 def _open(browser: Any, folder: Path, contexts: list[Any], records: list[Record], width: int = 1280) -> Opened:
     boards = factory.boards_of(records)
-    path = report.write(records, boards, folder, factory.store_of(boards, folder / "runs"))
+    path = report.write(records, Tables(boards), folder, factory.store_of(boards, folder / "runs"))
     context = browser.new_context(viewport={"width": width, "height": 900})
     context.set_default_timeout(10_000)
     contexts.append(context)

@@ -15,7 +15,7 @@ import pytest
 from bench import tables
 from bench.stats import Interval, t_interval
 from bench.store import RunStore
-from bench.tables import format_interval
+from bench.tables import Tables, format_interval
 from tests.report import factory
 from tests.report.conftest import Opened
 
@@ -90,7 +90,7 @@ def test_filters(open_page: Open) -> None:
 
 def test_downloads_are_the_tables(study_page: Opened) -> None:
     opened = study_page
-    tables.write_all(opened.boards, opened.folder)
+    Tables(opened.boards).write(opened.folder)
     for suffix in ("csv", "tex"):
         assert _download(opened, suffix).read_bytes() == (opened.folder / f"leaderboard.{suffix}").read_bytes()
     assert json.loads(_download(opened, "json").read_text()) == json.loads(

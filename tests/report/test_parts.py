@@ -16,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from typer.testing import CliRunner
 
-from bench import report, tables
+from bench import report
 from bench.captions import Captions, read_captions
 from bench.claim_tables import row, write_claims
 from bench.claims import CLAIMS
@@ -32,6 +32,7 @@ from bench.report.structure import structure
 from bench.request import parse_assignment
 from bench.stats import t_interval
 from bench.store import RunStore
+from bench.tables import Tables
 from bench.verdicts import Verdict
 from models import FAMILIES, MODELS
 from tests.report import factory
@@ -42,7 +43,7 @@ MOST_BYTES = 8_000_000
 def test_page_of_a_whole_study_is_small(tmp_path: Path) -> None:
     records = factory.study()
     boards = factory.boards_of(records)
-    path = report.write(records, boards, tmp_path, factory.store_of(boards, tmp_path / "runs"))
+    path = report.write(records, Tables(boards), tmp_path, factory.store_of(boards, tmp_path / "runs"))
     text = path.read_text(encoding="utf-8")
     assert len(text.encode()) < MOST_BYTES
     assert "sourceMappingURL" not in text
@@ -60,27 +61,29 @@ def test_json_cannot_end_its_script() -> None:
 
 def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
     records = factory.hostile()
-    text = report.write(records, factory.boards_of(records), tmp_path, RunStore(tmp_path)).read_text(encoding="utf-8")
+    text = report.write(records, Tables(factory.boards_of(records)), tmp_path, RunStore(tmp_path)).read_text(
+        encoding="utf-8"
+    )
     assert factory.HOSTILE not in text
     assert "<img src=x" not in text
 
 
 def test_a_name_that_utf8_cannot_write(tmp_path: Path) -> None:
     records = [factory.record("mp\udcff", metrics={"fvu": 0.5})]
-    assert report.write(records, factory.boards_of(records), tmp_path, RunStore(tmp_path)).stat().st_size > 0
+    assert report.write(records, Tables(factory.boards_of(records)), tmp_path, RunStore(tmp_path)).stat().st_size > 0
 
 
 def test_claims_only_where_there_are_verdicts(tmp_path: Path) -> None:
     records = factory.study(models=("vae",), n_seeds=1)
     boards, store = factory.boards_of(records), RunStore(tmp_path)
-    assert 'id="claims"' not in report.write(records, boards, tmp_path, store).read_text(encoding="utf-8")
+    assert 'id="claims"' not in report.write(records, Tables(boards), tmp_path, store).read_text(encoding="utf-8")
     verdict = Verdict(CLAIMS[0], "mnist", "reproduced", t_interval([0.1, 0.2, 0.15]), {0: 0.1, 1: 0.2, 2: 0.15}, 0)
     write_claims([row(verdict)], records, tmp_path)
-    text = report.write(records, boards, tmp_path, store).read_text(encoding="utf-8")
+    text = report.write(records, Tables(boards), tmp_path, store).read_text(encoding="utf-8")
     assert 'id="claims"' in text
     assert "0.15 ± 0.12" in text
     (tmp_path / "claims.json").write_text('[{"id": "<b>"}]', encoding="utf-8")
-    text = report.write(records, boards, tmp_path, store).read_text(encoding="utf-8")
+    text = report.write(records, Tables(boards), tmp_path, store).read_text(encoding="utf-8")
     assert "claims.json&#39; cannot be read" in text
 
 
@@ -130,7 +133,7 @@ def test_no_array_costs_the_page(tmp_path: Path, arrays: dict[str, np.ndarray]) 
     store.path(records[0].run_id).mkdir()
     np.savez(store.path(records[0].run_id, "arrays.npz"), allow_pickle=False, **arrays)
     store.path(records[0].run_id, "history.csv").write_text("step,total\n,1\ninf,2\n3,0.5\n", encoding="utf-8")
-    report.write(records, factory.boards_of(records), tmp_path, store)
+    report.write(records, Tables(factory.boards_of(records)), tmp_path, store)
     (found,) = structure(factory.boards_of(records)[0], gather(store, factory.boards_of(records))).values()
     assert found["history"] == {"x": [3.0], "terms": {"total": [0.5]}}
     for item in found["vectors"].values():
@@ -164,8 +167,8 @@ def test_numbers_and_names_at_the_edge_of_what_there_is(tmp_path: Path) -> None:
     odd = {"babel.1/0": 1.0, "babel.1/00": 1.0, "babel.x@1/000": 2.0, f"babel.{'1' * 400}": 3.0}
     records = [factory.record("\u202eevil", "mnist", seed, odd | {"fvu": 1e200 * (seed + 1)}) for seed in range(3)]
     boards = factory.boards_of(records)
-    tables.write_all(boards, tmp_path)
-    text = report.write(records, boards, tmp_path, RunStore(tmp_path)).read_text(encoding="utf-8")
+    Tables(boards).write(tmp_path)
+    text = report.write(records, Tables(boards), tmp_path, RunStore(tmp_path)).read_text(encoding="utf-8")
     assert "\u202e" not in text
     assert boards[0].rows[0].intervals["fvu"].half_width is None
 
