@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from bench.datasets.base import Dataset
-from bench.loading import load_dataset
-from bench.registry import DATASET_REGISTRY
+from bench.plugins.loading import load_dataset
+from bench.plugins.registry import DATASET_REGISTRY
 
 torch.set_num_threads(2)
 

@@ -11,16 +11,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import RESULTS, environment
-from bench.console import Reporter
-from bench.job import Job
-from bench.loading import load_dataset, load_trained
-from bench.printing import make_console
-from bench.registry import DATASET_REGISTRY
-from bench.request import Request
-from bench.spec import Record
-from bench.store import RunStore
-from bench.study import execute, make_plan, require_data
+from bench import RESULTS
+from bench.execute import environment
+from bench.execute.console import Reporter
+from bench.execute.job import Job
+from bench.plan.request import Request
+from bench.plan.runs import execute, make_plan, require_data
+from bench.plugins.loading import load_dataset, load_trained
+from bench.plugins.registry import DATASET_REGISTRY
+from bench.show.printing import make_console
+from bench.store.runs import RunStore
+from bench.store.spec import Record
 from metrics.dictionary import babel, coherence
 
 REPORT = Path("results/fidelity.md")

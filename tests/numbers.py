@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bench.spec import Record
+from bench.store.spec import Record
 
 OF_THE_MACHINE = ("train_seconds", "step_ms", "peak_memory")
 

@@ -14,8 +14,8 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from bench.loading import all_metrics
-from bench.training import Training
+from bench.execute.training import Training
+from bench.plugins.loading import all_metrics
 
 METRICS = all_metrics()
 ROLES = ("global", "global", "shared", "shared", "exclusive", "exclusive")

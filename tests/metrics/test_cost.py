@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.training import Training
+from bench.execute.training import Training
 from metrics import cost
 
 

@@ -16,15 +16,15 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
-from bench.evaluation import evaluate
-from bench.executors import inline
-from bench.job import Job
-from bench.loading import load_model_class, load_trained
-from bench.registry import MODEL_REGISTRY
-from bench.request import Request
-from bench.store import RunStore
-from bench.study import make_plan
-from bench.training import train
+from bench.execute import inline
+from bench.execute.evaluation import evaluate
+from bench.execute.job import Job
+from bench.execute.training import train
+from bench.plan.request import Request
+from bench.plan.runs import make_plan
+from bench.plugins.loading import load_model_class, load_trained
+from bench.plugins.registry import MODEL_REGISTRY
+from bench.store.runs import RunStore
 from models.base import Model
 from tests.metrics.cases import CODES, METRICS, Samples, assert_same, csr, given, make_world, needs, numbers, value_of
 

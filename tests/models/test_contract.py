@@ -9,9 +9,9 @@ import torch
 from pydantic import ValidationError
 
 from bench.datasets.base import Dataset, Split
-from bench.loading import load_model_class
-from bench.registry import MODEL_REGISTRY
-from bench.training import train
+from bench.execute.training import train
+from bench.plugins.loading import load_model_class
+from bench.plugins.registry import MODEL_REGISTRY
 from models.base import Model, SparseCodes
 from models.dictionary import DictionaryModel
 from models.topk import TopK

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bench.evaluation import evaluate
-from bench.loading import all_metrics, load_dataset, load_model_class
-from bench.registry import DATASET_REGISTRY, MODEL_REGISTRY
-from bench.seeding import seed_everything
-from bench.training import train
+from bench.execute.evaluation import evaluate
+from bench.execute.seeding import seed_everything
+from bench.execute.training import train
+from bench.plugins.loading import all_metrics, load_dataset, load_model_class
+from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
-from bench.loading import load_dataset, load_model_class
-from bench.needs import gather
-from bench.registry import DATASET_REGISTRY, MODEL_REGISTRY
-from bench.training import batches, train
+from bench.execute.needs import gather
+from bench.execute.training import batches, train
+from bench.plugins.loading import load_dataset, load_model_class
+from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from models.base import Losses
 from models.batchtopk import BatchTopK
 from models.dictionary import DictionaryModel, LinearEncoderModel

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.spec import Record, RunSpec
-from bench.store import RunStore
+from bench.store.runs import RunStore
+from bench.store.spec import Record, RunSpec
 from metrics import METRICS
 
 KEYED = {"babel": 5, "roles": 13, "inference_fvu": 6, "sparse_probe": 4}

@@ -18,9 +18,9 @@ BATCH_SIZE = 64
 
 
 def our_vae(x: Tensor, m: int, k: int) -> Callable[[], float]:
-    """An epoch of `bench.training.train`, history and checks included."""
+    """An epoch of `bench.execute.training.train`, history and checks included."""
     from bench.datasets.base import Split
-    from bench.training import train
+    from bench.execute.training import train
     from models.vae import VAE, VAEConfig
 
     config = VAEConfig(n_latents=m, hidden=HIDDEN, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, epochs=1)

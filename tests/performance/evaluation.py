@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from bench.evaluation import evaluate
-from bench.loading import all_metrics, load_dataset
-from bench.registry import DATASET_REGISTRY
-from bench.training import train
+from bench.execute.evaluation import evaluate
+from bench.execute.training import train
+from bench.plugins.loading import all_metrics, load_dataset
+from bench.plugins.registry import DATASET_REGISTRY
 from models.topk import TopK
 
 STEPS = 200

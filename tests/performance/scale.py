@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
-from bench.evaluation import evaluate
+from bench.execute.evaluation import evaluate
 from models.base import SparseCodes
 from models.topk import TopK
 from tests.performance.evaluation import print_slowest, stopwatch

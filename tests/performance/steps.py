@@ -36,7 +36,7 @@ def _fuse(optimiser: torch.optim.Optimizer) -> None:
 
 
 def ours(module: str, name: str, **settings: Any) -> Builder:
-    """A model of this repository, stepped as `bench.training` steps it."""
+    """A model of this repository, stepped as `bench.execute.training` steps it."""
 
     def build(x: Tensor, m: int, k: int) -> Step:
         cls = getattr(import_module(module), name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slurm.testcluster import Cluster, UnsupportedHost
+from tests.slurm.testcluster import Cluster, UnsupportedHost
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.lock import Owner, is_stale, read_owner
-from bench.spec import Record
-from bench.store import RunStore
-from slurm.testcluster import Cluster
+from bench.store.lock import Owner, is_stale, read_owner
+from bench.store.runs import RunStore
+from bench.store.spec import Record
 from tests.numbers import numbers
+from tests.slurm.testcluster import Cluster
 
 REPOSITORY = Path(__file__).parents[2]
 SMALL = ("cpus=1", "memory_gb=0.3")

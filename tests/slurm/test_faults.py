@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.submission import read_all
-from slurm.testcluster import Cluster
+from bench.cluster.submission import read_all
 from tests.numbers import numbers
 from tests.slurm.harness import Bench, await_, await_empty_queue, kill, only_job, path_without
+from tests.slurm.testcluster import Cluster
 
 pytestmark = pytest.mark.cluster
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings, strategies as st
 from slurm.errors import SlurmError, refusal
 from slurm.launcher import Array, arrays, pack, script, submit
 from slurm.profile import Profile
-from slurm.testcluster import Cluster
 from slurm.watcher import cancel, end_of, limits, queue
 from tests.slurm.jobs import UNTIL_TOLD, WORK, ended, told, wait
+from tests.slurm.testcluster import Cluster
 
 SMALL = Profile(cpus=1, memory_gb=0.1, minutes=5, signal_delay=30)
 

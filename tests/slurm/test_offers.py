@@ -8,7 +8,7 @@ import pytest
 from slurm.errors import SlurmUnavailable
 from slurm.offers import Partition, misfits, parse_partitions, partitions, refusals
 from slurm.profile import Profile
-from slurm.testcluster import Cluster
+from tests.slurm.testcluster import Cluster
 
 # The first four rows: SLURM 22.05. The others: partitions of two kinds of nodes, and their limits and GPUs.
 SINFO = """\

@@ -8,10 +8,10 @@ import pytest
 
 from slurm.errors import SlurmError, SlurmUnavailable
 from slurm.launcher import Array, submit
-from slurm.testcluster import Cluster
 from slurm.watcher import JobState, Limits, cancel, end_of, limits, parse_ends, parse_limits, parse_queue, queue
 from tests.slurm.jobs import WORK, ended, wait
 from tests.slurm.test_launcher import SMALL
+from tests.slurm.testcluster import Cluster
 
 # Of SLURM 22.05; here with '|' for the separator.
 SQUEUE = """\

@@ -1,0 +1,1 @@
+"""What the papers claim, as checks: the catalogue, the verdict, the study that runs them."""

@@ -1,0 +1,47 @@
+"""From claims to runs, and from the records back to verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.claims.catalogue import CLAIMS
+from bench.claims.verdict import Claim, Verdict, judge
+from bench.errors import unknown
+from bench.plan.runs import specs_of
+from bench.store.spec import Record, RunSpec
+
+ClaimRuns = dict[tuple[str, str], dict[str, dict[int, RunSpec]]]
+"""(Claim id, data set) -> arm -> seed -> run."""
+
+
+def choose(names: str | None) -> list[Claim]:
+    """The claims of a list such as 'A1,M2'; all where there is none. BenchError for one that does not exist."""
+    known = {claim.id: claim for claim in CLAIMS}
+    wanted = list(known) if names is None else [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in known:
+            raise unknown("claim", name, known)
+    return [known[name] for name in dict.fromkeys(wanted)]
+
+
+def runs_of(claims: Sequence[Claim], seeds: Sequence[int], budget: str, data_dir: Path) -> ClaimRuns:
+    """The runs that each claim needs; claims that compare the same models share them."""
+    runs: ClaimRuns = {}
+    for claim in claims:
+        for arm, setup in claim.arms.items():
+            for spec in specs_of(setup.request(claim.datasets, seeds, budget), data_dir):
+                runs.setdefault((claim.id, spec.dataset), {}).setdefault(arm, {})[spec.seed] = spec
+    return runs
+
+
+def all_specs(runs: ClaimRuns) -> list[RunSpec]:
+    """Each run once, seed by seed, so that an interrupted study has whole seeds."""
+    specs = {spec.run_id: spec for arms in runs.values() for by_seed in arms.values() for spec in by_seed.values()}
+    return sorted(specs.values(), key=lambda spec: (spec.seed, spec.dataset))
+
+
+def verdicts(claims: Sequence[Claim], runs: ClaimRuns, records: Sequence[Record]) -> list[Verdict]:
+    """A verdict for each claim and data set, from the runs that are done."""
+    done = {record.run_id: record for record in records if record.status == "done"}
+    return [judge(claim, dataset, runs[claim.id, dataset], done) for claim in claims for dataset in claim.datasets]

@@ -1,0 +1,132 @@
+"""What a claim is, and what the records say about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from bench.compare.stats import Interval, t_interval
+from bench.plan.request import Override, Request
+from bench.store.spec import Record, RunSpec
+
+Score = Callable[[str, str], float]
+Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison: a model, and the fields in which it differs from its native setting."""
+
+    model: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def request(self, datasets: Sequence[str], seeds: Sequence[int], budget: str) -> Request:
+        """The study that runs it, the same as `bench run --models MODEL --set MODEL.FIELD=VALUE ...`."""
+        overrides = tuple(Override(self.model, name, (value,)) for name, value in self.fields.items())
+        return Request.build(
+            models=(self.model,), datasets=tuple(datasets), seeds=tuple(seeds), budget=budget, set=overrides
+        )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a paper claims, as a number that the claim says is above a bound, or within a margin of zero.
+
+    Attributes
+    ----------
+    id, paper, claim : str
+        Its name; the paper's arXiv number or venue; the claim in one line.
+    metric, comparison, expected : str
+        What is measured, between what, and what the paper reports; for the table.
+    datasets : tuple of str
+        Where it is checked: each is a verdict of its own.
+    arms : mapping
+        The runs that it needs, by the name that `effect` uses.
+    effect : callable
+        The number, for one seed: it is given a function from (arm, metric) to that run's value. Several parts that
+        must all hold are one number, the smallest.
+    above : float
+        The claim holds where the effect is above this.
+    within : float, optional
+        For a claim of equality, instead: it holds where the effect is within this of zero.
+    """
+
+    id: str
+    paper: str
+    claim: str
+    metric: str
+    comparison: str
+    expected: str
+    datasets: tuple[str, ...]
+    arms: Mapping[str, Arm]
+    effect: Callable[[Score], float]
+    above: float = 0.0
+    within: float | None = None
+
+    @property
+    def condition(self) -> str:
+        """'> 0', or 'within ±0.01'."""
+        return f"> {self.above:g}" if self.within is None else f"within ±{self.within:g}"
+
+
+class Verdict(NamedTuple):
+    """What the seeds say about a claim on one data set.
+
+    Attributes
+    ----------
+    effects : dict
+        Seed -> effect, for the seeds whose runs are all done and have the metrics.
+    missing : int
+        Seeds that were asked for and have no effect.
+    """
+
+    claim: Claim
+    dataset: str
+    outcome: Outcome
+    interval: Interval | None
+    effects: dict[int, float]
+    missing: int
+
+
+def judge(
+    claim: Claim, dataset: str, specs: Mapping[str, Mapping[int, RunSpec]], records: Mapping[str, Record]
+) -> Verdict:
+    """The verdict on one data set.
+
+    Parameters
+    ----------
+    specs : mapping
+        Arm -> seed -> run.
+    records : mapping
+        Run id -> record, of the runs that are done.
+    """
+    effects = {}
+    seeds = next(iter(specs.values()))
+    for seed in seeds:
+
+        def score(arm: str, metric: str, seed: int = seed) -> float:
+            return records[specs[arm][seed].run_id].metrics[metric]
+
+        try:
+            effects[seed] = claim.effect(score)
+        except KeyError:  # a run that is not done, or a metric that is n/a in it
+            continue
+    interval = t_interval(list(effects.values())) if effects else None
+    return Verdict(claim, dataset, _outcome(claim, interval), interval, effects, len(seeds) - len(effects))
+
+
+def _outcome(claim: Claim, interval: Interval | None) -> Outcome:
+    """Decided only where the whole interval is on one side; without an interval, or with too few seeds, nothing is."""
+    if interval is None:
+        return "not run"
+    if interval.half_width is None:
+        return "inconclusive"
+    low, high = interval.mean - interval.half_width, interval.mean + interval.half_width
+    if claim.within is not None:
+        if -claim.within <= low and high <= claim.within:
+            return "reproduced"
+        return "contradicted" if low > claim.within or high < -claim.within else "inconclusive"
+    if low > claim.above:
+        return "reproduced"
+    return "contradicted" if high <= claim.above else "inconclusive"

@@ -1,0 +1,1 @@
+"""What of plan and execute happens on a SLURM cluster."""

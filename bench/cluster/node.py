@@ -1,0 +1,48 @@
+"""What a job of a cluster does: carry out the runs it was given, as the pool of one machine does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.cluster.submission import read_sent
+from bench.execute import pool
+from bench.execute.console import Reporter
+from bench.execute.environment import software
+from bench.execute.job import Job
+from bench.store.runs import RunStore
+from slurm.worker import describe
+
+
+def carry_out(folder: str, run_ids: Sequence[str], stop: pool.Stop) -> bool:
+    """Carry out runs of the submission in `folder`, until `stop` is requested; whether all have ended.
+
+    Runs that an earlier start of this job has ended are not repeated; one that it was at goes on from its checkpoint.
+    """
+    submission = Path(folder)
+    sent = read_sent(submission)
+    store = RunStore(submission.parents[1])
+    job = Job(
+        results=store.root,
+        data_dir=sent.data_dir,
+        device=sent.device,
+        threads=sent.threads,
+        force=sent.force,
+        command=sent.command,
+        cluster={"submission": submission.name, **describe(), "differs": differences(sent.software, software())},
+    )
+    specs = [store.read_spec(run_id) for run_id in run_ids]
+    reporter = Reporter(len(specs), store.root, Console(highlight=False, soft_wrap=True))
+    return pool.execute(specs, job, reporter, sent.n_workers, stop)
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """How the software on this node differs from that of the submission: 'torch 2.6.0, submitted with 2.7.0'."""
+    return [
+        f"{name} {here.get(name)}, submitted with {there.get(name)}"
+        for name in sorted(there.keys() | here.keys())
+        if there.get(name) != here.get(name)
+    ]

@@ -1,0 +1,1 @@
+"""Records become boards: columns, pairs, statistics over seeds. Pure."""

@@ -1,0 +1,235 @@
+"""Records -> boards: one per data set, setting and budget; a row per model and variant, a column per metric."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from bench.compare.stats import Interval, best_and_ties, t_intervals
+from bench.store.spec import Record
+from metrics.base import MetricInfo
+
+GroupKey = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric as a column: its name in records, how it is read, and one line of explanation."""
+
+    name: str
+    info: MetricInfo
+    explanation: str
+
+    @property
+    def header(self) -> str:
+        """Label with the unit and an arrow for what is better, e.g. 'FVU ↓'."""
+        arrow = {"min": " ↓", "max": " ↑", "none": ""}[self.info.direction]
+        unit = f" [{self.info.unit}]" if self.info.unit else ""
+        return f"{self.info.label}{unit}{arrow}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model and variant, and what its runs scored.
+
+    Attributes
+    ----------
+    values : dict
+        Metric -> seed -> value.
+    intervals : dict
+        Metric -> mean and interval over seeds.
+    failures : dict
+        Seed -> message of a failed run.
+    metric_errors : dict
+        Metric -> seed -> message, for metrics that raised in runs that are done.
+    """
+
+    model: str
+    variant: dict[str, Any]
+    label: str
+    n_done: int
+    values: dict[str, dict[int, float]]
+    intervals: dict[str, Interval]
+    failures: dict[int, str]
+    metric_errors: dict[str, dict[int, str]]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The rows of one data set, setting and budget, best first by the first ranked column.
+
+    Attributes
+    ----------
+    columns : list of Column
+        Every scalar that some row has, in the registry's order.
+    ties : dict
+        Ranked metric -> labels of the best row and of those not separable from it; absent below three seeds.
+    records : list of Record
+        The runs behind the rows.
+    superseded : int
+        Older runs under the label of a newer one of other hyperparameters, code or version; they are not shown.
+    """
+
+    dataset: str
+    settings: str
+    budget: str
+    columns: list[Column]
+    rows: list[Row]
+    ties: dict[str, set[str]]
+    records: list[Record]
+    superseded: int
+    data_version: str
+
+    @property
+    def title(self) -> str:
+        """'mnist, native setting, quick budget', and which data where one name stands for two."""
+        version = f" (data {self.data_version})" if self.data_version else ""
+        return f"{self.dataset}{version}, {self.settings} setting, {self.budget} budget"
+
+    @cached_property
+    def n_seeds(self) -> int:
+        """How many seeds its runs have between them."""
+        return len({record.spec.seed for record in self.records})
+
+    @cached_property
+    def representatives(self) -> dict[str, Record]:
+        """Row -> the run that stands for it in figures: of those that are done, that with the lowest seed."""
+        runs: dict[str, Record] = {}
+        for record in sorted(self.records, key=lambda record: record.spec.seed):
+            if record.status == "done":
+                runs.setdefault(record.spec.label, record)
+        return runs
+
+    @property
+    def headline(self) -> list[Column]:
+        """The columns that a printed board shows."""
+        return [column for column in self.columns if column.info.headline]
+
+
+def other_software(records: Sequence[Record]) -> list[str]:
+    """For each run whose node of a cluster had other software than the submission, which."""
+    return [
+        f"{record.run_id} ran with other software than it was submitted with: {', '.join(differs)}"
+        for record in records
+        if (differs := record.provenance.get("cluster", {}).get("differs"))
+    ]
+
+
+def not_ranked(board: Board) -> list[str]:
+    """For each metric that the rows of a board cannot be compared by, why."""
+    return [
+        f"{board.title}: rows differ in their {column.info.given}, so none is best by {column.header}"
+        for column in board.columns
+        if column.info.given and column.info.direction == "none"
+    ]
+
+
+def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
+    """All boards of some records. Runs on data of another checksum never share a board."""
+    groups: dict[GroupKey, list[Record]] = defaultdict(list)
+    for record in records:
+        spec = record.spec
+        groups[spec.dataset, spec.settings, spec.budget, spec.dataset_checksum].append(record)
+    names = Counter(key[:3] for key in groups)
+    return [
+        _board(group, columns, data_version=key[3][:8] if names[key[:3]] > 1 else "")
+        for key, group in sorted(groups.items())
+    ]
+
+
+def _board(records: list[Record], columns: Sequence[Column], data_version: str) -> Board:
+    by_label: dict[str, list[Record]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: str(record.provenance.get("end", ""))):
+        by_label[record.spec.label].append(record)
+    current = {label: _current(runs) for label, runs in by_label.items()}
+    rows = [_row(label, runs) for label, runs in current.items()]
+    found = {name for row in rows for name in row.values}
+    kept = [record for runs in current.values() for record in runs.values()]
+    shown = [_comparable(scalar, kept) for column in columns for scalar in _expand(column, found)]
+    ranked = [column for column in shown if column.info.direction != "none"]
+    ties = {}
+    for column in ranked:
+        values = {row.label: row.values.get(column.name, {}) for row in rows}
+        best = best_and_ties(values, column.info.direction == "max")
+        if best is not None:
+            ties[column.name] = best
+    spec = kept[0].spec
+    superseded = len(records) - len(kept)
+    where = (spec.dataset, spec.settings, spec.budget)
+    return Board(*where, shown, _sorted(rows, ranked), ties, kept, superseded, data_version)
+
+
+def _current(runs: Sequence[Record]) -> dict[int, Record]:
+    """Of the runs of one label, oldest first: by seed, those of the newest run's hyperparameters, code and version."""
+
+    def identity(record: Record) -> tuple[Any, ...]:
+        return record.spec.config, record.spec.code, record.spec.max_steps, record.spec.max_eval
+
+    def version(record: Record) -> Any:
+        return record.provenance.get("software", {}).get("bench")
+
+    of_its_kind = [run for run in runs if identity(run) == identity(runs[-1])]
+    newest = next((version(run) for run in reversed(of_its_kind) if version(run)), None)
+    return {run.spec.seed: run for run in of_its_kind if version(run) in (None, newest)}
+
+
+def _comparable(column: Column, records: Sequence[Record]) -> Column:
+    """The column; a mere description where its rows differ in the hyperparameter that it takes as given."""
+    given = column.info.given
+    if not given:
+        return column
+    values = {str(r.spec.config[given]) for r in records if column.name in r.metrics and given in r.spec.config}
+    return column if len(values) < 2 else replace(column, info=replace(column.info, direction="none"))
+
+
+def _expand(column: Column, found: set[str]) -> list[Column]:
+    """The column, or one for each key of a metric that returns several scalars; none where no row has it."""
+    if column.name in found:
+        return [column]
+    keys = sorted(name.partition(".")[2] for name in found if name.partition(".")[0] == column.name)
+    return [
+        Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}"), column.explanation)
+        for key in keys
+    ]
+
+
+def _row(label: str, runs: Mapping[int, Record]) -> Row:
+    values: dict[str, dict[int, float]] = defaultdict(dict)
+    errors: dict[str, dict[int, str]] = defaultdict(dict)
+    for seed, record in sorted(runs.items()):
+        for name, value in record.metrics.items():
+            values[name][seed] = value
+        for name, message in record.metric_errors.items():
+            errors[name][seed] = message
+    spec = next(iter(runs.values())).spec
+    failures = {seed: record.error.message for seed, record in sorted(runs.items()) if record.error}
+    intervals = _intervals(values)
+    n_done = len(runs) - len(failures)
+    return Row(spec.model, spec.variant, label, n_done, dict(values), intervals, failures, dict(errors))
+
+
+def _intervals(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
+    """Of each metric, computed together for those that equally many seeds have."""
+    lengths: dict[int, list[str]] = defaultdict(list)
+    for name, by_seed in values.items():
+        lengths[len(by_seed)].append(name)
+    found: dict[str, Interval] = {}
+    for names in lengths.values():
+        found |= dict(zip(names, t_intervals([list(values[name].values()) for name in names]), strict=True))
+    return {name: found[name] for name in values}
+
+
+def _sorted(rows: list[Row], ranked: Sequence[Column]) -> list[Row]:
+    """Best first by the first ranked column; rows without it last."""
+    if not ranked:
+        return sorted(rows, key=lambda row: row.label)
+    sign = 1 if ranked[0].info.direction == "min" else -1
+
+    def key(row: Row) -> tuple[bool, float, str]:
+        interval = row.intervals.get(ranked[0].name)
+        return interval is None, sign * interval.mean if interval else 0.0, row.label
+
+    return sorted(rows, key=key)

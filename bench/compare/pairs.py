@@ -1,0 +1,106 @@
+"""Two rows of a board, metric by metric: paired differences over the seeds that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+from bench.compare.boards import Board, Column, Row
+from bench.compare.stats import MIN_SEEDS, Interval, paired_p_value, separable, t_interval
+from bench.errors import BenchError, unknown
+from bench.show.tables import format_interval
+
+EXPLANATION = (
+    "difference: A - B, mean over the shared seeds ± 95% paired t interval. better: where a paired t test rejects "
+    "equality at 5%, Holm-adjusted over all metrics that the two share."
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of two rows.
+
+    Attributes
+    ----------
+    seeds : int
+        Seeds that both rows have; only these are compared.
+    first, second : float
+        Means over them.
+    difference : Interval
+        First minus second, and the half-width of its paired t interval; None below three seeds.
+    better : str
+        Label of the row that is better: only where the metric is ranked, and the paired t test, Holm-adjusted over the
+        metrics of the comparison, rejects equality at 5%. Else empty.
+    """
+
+    column: Column
+    seeds: int
+    first: float
+    second: float
+    difference: Interval
+    better: str
+
+
+def boards_with(boards: Sequence[Board], first: str, second: str) -> list[Board]:
+    """The boards on which both rows stand. BenchError where there is none."""
+    labels = {row.label for board in boards for row in board.rows}
+    for label in (first, second):
+        if label not in labels:
+            raise unknown("row", label, labels, "A row is a model with its variant, as the board names it.")
+    both = [board for board in boards if {first, second} <= {row.label for row in board.rows}]
+    if not both:
+        raise BenchError(f"No board has both '{first}' and '{second}': they share no data set, setting and budget.")
+    return both
+
+
+def compare(board: Board, first: str, second: str) -> list[Comparison]:
+    """All metrics that two rows of a board share."""
+    rows = {row.label: row for row in board.rows}
+    paired = {column.name: _paired(rows[first], rows[second], column.name) for column in board.columns}
+    columns = [column for column in board.columns if paired[column.name]]
+    tested = [c for c in columns if c.info.direction != "none" and len(paired[c.name]) >= MIN_SEEDS]
+    told = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
+    separated = {column.name for column, apart in zip(tested, told, strict=True) if apart}
+    return [_comparison(column, paired[column.name], first, second, column.name in separated) for column in columns]
+
+
+def _paired(first: Row, second: Row, name: str) -> list[tuple[float, float]]:
+    """Values of both rows for each seed that both have."""
+    a, b = first.values.get(name, {}), second.values.get(name, {})
+    return [(a[seed], b[seed]) for seed in sorted(a.keys() & b.keys())]
+
+
+def _comparison(
+    column: Column, pairs: Sequence[tuple[float, float]], first: str, second: str, separated: bool
+) -> Comparison:
+    difference = t_interval([a - b for a, b in pairs])
+    means = [sum(values) / len(pairs) for values in zip(*pairs, strict=True)]
+    wins = (difference.mean > 0) == (column.info.direction == "max")
+    better = (first if wins else second) if separated else ""
+    return Comparison(column, len(pairs), means[0], means[1], difference, better)
+
+
+def text(board: Board, comparisons: Sequence[Comparison], first: str, second: str) -> str:
+    """A table: each metric's means, difference with interval, and what may be concluded."""
+    header = ["metric", "seeds", first, second, "difference", "better"]
+    rows = [
+        [
+            c.column.header,
+            c.seeds,
+            format_interval(Interval(c.first, None)),
+            format_interval(Interval(c.second, None)),
+            format_interval(c.difference),
+            c.better or _why_not(c),
+        ]
+        for c in comparisons
+    ]
+    align = ("left", "right", "right", "right", "right", "left")
+    return f"{board.title}\n{tabulate(rows, header, 'simple', disable_numparse=True, colalign=align)}"
+
+
+def _why_not(comparison: Comparison) -> str:
+    if comparison.column.info.direction == "none":
+        return ""
+    return "too few seeds" if comparison.seeds < MIN_SEEDS else "not separable"

@@ -1,0 +1,1 @@
+"""One RunSpec becomes one run folder: load, train, evaluate, record."""

@@ -1,0 +1,243 @@
+"""Training: Adam over seeded mini-batches, in optimiser steps from start to end."""
+
+from __future__ import annotations
+
+import math
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.datasets.base import Split
+from bench.errors import BenchError
+from bench.execute.checkpoint import MIN_SECONDS, Checkpoints, StopRequestedError, TrainingState
+from bench.execute.seeding import derive_seed
+from models.base import Fittable, Losses, Model
+
+FLUSH_EVERY = 50
+"""Steps between reads of the losses from the device: a NaN is noticed this late, and reported at its exact step."""
+
+WARM_STEPS = 10
+"""Steps that the time per step leaves out: the first allocate memory and load kernels."""
+
+
+class DivergedError(Exception):
+    """The loss became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training cost and how it went.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps; 0 for a fitted model.
+    seconds : float
+        Wall clock, device synchronised, data-dependent initialisation included.
+    step_seconds : float
+        Mean of a step, the first few left out; 0 for a fitted model.
+    step_flops : int
+        Dense matrix-product FLOPs of one step.
+    peak_memory_mb : float
+        Of the GPU's tensors, or on CPU of the process so far.
+    history : DataFrame
+        One row per `FLUSH_EVERY` steps: step, epoch, and the mean of the total and of each named term.
+    resumed : int
+        How many times it was taken up again from a checkpoint.
+    """
+
+    steps: int
+    seconds: float
+    step_seconds: float
+    step_flops: int
+    peak_memory_mb: float
+    history: pd.DataFrame
+    resumed: int = 0
+
+
+def train(
+    model: Model,
+    data: Split,
+    batches_seed: int,
+    max_steps: int | None = None,
+    report: Callable[[float], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
+) -> Training:
+    """Fit or train a model in place; from its checkpoint, where there is one.
+
+    Parameters
+    ----------
+    model : Model
+        On the device of `data`.
+    data : Split
+        Training split.
+    batches_seed : int
+        Seed of the order of the batches: the same for every model of a run's seed, so that differences are paired.
+    max_steps : int, optional
+        Bound on optimiser steps.
+    report : callable
+        Told the progress in [0, 1] now and then.
+    checkpoints : Checkpoints, optional
+        Where to keep them, and when to stop.
+
+    Raises
+    ------
+    StopRequestedError
+        At a step before which `checkpoints.stop()` was true; a checkpoint is left where one can be written.
+    DivergedError
+        At the first step whose loss is not finite.
+    ValueError
+        For inputs with NaN or infinities, or labels that the model cannot be trained on.
+    """
+    model.require_inputs(data.x)
+    device = data.x.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    if isinstance(model, Fittable):
+        start = _now(device)
+        model.fit(data.x)
+        seconds, memory = _now(device) - start, _peak_memory_mb(device)
+        return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
+    # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
+    optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
+    clock = _Clock(device)
+    model.prepare(data.x, data.labels)
+    checkpoints = checkpoints or Checkpoints()
+    state = checkpoints.restore(model, optimiser)
+    if state.resumed:
+        clock = _Clock(device, state.seconds)
+    step_seconds = _descend(model, optimiser, data, batches_seed, max_steps, state, clock, report, checkpoints)
+    history = pd.DataFrame(state.rows)
+    return Training(
+        state.step, clock.read(), step_seconds, state.flops, _peak_memory_mb(device), history, state.resumed
+    )
+
+
+def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
+    """BenchError where a batch is larger than the training split."""
+    if batch_size > n_train:
+        raise BenchError(
+            f"{model_name}.batch_size = {batch_size} is more than the {n_train} training samples; "
+            f"choose 1 to {n_train} with --set {model_name}.batch_size=VALUE."
+        )
+
+
+def n_steps(n_samples: int, batch_size: int, epochs: int, max_steps: int | None) -> int:
+    """Optimiser steps of a run; the last batch of an epoch may be smaller."""
+    steps = math.ceil(n_samples / batch_size) * epochs
+    return steps if max_steps is None else min(steps, max_steps)
+
+
+def batches(data: Split, batch_size: int, seed: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless shuffled batches (x, labels) from the `first` on; an epoch's order depends on it and the seed alone."""
+    epoch, skipped = divmod(first, math.ceil(len(data) / batch_size))
+    while True:
+        generator = torch.Generator().manual_seed(derive_seed(seed, "epoch", str(epoch)))
+        order = torch.randperm(len(data), generator=generator).to(data.x.device)
+        for rows in order.split(batch_size)[skipped:]:
+            yield data.x[rows], data.labels[rows]
+        epoch, skipped = epoch + 1, 0
+
+
+def _descend(
+    model: Model,
+    optimiser: torch.optim.Optimizer,
+    data: Split,
+    seed: int,
+    max_steps: int | None,
+    state: TrainingState,
+    clock: _Clock,
+    report: Callable[[float], None],
+    checkpoints: Checkpoints,
+) -> float:
+    """The training loop, from a state to its end: seconds per step after the first, slow ones."""
+    config = model.config
+    total_steps = n_steps(len(data), config.batch_size, config.epochs, max_steps)
+    steps_per_epoch = math.ceil(len(data) / config.batch_size)
+    stream = batches(data, config.batch_size, seed, first=state.step)
+    counter = FlopCounterMode(display=False)
+    model.train()
+    warm = min(WARM_STEPS, total_steps // 2)
+
+    def save() -> None:
+        state.seconds = clock.read()
+        checkpoints.save(state, model, optimiser, total_steps)
+
+    report(state.step / total_steps)
+    while state.step < total_steps:
+        if checkpoints.stop() or checkpoints.due():
+            save()
+            if checkpoints.stop():
+                raise StopRequestedError(f"stopped at step {state.step} of {total_steps}")
+        if state.step == warm:
+            state.warm_from = clock.read()
+        with counter if state.step == 0 else nullcontext():
+            losses = _step(model, optimiser, *next(stream), state.step / max(1, total_steps - 1))
+        state.step += 1
+        state.flops = state.flops or counter.get_total_flops()
+        state.pending.append(torch.stack([losses.total.detach(), *(t.detach() for t in losses.terms.values())]))
+        if len(state.pending) == FLUSH_EVERY or state.step == total_steps:
+            means = _flush(state.pending, state.step)
+            state.rows.append({"step": state.step, "epoch": state.step / steps_per_epoch})
+            state.rows[-1].update(zip(["total", *losses.terms], means, strict=True))
+            state.pending.clear()
+            report(state.step / total_steps)
+    model.eval()
+    if clock.read() > MIN_SECONDS:  # evaluation may be interrupted as well
+        save()
+    return (clock.read() - state.warm_from) / (total_steps - warm)
+
+
+def _step(model: Model, optimiser: torch.optim.Optimizer, x: Tensor, labels: Tensor, progress: float) -> Losses:
+    """One optimiser step on one batch."""
+    optimiser.zero_grad(set_to_none=True)
+    losses = model.loss(x, labels, progress)
+    losses.total.backward()
+    model.after_backward()
+    optimiser.step()
+    model.after_step()
+    return losses
+
+
+class _Clock:
+    """Seconds of training on a device, with those before it was interrupted."""
+
+    def __init__(self, device: torch.device, before: float = 0.0) -> None:
+        self.device, self.start = device, _now(device) - before
+
+    def read(self) -> float:
+        return _now(self.device) - self.start
+
+
+def _now(device: torch.device) -> float:
+    """Seconds on the clock when the device has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _flush(pending: list[Tensor], last_step: int) -> list[float]:
+    """Mean of the pending losses; DivergedError where one is not finite."""
+    values = torch.stack(pending).double().cpu()
+    bad = (~values[:, 0].isfinite()).nonzero()
+    if len(bad):
+        step = last_step - len(pending) + int(bad[0]) + 1
+        raise DivergedError(
+            f"The loss became {values[int(bad[0]), 0].item()} at step {step}. "
+            "Lower learning_rate, or look at the terms in the model's loss."
+        )
+    means: list[float] = values.mean(0).tolist()
+    return means
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

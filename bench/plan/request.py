@@ -1,0 +1,140 @@
+"""What the user asked for: from flags or a study file to one validated Request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from bench.errors import BenchError, unknown
+from bench.store.spec import BUDGETS, Settings
+
+
+class Override(NamedTuple):
+    """`MODEL.FIELD=VALUE`, or `FIELD=VALUE` for every model that has the field (model None); several values: a grid."""
+
+    model: str | None
+    field: str
+    values: tuple[Any, ...]
+
+
+class Request(BaseModel):
+    """Models x data sets x seeds, in one setting, with overrides, at a budget. The keys of a study file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[str, ...] = ("all",)
+    datasets: tuple[str, ...] = ("digits",)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    settings: tuple[Settings, ...] = ("native",)
+    budget: Literal["smoke", "quick", "full"] = "quick"
+    set: tuple[Override, ...] = ()
+
+    @classmethod
+    def build(cls, **values: Any) -> Self:
+        """A Request from raw values, with BenchError for what is invalid."""
+        for key in values:
+            if key not in cls.model_fields:
+                raise unknown("key of a study", key, cls.model_fields)
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise BenchError(describe_validation("", error)) from error
+
+    @field_validator("models", "datasets", "settings", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [word.strip() for word in value.split(",") if word.strip()]
+        if not value:
+            raise ValueError("name at least one, or leave it out for the default")
+        return value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            words = [word.strip() for word in value.split(",") if word.strip()]
+            value = words if "," in value else int(value) if value.strip().isdecimal() else None
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = range(value)
+        if not isinstance(value, list | tuple | range) or not value or any(isinstance(seed, bool) for seed in value):
+            raise ValueError("give a number of seeds (at least 1) or a list such as 0,1,2")
+        return tuple(value)
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_not_negative(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(seed < 0 for seed in value):
+            raise ValueError("seeds are 0 or more")
+        return value
+
+    @field_validator("set", mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            return [_override(key, item) for key, item in value.items()]
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(item, str | Override) for item in items):
+            raise ValueError("give MODEL.FIELD: VALUE pairs, e.g. {topk.k: [8, 16]}")
+        return [parse_assignment(item) if isinstance(item, str) else item for item in items]
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _known_budget(cls, value: Any) -> Any:
+        if not isinstance(value, str) or value not in BUDGETS:
+            raise ValueError(f"valid: {', '.join(BUDGETS)}")
+        return value
+
+
+def parse_assignment(text: str) -> Override:
+    """`topk.k=8`, `alpha=[0.1,0.2]` (a grid); the value is YAML."""
+    return _override(*split_assignment("--set", text, "MODEL.FIELD=VALUE or FIELD=VALUE", "topk.k=8"))
+
+
+def split_assignment(option: str, text: str, form: str, example: str) -> tuple[str, Any]:
+    """The key and the YAML value of `KEY=VALUE`. BenchError that names the option where it is not of this form."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise BenchError(f"{option} '{text}' is not {form}, e.g. {option} {example}")
+    try:
+        return key, yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BenchError(f"{option} '{text}': the value is not readable as YAML ({error})") from error
+
+
+def _override(key: str, value: Any) -> Override:
+    model, _, field = key.rpartition(".")
+    return Override(model or None, field, tuple(value) if isinstance(value, list) else (value,))
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """The keys of a study file (YAML), unvalidated."""
+    return read_mapping(path, "study", "'models: [topk, mp]' and 'datasets: [digits]'")
+
+
+def read_mapping(path: Path, kind: str, example: str, empty: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The keys of a YAML file; `empty` for one without content. BenchError where it is unreadable, or no mapping."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise BenchError(f"The {kind} '{path}' cannot be read: {error}") from error
+    content = empty if content is None else content
+    if not isinstance(content, dict):
+        raise BenchError(f"The {kind} '{path}' is not a mapping; write e.g. {example}.")
+    return {str(key): value for key, value in content.items()}
+
+
+def describe_validation(owner: str, error: ValidationError) -> str:
+    """One line per invalid field: its name, the value, and what is valid."""
+    lines = []
+    for item in error.errors(include_url=False):
+        field = ".".join(
+            [*([owner] if owner else []), *(str(part) for part in item["loc"] if part != "function-after")]
+        )
+        message = item["msg"].removeprefix("Value error, ")
+        shown = "" if item["loc"] == () else f" = {item['input']!r:.80}"
+        lines.append(f"{field}{shown}: {message}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Boards become text, tables, a page and figures, from what runs left on disk."""

@@ -1,0 +1,136 @@
+"""Verdicts -> text, markdown, csv and json, from one source of numbers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from tabulate import tabulate
+
+from bench.claims.verdict import Outcome, Verdict
+from bench.compare.stats import Interval
+from bench.errors import BenchError, first_line
+from bench.show.tables import escape_markdown, format_interval, provenance, write_texts
+from bench.store.spec import Record
+
+NAME = "claims.json"
+
+READING = (
+    "Each claim is a number, one for each seed, that the paper says is above a bound, or (equalities) within a margin "
+    "of zero. Observed: its mean over seeds, ± the half-width of the 95% Student-t interval. **Reproduced**: the whole "
+    "interval is where the claim says; **contradicted**: the whole interval is where it says it is not; "
+    "**inconclusive**: neither, or fewer than 3 seeds; **not run**: runs or metrics are missing. Every row is a test "
+    "at 5% of its own: of many, some decide wrongly. A claim in several parts is its smallest part."
+)
+
+
+class ClaimRow(BaseModel):
+    """One verdict as plain values: a row of the tables."""
+
+    id: str
+    paper: str
+    claim: str
+    dataset: str
+    metric: str
+    comparison: str
+    condition: str
+    expected: str
+    observed: float | None = Field(allow_inf_nan=False)
+    ci95: float | None = Field(ge=0, allow_inf_nan=False)
+    seeds: int
+    missing: int
+    verdict: Outcome
+    effects: dict[str, float]
+
+    @property
+    def interval(self) -> str:
+        """The mean with its interval, or n/a."""
+        return "n/a" if self.observed is None else format_interval(Interval(self.observed, self.ci95))
+
+    @property
+    def seed_count(self) -> str:
+        """'6', or '4 of 6' where some are missing."""
+        return f"{self.seeds} of {self.seeds + self.missing}" if self.missing else str(self.seeds)
+
+
+ROWS = TypeAdapter(list[ClaimRow])
+
+
+def write_claims(rows: Sequence[ClaimRow], records: Sequence[Record], folder: Path) -> None:
+    """Write claims.md, .csv and .json. BenchError where the folder refuses."""
+    values = ROWS.dump_python(list(rows))
+    texts = {
+        "claims.md": markdown(rows, records),
+        "claims.csv": pd.DataFrame(values).drop(columns="effects").to_csv(index=False),
+        NAME: json.dumps(values, indent=1, allow_nan=False),
+    }
+    write_texts(texts, folder)
+
+
+def read_claims(folder: Path) -> list[ClaimRow]:
+    """The rows that `write_claims` left; none where there is no such file. BenchError where it cannot be read."""
+    path = folder / NAME
+    try:
+        return ROWS.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValidationError) as error:
+        raise BenchError(
+            f"'{path}' cannot be read ({first_line(str(error))}). `bench claims` writes it again."
+        ) from error
+
+
+def row(verdict: Verdict) -> ClaimRow:
+    """One verdict as a row."""
+    claim, interval = verdict.claim, verdict.interval
+    return ClaimRow(
+        id=claim.id,
+        paper=claim.paper,
+        claim=claim.claim,
+        dataset=verdict.dataset,
+        metric=claim.metric,
+        comparison=claim.comparison,
+        condition=claim.condition,
+        expected=claim.expected,
+        observed=interval.mean if interval else None,
+        ci95=interval.half_width if interval else None,
+        seeds=len(verdict.effects),
+        missing=verdict.missing,
+        verdict=verdict.outcome,
+        effects={str(seed): effect for seed, effect in verdict.effects.items()},
+    )
+
+
+def text(rows: Sequence[ClaimRow]) -> str:
+    """The table for the terminal: what was observed and what follows; the files have the rest."""
+    cells = [[r.id, r.claim, r.dataset, r.condition, r.interval, r.seed_count, r.verdict] for r in rows]
+    header = ["id", "claim", "dataset", "claimed", "observed", "seeds", "verdict"]
+    return f"{tabulate(cells, header, 'simple', disable_numparse=True)}\n\n{counts(rows)}"
+
+
+def markdown(rows: Sequence[ClaimRow], records: Sequence[Record]) -> str:
+    """The whole table, how to read it, and where the numbers come from."""
+    header = ["id", "paper", "claim", "dataset", "metric", "comparison", "expected", "claimed", "observed", "seeds"]
+    cells = [
+        [
+            *(r.id, r.paper, r.claim, r.dataset, r.metric, r.comparison),
+            *(r.expected, r.condition, r.interval, r.seed_count),
+            f"**{r.verdict}**" if r.verdict in ("reproduced", "contradicted") else r.verdict,
+        ]
+        for r in rows
+    ]
+    cells = [[escape_markdown(cell) if i < len(header) else cell for i, cell in enumerate(line)] for line in cells]
+    table = tabulate(cells, [*header, "verdict"], "pipe", disable_numparse=True)
+    parts = ["# What the papers claim, and what holds here", READING, counts(rows), table]
+    return "\n\n".join([*parts, "## Provenance", provenance(records)]) + "\n"
+
+
+def counts(rows: Sequence[ClaimRow]) -> str:
+    """'20 reproduced, 3 contradicted, ... of 44 verdicts.'"""
+    found: Counter[str] = Counter(row.verdict for row in rows)
+    order = ("reproduced", "contradicted", "inconclusive", "not run")
+    return f"{', '.join(f'{found[outcome]} {outcome}' for outcome in order)} of {len(rows)} verdicts."

@@ -1,0 +1,28 @@
+"""Figures to files: the same figures give the same bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from bench.show.figures.style import render
+from bench.store.runs import write_atomically
+
+FORMATS = ("png", "pdf")
+
+
+def save(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write each figure as `folder/name.format`, atomically: the same figures give the same bytes."""
+    written = []
+    for name, figure in figures.items():
+        for kind in formats:
+            if not all(re.fullmatch(r"\w[\w.@-]*", part) for part in (name, kind)):
+                raise ValueError(f"'{name}.{kind}' cannot be a file's name; use letters, digits, '-', '_' and '.'")
+            path, content = folder / f"{name}.{kind}", render(figure, kind)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, lambda temporary, content=content: temporary.write_bytes(content))  # type: ignore[misc]
+            written.append(path)
+    return written

@@ -1,0 +1,104 @@
+"""Figures with points: maps of codes and atoms, and quality against sparsity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, look, styled
+
+
+@styled
+def maps(
+    names: Sequence[str],
+    codes: np.ndarray,
+    classes: np.ndarray,
+    atoms: np.ndarray | None = None,
+    atom_classes: np.ndarray | None = None,
+) -> Figure:
+    """Points in the plane for codes (N, 2) and, beside them, atoms (M, 2), coloured by class.
+
+    Parameters
+    ----------
+    classes, atom_classes : array of int
+        Index into `names` of each point: a sample's class, and the class in which an atom's unit is on most; grey
+        where negative.
+    """
+    panels = [(codes, classes, f"codes ({len(codes)})")]
+    if atoms is not None and atom_classes is not None:
+        panels.append((atoms, atom_classes, f"atoms ({len(atoms)})"))
+    single = len(panels) == 1
+    figure = Figure(figsize=(ONE_COLUMN if single else TWO_COLUMNS, 2.6 if single else 2.95), layout="constrained")
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (points, belong, title) in zip(row, panels, strict=True):
+        _cloud(axes, points, belong)
+        axes.set_title(title)
+    shown = sorted({int(c) for c in np.concatenate([belong for _, belong, _ in panels]) if c >= 0})
+    handles = [
+        Line2D([], [], ls="", marker="o", ms=4, color=CLASS_PALETTE[c % len(CLASS_PALETTE)], label=names[c])
+        for c in shown
+    ]
+    if handles:
+        figure.legend(handles=handles, loc="outside right center", handletextpad=0.1)
+    return figure
+
+
+def _cloud(axes: Axes, points: np.ndarray, classes: np.ndarray) -> None:
+    colours = [CLASS_PALETTE[c % len(CLASS_PALETTE)] if c >= 0 else GREY for c in classes.tolist()]
+    axes.scatter(points[:, 0], points[:, 1], c=colours, s=5, lw=0, alpha=0.85)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_aspect("equal", adjustable="datalim")
+    for spine in axes.spines.values():
+        spine.set(visible=True, linewidth=0.4, color=GREY)
+
+
+def front(l0: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.ndarray:
+    """Indices of the points that no other beats in both fewer active units and a better value, by L0."""
+    signed = -values if maximise else values
+    best, kept = np.inf, []
+    for i in np.lexsort((signed, l0)).tolist():
+        if signed[i] < best:
+            best = signed[i]
+            kept.append(i)
+    return np.array(kept, dtype=np.int64)
+
+
+@styled
+def pareto(models: Sequence[str], l0: np.ndarray, values: np.ndarray, label: str, maximise: bool = False) -> Figure:
+    """A metric against L0, both (R,), a mark a run, and the front of the best as a line of steps."""
+    order = list(dict.fromkeys(models))
+    rows = -(-(len(order) + 1) // 3)
+    figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * rows), layout="constrained")
+    axes = figure.subplots()
+    best = front(l0, values, maximise)
+    for model in order:
+        mine = np.array([name == model for name in models])
+        style = look(model)
+        axes.scatter(
+            l0[mine],
+            values[mine],
+            color=style.colour,
+            marker=style.marker,
+            s=22,
+            lw=0.3,
+            ec="white",
+            label=model,
+            zorder=2,
+        )
+    axes.step(l0[best], values[best], where="post", color=GREY, lw=1, zorder=1, label="front")
+    if (l0 > 0).all() and l0.max() > 8 * l0.min():
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel(r"$L_0$ (mean active units)")
+    axes.set_ylabel(label)
+    figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)
+    return figure

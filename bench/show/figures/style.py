@@ -1,0 +1,119 @@
+"""How all figures look: widths of a paper's columns, fonts, colours, and one look for each model in every figure."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
+
+from bench.plugins.registry import MODEL_REGISTRY
+
+ONE_COLUMN, TWO_COLUMNS = 3.35, 6.9
+"""Widths in inches that fit the templates of the large conferences and IEEE's two columns."""
+
+FONT, SMALL_FONT = 8.0, 7.0
+DPI = 300
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers; grey in place of their yellow, too pale for lines.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#808080")
+CLASS_PALETTE = (*PALETTE, "#B2182B", "#6A3D9A", "#B8A000", "#8C510A")
+# A number of markers without a factor in common with that of colours: 104 looks before one comes again.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d")
+GREY = "#B0B0B0"
+ROLE_COLOURS = {
+    "global": "#0072B2",
+    "shared": "#009E73",
+    "exclusive": "#E69F00",
+    "no role": "#D9D9D9",
+    "dead": "#4D4D4D",
+}
+
+RC: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": SMALL_FONT,
+    "axes.labelsize": FONT,
+    "axes.titlesize": FONT,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.useoffset": False,
+    "xtick.labelsize": SMALL_FONT,
+    "ytick.labelsize": SMALL_FONT,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": SMALL_FONT,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
+    "svg.fonttype": "path",
+    "svg.hashsalt": "bench",
+}
+DEFAULTS: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")}
+# What a format would write of when it was drawn and by what.
+METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+P = ParamSpec("P")
+
+
+class Look(NamedTuple):
+    """Colour and marker of a model."""
+
+    colour: str
+    marker: str
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw under this style, whatever the caller's own."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with matplotlib.rc_context(DEFAULTS | RC):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def render(figure: Figure, kind: str = "png") -> bytes:
+    """The figure as a file's content, the same bytes for the same figure: png, pdf or svg."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(DEFAULTS | RC):  # ticks are made while drawing
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=METADATA.get(kind))
+    return buffer.getvalue()
+
+
+def look(model: str) -> Look:
+    """The look of a model: by its place among those that are registered, by its name where it is a user's own."""
+    names = list(MODEL_REGISTRY.plugins)
+    place = names.index(model) if model in names else len(names) + zlib.crc32(model.encode()) % 83
+    return Look(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)])
+
+
+def text_inches(labels: list[str], size: float = SMALL_FONT) -> float:
+    """Width in inches of the longest of some labels."""
+    paths = [TextPath((0, 0), line, size=size) for label in labels for line in label.split("\n") if line]
+    return max((float(path.get_extents().x1) for path in paths), default=0.0) / 72
+
+
+def letter_panels(figure: Figure, corners: list[tuple[float, float]]) -> None:
+    """Letters a, b, ... at the given corners, in inches from the left and from the top; none for a single panel."""
+    width, height = figure.get_size_inches()
+    if len(corners) > 1:
+        for letter, (left, top) in zip("abcdefgh", corners, strict=False):
+            figure.text(left / width, 1 - top / height, letter, weight="bold", size=FONT, va="top", ha="left")

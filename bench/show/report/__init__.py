@@ -1,0 +1,9 @@
+"""Records -> report.html: tables, figures and provenance as one file that needs nothing else.
+
+No request leaves the page: styles, scripts, plotly.js and the numbers lie in the file, and a content policy forbids the
+rest. What records and plug-ins call themselves is text everywhere, never markup.
+"""
+
+from bench.show.report.page import write
+
+__all__ = ["write"]

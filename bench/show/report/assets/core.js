@@ -1,0 +1,92 @@
+// Numbers, elements and controls. Data reaches the page as text nodes and attributes, never as markup.
+const boards = data.leaderboard.boards.map((board, i) => ({...board, ...data.boards[i], index: i}));
+const find = id => document.getElementById(id);
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter(child => child != null));
+  return node;
+}
+
+function select(parent, label, options, value, onChange) {
+  const node = make("select", {"aria-label": label});
+  let group = null;
+  for (const option of options) {
+    if (option.group && (!group || group.label !== option.group)) node.append(group = make("optgroup", {label: option.group}));
+    (option.group ? group : node).append(make("option", {value: option.value, title: option.title}, clip(option.text, 90)));
+  }
+  if (value != null && options.some(option => String(option.value) === String(value))) node.value = value;
+  node.addEventListener("change", onChange);
+  parent.append(make("label", {}, label, node));
+  return node;
+}
+
+// The controls behind the choice of a board depend on it, and are made again.
+function keepFirst(place) {
+  while (place.children.length > 1) place.lastChild.remove();
+}
+
+// JSON has no infinities: they are written as words.
+const number = value => ({inf: Infinity, "-inf": -Infinity, nan: NaN})[value] ?? (value == null ? NaN : Number(value));
+const mean = (row, name) => name in row.metrics ? number(row.metrics[name].mean) : NaN;
+const header = name => data.columns[name].header;
+const quantity = name => header(name).replace(/[ ↓↑]+$/, ""); // the header without the arrow
+const better = name => data.columns[name].direction === "max" ? 1 : -1;
+const clip = (text, length) => [...text].length > length ? [...text].slice(0, length - 1).join("") + "…" : text;
+
+// As bench.show.tables.format_interval writes them.
+function formatInterval(mean, half) {
+  if (half == null || !Number.isFinite(mean)) return formatNumber(mean);
+  if (half === 0) return `${formatNumber(mean)} ± 0`;
+  const decimals = 1 - Math.floor(Math.log10(Number(half.toExponential(1))));
+  if (decimals > 6 || Math.abs(mean) >= 1e9) return `${exponent(mean, 3)} ± ${exponent(half, 1)}`;
+  return `${fixed(mean, Math.max(0, decimals))} ± ${fixed(half, Math.max(0, decimals))}`;
+}
+
+function formatNumber(value) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  if (value === 0) return "0";
+  if (Math.abs(value) >= 1e9) return exponent(value, 3);
+  if (Number.isInteger(value)) return fixed(value, 0);
+  const decimals = 3 - Math.floor(Math.log10(Math.abs(value)));
+  return decimals > 6 ? exponent(value, 3) : fixed(value, Math.max(0, decimals));
+}
+
+const exponent = (value, digits) => value.toExponential(digits).replace(/e([+-])(\d)$/, "e$10$2");
+
+function fixed(value, decimals) {
+  let text = value.toFixed(decimals);
+  const scaled = Math.abs(value) * 10 ** decimals;
+  if (scaled % 1 === 0.5 && Number.isInteger(value * 2 ** 20)) { // a tie: to even
+    const floor = Math.floor(scaled);
+    text = (Math.sign(value) * (floor + floor % 2) / 10 ** decimals).toFixed(decimals);
+  }
+  if (Number(text) === 0) text = text.replace("-", "");
+  return text.replace(/^(-?\d+)/, whole => whole.replace(/\B(?=(\d{3})+$)/g, ","));
+}
+
+function rankedColumns(board) {
+  const ranked = board.columns.filter(column => column.direction !== "none");
+  const option = group => column => ({value: column.name, text: header(column.name), group: group ?? data.columns[column.name].family});
+  return [...ranked.filter(column => column.headline).map(option("headline")), ...ranked.filter(column => !column.headline).map(option())];
+}
+
+// The row of another board that is called as the one chosen now.
+function sameRow(board, control, otherwise) {
+  const i = board.labels.indexOf(control?.selectedOptions[0]?.title);
+  return i < 0 ? otherwise : i;
+}
+
+const boardOptions = () => boards.map(board => ({value: board.index, text: board.title}));
+const rowOptions = board => board.labels.map((label, i) => ({value: i, text: label, title: label}));
+
+function save(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], {type}));
+  const link = make("a", {href: url, download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}

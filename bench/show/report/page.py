@@ -1,0 +1,104 @@
+"""The page: a template filled with sections that need no script, then what the scripts draw from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from bench.compare.stats import LEVEL
+from bench.errors import BenchError, counted
+from bench.show.report.artefacts import gather
+from bench.show.report.coverage import coverage
+from bench.show.report.packing import pack, packed_json, script_json
+from bench.show.report.payload import payload
+from bench.show.report.pictures import pictures
+from bench.show.report.provenance import provenance
+from bench.show.tables import Tables, write_texts
+from bench.store.runs import RunStore
+from bench.store.spec import Record
+
+NAME = "report.html"
+MAX_BYTES = 7_500_000
+"""Pictures that would make the page larger are linked, not embedded."""
+
+SCRIPTS = ("core.js", "plots.js", "board.js", "pareto.js", "pairs.js", "structure.js", "start.js")
+
+
+def write(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> Path:
+    """Write report.html into a folder. BenchError where the folder refuses.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        All runs, those included that a newer one supersedes.
+    tables : Tables
+        Those of their boards: the page has its numbers from here, as leaderboard.csv does.
+    store : RunStore
+        Where the runs are: the arrays, histories and pictures of those that are shown come from there, and the verdicts
+        on the papers' claims that lie beside them.
+    """
+    write_texts({NAME: render(records, tables, folder, store)}, folder)
+    return folder / NAME
+
+
+def render(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("bench.show.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    boards = tables.boards
+    template = environment.get_template("page.html.j2")
+    fixed = template.render(
+        summary=_summary(records),
+        coverage=coverage(boards),
+        claims=_claims(store.root),
+        provenance=provenance(boards),
+        level=f"{LEVEL:.0%}",
+        style=_asset("style.css"),
+        scripts="\n".join(_asset(name) for name in SCRIPTS),
+        plotly=pack(_plotly()),
+        data=packed_json(payload(tables, gather(store, boards))),
+    )
+    shown = pictures(boards, store, folder, MAX_BYTES - len(fixed))
+    head, end, tail = fixed.rpartition("</body>")
+    return f'{head}<script type="application/json" id="pictures">{script_json(shown)}</script>\n{end}{tail}'
+
+
+def _summary(records: Sequence[Record]) -> dict[str, Any]:
+    """The facts under the title."""
+    done = sum(record.status == "done" for record in records)
+    ends = sorted(str(end) for record in records if (end := record.provenance.get("end")))
+    software = [record.provenance.get("software", {}) for record in records]
+    commits = sorted({str(s["commit"])[:10] + ("+" if s.get("dirty") else "") for s in software if s.get("commit")})
+    return {
+        "runs": f"{counted(len(records), 'run')}, {done} done",
+        "models": len({record.spec.model for record in records}),
+        "datasets": ", ".join(sorted({record.spec.dataset for record in records})),
+        "seeds": ", ".join(map(str, sorted({record.spec.seed for record in records}))),
+        "dates": " to ".join(dict.fromkeys(end[:10] for end in (ends[0], ends[-1]))) if ends else "not recorded",
+        "commit": ", ".join(commits) or "not recorded",
+    }
+
+
+def _claims(folder: Path) -> dict[str, Any] | None:
+    """The claims' table that lies beside the runs, as claims.md words it; why not, where it is damaged."""
+    from bench.show import claim_tables
+
+    try:
+        rows = claim_tables.read_claims(folder)
+    except BenchError as error:
+        return {"reading": str(error), "counts": "", "rows": []}
+    reading = claim_tables.READING.replace("**", "")
+    return {"reading": reading, "counts": claim_tables.counts(rows), "rows": rows} if rows else None
+
+
+def _asset(name: str) -> str:
+    return files("bench.show.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _plotly() -> str:
+    return files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")

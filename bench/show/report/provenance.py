@@ -1,0 +1,85 @@
+"""Where the numbers come from: each run's command, software and machine, and what to be wary of."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from bench.compare.boards import Board, not_ranked, other_software
+from bench.errors import counted
+from bench.store.spec import Record, RunSpec
+
+
+def provenance(boards: Sequence[Board]) -> dict[str, Any]:
+    """Warnings; the environments, each once; and the runs, which name theirs by its number."""
+    records = [record for board in boards for record in board.records]
+    environments: dict[str, int] = {}
+    runs = [_run(record, environments) for record in records]
+    return {"warnings": _warnings(boards, records), "environments": list(environments), "runs": runs}
+
+
+def command(spec: RunSpec) -> str:
+    """The command line that makes this run, and no other."""
+    model = spec.model if spec.code is None else spec.model_reference
+    dataset = spec.dataset_reference if ".py:" in spec.dataset_reference else spec.dataset
+    seed = f"{spec.seed},"  # without the comma it would be a number of seeds
+    options = ["--models", model, "--datasets", dataset, "--seeds", seed]
+    options += ["--settings", spec.settings, "--budget", spec.budget]
+    for field, value in spec.variant.items():
+        text = json.dumps([value] if isinstance(value, list) else value)  # JSON is YAML; a list alone is a grid
+        options += ["--set", f"{spec.model}.{field}={text}"]
+    return shlex.join(["python", "-m", "bench", "run", *options])
+
+
+def _run(record: Record, environments: dict[str, int]) -> dict[str, Any]:
+    made, spec = record.provenance, record.spec
+    software = made.get("software", {})
+    return {
+        "run_id": record.run_id,
+        "status": record.status,
+        "label": spec.label,
+        "seed": spec.seed,
+        "data": f"{spec.dataset} {spec.dataset_checksum[:12]}",
+        "commit": _commit(software) or "not recorded",
+        "environment": environments.setdefault(_environment(made), len(environments) + 1),
+        "made": str(made.get("end", "")),
+        "command": command(spec),
+        "study": str(made.get("command", "")),
+    }
+
+
+def _environment(made: dict[str, Any]) -> str:
+    """Versions and machine in one line."""
+    versions = [f"{k} {v}" for k, v in made.get("software", {}).items() if k not in ("commit", "dirty", "code")]
+    machine = made.get("hardware", {})
+    parts = [str(machine[key]) for key in ("cpu", "platform") if machine.get(key)]
+    parts += [f"{machine['cores']} cores"] if machine.get("cores") else []
+    parts += [str(gpu) for gpu in machine.get("gpus") or ()]
+    parts += [f"device {made['device']}"] if made.get("device") else []
+    parts += [f"{made['threads']} threads"] if made.get("threads") else []
+    return "; ".join(part for part in (", ".join(versions), ", ".join(parts)) if part) or "not recorded"
+
+
+def _commit(software: dict[str, Any]) -> str:
+    commit = software.get("commit")
+    return f"{str(commit)[:10]}{' with local changes' if software.get('dirty') else ''}" if commit else ""
+
+
+def _warnings(boards: Sequence[Board], records: Sequence[Record]) -> list[str]:
+    """What makes rows of one board less comparable than they look."""
+    found = []
+    for board in boards:
+        commits = sorted({_commit(r.provenance.get("software", {})) for r in board.records} - {""})
+        if len(commits) > 1:
+            found.append(f"{board.title}: runs of {counted(len(commits), 'commit')} ({', '.join(commits)}).")
+        if board.superseded:
+            what = counted(board.superseded, "older run")
+            found.append(f"{board.title}: {what} of other hyperparameters, code or version left out.")
+        found += [f"{words}." for words in not_ranked(board)]
+    found += [f"{words}." for words in other_software(records)]
+    shared = sum(record.timings_shared for record in records)
+    if shared:
+        found.append(f"{counted(shared, 'run')} had company on the machine: read their timings with care.")
+    return found

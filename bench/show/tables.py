@@ -1,0 +1,307 @@
+"""Boards -> text, markdown, csv, json and latex, from one source of numbers."""
+
+from __future__ import annotations
+
+import html
+import math
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from bench.compare.boards import Board, Column, Row, not_ranked, other_software
+from bench.compare.stats import Interval
+from bench.errors import BenchError, first_line, printable
+from bench.store.json_text import json_text
+from bench.store.runs import write_text
+from bench.store.spec import Record
+
+HEADER_WIDTH = 10
+"""Characters after which a header wraps in the terminal."""
+
+LARGE, MAX_DECIMALS = 1e9, 6
+"""Beyond these, numbers are written with an exponent."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the files and the page have in common, made once."""
+
+    boards: Sequence[Board]
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What leaderboard.json holds."""
+        return as_dict(self.boards)
+
+    @cached_property
+    def csv(self) -> str:
+        """What leaderboard.csv holds."""
+        return frame(self.boards).to_csv(index=False)
+
+    @cached_property
+    def latex(self) -> str:
+        """What leaderboard.tex holds."""
+        return latex(self.boards)
+
+    def write(self, folder: Path) -> None:
+        """Write leaderboard.md, .csv, .json and .tex into a folder. BenchError where it cannot."""
+        write_texts(
+            {
+                "leaderboard.md": markdown(self.boards),
+                "leaderboard.csv": self.csv,
+                "leaderboard.json": json_text(self.content, indent=1),
+                "leaderboard.tex": self.latex,
+            },
+            folder,
+        )
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> None:
+    """Write texts under their file names. BenchError where the folder refuses."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_text(folder / name, printable(text))
+    except OSError as error:
+        raise BenchError(
+            f"The tables cannot be written to '{folder}' ({error}); name another folder with --out."
+        ) from error
+
+
+def text(board: Board) -> str:
+    """A board for the terminal; * marks the best and what cannot be told from it."""
+    table = _table(board, lambda cell, best: f"{cell}{' *' if best else '  ' if board.ties else ''}", str)
+    header = [textwrap.fill(word, HEADER_WIDTH) for word in table[0]]
+    return f"{board.title}\n{tabulate(table[1:], header, 'simple', disable_numparse=True, colalign=_align(table))}"
+
+
+def markdown(boards: Sequence[Board]) -> str:
+    """All boards with their legend and provenance."""
+    parts = ["# Leaderboards", _READING]
+    for board in boards:
+        table = _table(board, lambda cell, best: f"**{cell}**" if best else cell, escape_markdown)
+        body = tabulate(table[1:], table[0], "pipe", disable_numparse=True, colalign=_align(table))
+        parts += [f"## {escape_markdown(board.title)}", body, *_failures(board)]
+    columns = {column.name: column for board in boards for column in board.headline}
+    parts += ["## Columns", "\n".join(_explain(column) for column in columns.values())]
+    parts += ["## Provenance", provenance([record for board in boards for record in board.records])]
+    return "\n\n".join(parts) + "\n"
+
+
+_READING = (
+    "Mean over seeds on the test split, ± the half-width of the 95% Student-t interval (none below 3 seeds). "
+    "**Bold**: the best, and every row that a paired t test over shared seeds cannot tell from it "
+    "(Holm-adjusted, 5%). n/a: the metric does not apply to the model. Every metric is in the csv beside this file."
+)
+
+
+def frame(boards: Sequence[Board]) -> pd.DataFrame:
+    """One row per board and row: model, dataset, setting, then mean and interval half-width of every metric."""
+    rows = []
+    for board in boards:
+        for row in board.rows:
+            cells: dict[str, Any] = {
+                "model": row.model,
+                "dataset": board.dataset,
+                "settings": board.settings,
+                "budget": board.budget,
+                "variant": " ".join(f"{field}={value}" for field, value in row.variant.items()),
+                "seeds": row.n_done,
+                "failed": len(row.failures),
+            }
+            for name, interval in row.intervals.items():
+                cells |= {name: interval.mean, f"{name}_ci95": interval.half_width}
+            rows.append(cells)
+    fixed = ["model", "dataset", "settings", "budget", "variant", "seeds", "failed"]
+    metrics = [name for board in boards for column in board.columns for name in (column.name, f"{column.name}_ci95")]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys(fixed + metrics)))
+
+
+def as_dict(boards: Sequence[Board]) -> dict[str, Any]:
+    """Everything that the tables show, per seed, with the columns' meaning and the provenance of each run."""
+    return {
+        "boards": [
+            {
+                "dataset": board.dataset,
+                "settings": board.settings,
+                "budget": board.budget,
+                "columns": [{"name": c.name, "explanation": c.explanation, **vars(c.info)} for c in board.columns],
+                "rows": [_row_dict(board, row) for row in board.rows],
+                "runs": [
+                    {"run_id": r.run_id, "status": r.status, "config": r.spec.config, "seed": r.spec.seed}
+                    | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance}
+                    for r in board.records
+                ],
+            }
+            for board in boards
+        ]
+    }
+
+
+def _row_dict(board: Board, row: Row) -> dict[str, Any]:
+    metrics = {
+        name: {
+            "mean": _finite(interval.mean),
+            "ci95_half_width": interval.half_width,
+            "by_seed": _all_finite(row.values[name]),
+            "best_or_tied": row.label in board.ties[name] if name in board.ties else None,
+        }
+        for name, interval in row.intervals.items()
+    }
+    head = {"model": row.model, "variant": row.variant, "seeds": row.n_done}
+    return head | {"failed": row.failures, "metric_errors": row.metric_errors, "metrics": metrics}
+
+
+def _all_finite(values: Mapping[int, float]) -> Mapping[int, Any]:
+    if math.isfinite(sum(values.values())):
+        return values
+    return {seed: _finite(value) for seed, value in values.items()}
+
+
+def latex(boards: Sequence[Board]) -> str:
+    """A booktabs table per board."""
+    parts = []
+    for board in boards:
+        table = _table(board, lambda cell, best: rf"\textbf{{{cell}}}" if best else cell, _escape_latex)
+        rows = [" & ".join(row) + r" \\" for row in table]
+        parts.append(
+            "\n".join(
+                [
+                    rf"% {board.title}",
+                    rf"\begin{{tabular}}{{ll{'r' * (len(table[0]) - 2)}}}",
+                    *(r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"),
+                    r"\end{tabular}",
+                ]
+            )
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def format_interval(interval: Interval) -> str:
+    """'0.1235 ± 0.0012': the half-width to two significant digits or more; the mean alone to four."""
+    mean, half = interval
+    if half is None or not math.isfinite(mean):
+        return _plain(mean)
+    if half == 0:
+        return f"{_plain(mean)} ± 0"
+    decimals = 1 - math.floor(math.log10(float(f"{half:.1e}")))
+    if decimals > MAX_DECIMALS or abs(mean) >= LARGE:
+        return f"{mean:.3e} ± {half:.1e}"
+    decimals = max(0, decimals)
+    return f"{round(mean, decimals) + 0.0:,.{decimals}f} ± {half:,.{decimals}f}"
+
+
+def _plain(value: float) -> str:
+    """Four significant digits; whole numbers whole."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:.0f}"
+    if abs(value) >= LARGE:
+        return f"{value:.3e}"
+    if value == int(value):
+        return f"{value:,.0f}"
+    decimals = 3 - math.floor(math.log10(abs(value)))
+    return f"{value:.3e}" if decimals > MAX_DECIMALS else f"{value:,.{max(0, decimals)}f}"
+
+
+def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str], str]) -> list[list[str]]:
+    """Header and rows of the headline columns, every cell a string."""
+    columns = board.headline
+    table = [["model", "seeds", *(escape(column.header) for column in columns)]]
+    for row in board.rows:
+        cells = [
+            mark(
+                escape(cell(row, column)),
+                row.label in board.ties.get(column.name, set()) and column.name in row.values,
+            )
+            for column in columns
+        ]
+        table.append([escape(row.label), seed_count(board, row), *cells])
+    return table
+
+
+def seed_count(board: Board, row: Row) -> str:
+    """How many of the board's seeds a row has done: '2/3 failed' where one failed."""
+    return f"{row.n_done}/{board.n_seeds}" + (" failed" if row.failures else "")
+
+
+def cell(row: Row, column: Column) -> str:
+    """A row's number in a column; 'failed' or 'n/a' where there is none."""
+    if column.name in row.intervals:
+        missing = len(row.metric_errors.get(column.name, {}))
+        counted = f" ({row.n_done - missing}/{row.n_done})" if missing else ""
+        return format_interval(row.intervals[column.name]) + counted
+    if row.n_done == 0 or column.name in row.metric_errors:
+        return "failed"
+    return "n/a"
+
+
+def _align(table: list[list[str]]) -> list[str]:
+    return ["left", "left", *["right"] * (len(table[0]) - 2)]
+
+
+def _failures(board: Board) -> list[str]:
+    lines = [
+        f"- {escape_markdown(row.label)}, seed {seed}, failed: {escape_markdown(first_line(message))}"
+        for row in board.rows
+        for seed, message in row.failures.items()
+    ]
+    lines += [
+        f"- {escape_markdown(row.label)}, seed {seed}, {name} failed: {escape_markdown(first_line(message))}"
+        for row in board.rows
+        for name, messages in row.metric_errors.items()
+        for seed, message in messages.items()
+    ]
+    lines += [f"- {escape_markdown(words)}" for words in (*other_software(board.records), *not_ranked(board))]
+    if board.superseded:
+        lines.append(f"- {board.superseded} older runs, of other hyperparameters, code or version, are left out.")
+    return ["\n".join(lines)] if lines else []
+
+
+def _explain(column: Column) -> str:
+    info = column.info
+    return f"- **{column.header}** (`{column.name}`, {info.range}): {column.explanation} Source: {info.source}."
+
+
+def provenance(records: Sequence[Record]) -> str:
+    """What ran all this, each fact once."""
+
+    def unique(values: Sequence[Any]) -> str:
+        return ", ".join(sorted({str(value) for value in values if value is not None}))
+
+    made = [r.provenance for r in records if {"software", "hardware"} <= r.provenance.keys()]
+    software = [p["software"] for p in made]
+    facts = {
+        "commit": unique(
+            [f"{s['commit']}{' (with local changes)' if s['dirty'] else ''}" for s in software if s["commit"]]
+        ),
+        "versions": unique([f"python {s['python']}, torch {s['torch']}, numpy {s['numpy']}" for s in software]),
+        "machine": unique([f"{p['hardware']['cpu']}, {p['hardware']['cores']} cores" for p in made]),
+        "device": unique([f"{p['device']}, {p['threads']} threads" for p in made]),
+        "timings": unique(["taken beside other runs" if r.timings_shared else "taken alone" for r in records]),
+        "seeds": unique([record.spec.seed for record in records]),
+        "data": unique([f"{r.spec.dataset} sha256:{r.spec.dataset_checksum[:12]}" for r in records]),
+        "command": unique([f"`{p['command']}`" for p in made]),
+        "made": f"{min((p['start'] for p in made), default='')} to {max((p['end'] for p in made), default='')}",
+    }
+    return "\n".join(f"- {name}: {escape_markdown(value)}" for name, value in facts.items() if value)
+
+
+def _finite(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def escape_markdown(text: str) -> str:
+    return html.escape(text, quote=False).replace("|", r"\|")
+
+
+def _escape_latex(text: str) -> str:
+    replacements = {"\\": r"\textbackslash{}", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
+    replacements |= {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    replacements |= {char: rf"\{char}" for char in "&%$#_{}"}
+    return "".join(replacements.get(char, char) for char in text)

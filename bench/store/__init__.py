@@ -1,0 +1,1 @@
+"""Results on disk: records, run folders, locks, weights. The only code that knows the layout."""

@@ -1,0 +1,62 @@
+"""Weights on disk: safetensors that say which run and which schema they are of, and the way back into a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError
+from bench.store.spec import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.base import Model
+
+AGAIN = "Train the run again with --force, or restore the file."
+
+
+def write_weights(path: Path, weights: dict[str, Tensor], run_id: str) -> None:
+    """Write tensors as safetensors, with the run and the schema as metadata."""
+    from safetensors.torch import save_file
+
+    # Clones, since safetensors refuses tensors that share memory, as tied weights do.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+    save_file(tensors, path, metadata={"run_id": run_id, "schema": str(SCHEMA_VERSION)})
+
+
+def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
+    """The tensors of a run. BenchError where the file is missing, damaged, of another run or of another schema."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError) as error:
+        raise BenchError(f"The weights '{path}' cannot be read ({error}). {AGAIN}") from error
+    found = {"run_id": metadata.get("run_id"), "schema": metadata.get("schema")}
+    for key, expected in {"run_id": run_id, "schema": str(SCHEMA_VERSION)}.items():
+        if found[key] != expected:
+            raise BenchError(f"The weights '{path}' have {key} = {found[key]!r}, expected {expected!r}. {AGAIN}")
+    return weights
+
+
+def restore(model: Model, weights: dict[str, Tensor], source: str) -> None:
+    """Copy finite weights into a model of the same kind and size. BenchError that names every tensor that does not."""
+    expected, found = ({name: _kind(t) for name, t in state.items()} for state in (model.state_dict(), weights))
+    problems = [f"{name} is missing" for name in expected.keys() - found.keys()]
+    problems += [f"{name} is not part of it" for name in found.keys() - expected.keys()]
+    shared = expected.keys() & found.keys()
+    problems += [
+        f"{name} is {found[name]}, expected {expected[name]}" for name in shared if found[name] != expected[name]
+    ]
+    problems += [f"{name} holds NaN or infinities" for name, tensor in weights.items() if not tensor.isfinite().all()]
+    if problems:
+        raise BenchError(f"{source} do not fit {type(model).__name__}: {'; '.join(sorted(problems))}.")
+    model.load_state_dict(weights)
+
+
+def _kind(tensor: Tensor) -> str:
+    """'float32 of shape (8, 6)'."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"

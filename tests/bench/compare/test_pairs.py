@@ -1,0 +1,129 @@
+"""Two rows compared: paired over shared seeds, tested together, and silent where nothing can be said."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from bench.compare.boards import Board, Column, build
+from bench.compare.pairs import boards_with, compare, text
+from bench.compare.stats import best_and_ties, paired_p_value, t_interval
+from bench.errors import BenchError
+from bench.show.run import sparkline
+from bench.store.spec import Record, RunSpec
+from metrics.base import MetricInfo
+
+
+def column(name: str, direction: str = "min") -> Column:
+    info = MetricInfo(name, direction, "", "[0, 1]", "definition", True)  # type: ignore[arg-type]
+    return Column(name, info, "A metric.")
+
+
+def record(model: str, seed: int, dataset: str = "digits", **metrics: float) -> Record:
+    spec = RunSpec(
+        model=model,
+        model_reference=f"models.{model}:M",
+        config={},
+        dataset=dataset,
+        dataset_reference="d",
+        dataset_checksum="c" * 64,
+        settings="native",
+        budget="quick",
+        seed=seed,
+    )
+    return Record(run_id=spec.run_id, spec=spec, status="done", metrics=metrics)
+
+
+def board_of(a: list[float], b: list[float], direction: str = "min") -> Board:
+    records = [record("a", seed, x=value) for seed, value in enumerate(a)]
+    records += [record("b", seed, x=value) for seed, value in enumerate(b)]
+    return build(records, [column("x", direction)])[0]
+
+
+def test_differences_are_paired_over_shared_seeds() -> None:
+    # seeds 0, 1, 2 are shared: differences -1, -1.2, -0.8: mean -1, sd 0.2, t(2) quantile 4.303 -> 0.497
+    found = compare(board_of([1.0, 2.0, 3.0], [2.0, 3.2, 3.8, 99.0]), "a", "b")[0]
+    assert found.seeds == 3
+    assert found.difference.mean == pytest.approx(-1)
+    assert found.difference.half_width == pytest.approx(4.30265 * 0.2 / math.sqrt(3), rel=1e-5)
+    assert (found.first, found.second) == (2.0, 3.0)
+    assert found.better == "a"
+
+
+@pytest.mark.parametrize(("direction", "better"), [("min", "a"), ("max", "b"), ("none", "")])
+def test_the_direction_decides_who_is_better(direction: str, better: str) -> None:
+    board = board_of([1.0, 1.1, 1.2, 1.0], [2.0, 2.1, 2.2, 2.1], direction)
+    assert compare(board, "a", "b")[0].better == better
+    assert compare(board, "b", "a")[0].better == better
+
+
+def test_below_three_seeds_nothing_is_said() -> None:
+    board = board_of([1.0, 1.0], [9.0, 9.0])
+    found = compare(board, "a", "b")[0]
+    assert found.difference.half_width is None
+    assert found.better == ""
+    assert "too few seeds" in text(board, [found], "a", "b")
+
+
+def test_many_metrics_are_tested_together() -> None:
+    """p = 0.03 alone is significant; as one of ten it is not."""
+    differences = [0.9, 1.4, 0.4, 1.9, 0.1]
+    assert 0.01 < paired_p_value(differences) < 0.05
+    noise = [1.0, -1.0, 0.5, -0.5, 0.0]
+    names = [f"m{i}" for i in range(10)]
+    records = []
+    for seed in range(5):
+        a = {name: (differences if name == "m0" else noise)[seed] for name in names}
+        records += [record("a", seed, **a), record("b", seed, **dict.fromkeys(names, 0.0))]
+    alone = build(records, [column("m0")])[0]
+    together = build(records, [column(name) for name in names])[0]
+    assert compare(alone, "a", "b")[0].better == "b"
+    assert {found.better for found in compare(together, "a", "b")} == {""}
+
+
+def test_rows_that_share_no_board_are_named() -> None:
+    records = [record("a", 0, x=1.0), record("b", 0, dataset="mnist", x=1.0)]
+    boards = build(records, [column("x")])
+    with pytest.raises(BenchError, match=r"Unknown row 'aa'\. Did you mean 'a'"):
+        boards_with(boards, "aa", "b")
+    with pytest.raises(BenchError, match="No board has both 'a' and 'b'"):
+        boards_with(boards, "a", "b")
+    assert len(boards_with(boards, "a", "a")) == 1
+
+
+@pytest.mark.parametrize("n_seeds", [3, 5, 10])
+def test_intervals_cover_and_ties_are_ties(n_seeds: int) -> None:
+    """2,000 studies of a known difference: 95% intervals hold it in 93 to 97% of them; equals are told apart in 5%."""
+    random = np.random.default_rng(0)
+    shared = random.normal(size=(2000, n_seeds))  # what a seed does to both models: pairing removes it
+    a = shared + random.normal(scale=0.3, size=shared.shape)
+    b = shared + 0.5 + random.normal(scale=0.3, size=shared.shape)
+    intervals = [t_interval(row.tolist()) for row in b - a]
+    covered = [abs(interval.mean - 0.5) <= (interval.half_width or 0) for interval in intervals]
+    assert 0.93 <= np.mean(covered) <= 0.97
+    equal = shared + random.normal(scale=0.3, size=shared.shape)
+    told_apart = [
+        best_and_ties({"a": dict(enumerate(x)), "b": dict(enumerate(y))}, maximise=True) != {"a", "b"}
+        for x, y in zip(a.tolist(), equal.tolist(), strict=True)
+    ]
+    assert 0.03 <= np.mean(told_apart) <= 0.07
+
+
+def test_p_values_equal_scipys() -> None:
+    random = np.random.default_rng(0)
+    for n in (3, 5, 10):
+        a, b = random.normal(size=(2, n))
+        assert paired_p_value((a - b).tolist()) == pytest.approx(scipy_stats.ttest_rel(a, b).pvalue)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"), ([1, 1], "▁▁"), ([2, -2], "█▁"), (list(range(120)), 60)],
+)
+def test_sparkline(values: list[float], expected: str | int) -> None:
+    line = sparkline(values)
+    assert len(line) == expected if isinstance(expected, int) else line == expected
+    assert isinstance(expected, str) or (line[0], line[-1]) == ("▁", "█")

@@ -1,0 +1,177 @@
+"""A pool that is told to stop: checkpoints of what trains, nothing of the rest, and no end without headway."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bench.execute import pool
+from bench.execute.job import Event, Job
+from bench.plan.request import Request
+from bench.plan.runs import make_plan
+from bench.store.runs import RunStore
+from bench.store.spec import RunSpec
+from tests.slurm.testcluster import processes
+
+PLUGIN = """
+import time
+import torch
+from models.base import DenseCodes, GradientConfig, Losses, Model
+
+
+class Slow(Model):
+    class Config(GradientConfig):
+        n_latents: int = 4
+        train_pause: float = 0.0
+        encode_pause: float = 0.0
+
+    def __init__(self, config, n_features):
+        super().__init__(config, n_features)
+        self.bias = torch.nn.Parameter(torch.rand(n_features))
+
+    def loss(self, x, labels, progress):
+        time.sleep(self.config.train_pause)
+        return Losses((x - self.bias).square().mean(), {})
+
+    def encode(self, x):
+        time.sleep(self.config.encode_pause)
+        return DenseCodes(torch.ones(len(x), self.config.n_latents))
+
+    def decode(self, codes):
+        return self.bias.expand(len(codes.z), -1)
+"""
+
+
+@dataclass
+class Told:
+    """Requested as soon as `when` holds."""
+
+    when: Callable[[], bool]
+    grace: float = 20.0
+    timed_out: bool = False
+    asked: bool = field(default=False)
+
+    def requested(self) -> bool:
+        self.asked = self.asked or self.when()
+        return self.asked
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    (tmp_path / "slow.py").write_text(PLUGIN, encoding="utf-8")
+    cluster = {"submission": "a", "job": "1_0"}
+    return Job(tmp_path / "runs", Path("unused"), "cpu", threads=1, cluster=cluster)
+
+
+def specs_of(job: Job, *settings: str, seeds: int = 1) -> list[RunSpec]:
+    request = Request.build(
+        models=f"{job.results.parent / 'slow.py'}:Slow", seeds=str(seeds), budget="smoke", set=list(settings)
+    )
+    return make_plan(request, RunStore(job.results), Path("unused")).specs
+
+
+def under_way(job: Job, n_runs: int, seconds: float = 5) -> Callable[[], bool]:
+    """Whether so many runs have held their lock for so long."""
+    seen: list[float] = []
+
+    def holds() -> bool:
+        enough = len(list(job.results.glob("*/lock"))) >= n_runs
+        if enough and not seen:
+            seen.append(time.monotonic())
+        return enough and time.monotonic() - seen[0] > seconds
+
+    return holds
+
+
+def test_what_trains_leaves_a_checkpoint_and_goes_on_later(job: Job) -> None:
+    specs = specs_of(job, "train_pause=0.5", seeds=3)
+    events: list[Event] = []
+    assert not pool.execute(specs, job, events.append, 2, Told(under_way(job, 2)))
+    store = RunStore(job.results)
+    assert sum(event.kind == "stopped" for event in events) == 2
+    assert sum(store.checkpoint_path(spec.run_id).exists() for spec in specs) == 2
+    assert not store.scan().records
+    assert not list(job.results.glob("*/lock"))
+    assert pool.execute(specs, job, events.append, 2, Told(lambda: False))
+    records = store.scan().records
+    assert [record.status for record in records] == ["done"] * 3
+    assert sum(record.provenance["resumed"] for record in records) == 2
+
+
+def test_an_evaluation_that_does_not_end_is_left(job: Job) -> None:
+    spec = specs_of(job, "encode_pause=30")[0]
+    start = time.monotonic()
+    assert not pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), grace=1))
+    assert time.monotonic() - start < 25
+    assert RunStore(job.results).load(spec.run_id) is None
+
+
+def test_no_headway_in_a_whole_limit_is_a_timeout(job: Job) -> None:
+    spec = specs_of(job, "train_pause=60")[0]
+    events: list[Event] = []
+    assert pool.execute([spec], job, events.append, 1, Told(under_way(job, 1), grace=1, timed_out=True))
+    record = RunStore(job.results).load(spec.run_id)
+    assert record is not None
+    assert record.status == "timeout"
+    assert record.error is not None
+    assert "more minutes" in record.error.message
+    assert events[-1].record == record
+
+
+def test_a_checkpoint_that_cannot_be_written_is_no_headway(job: Job) -> None:
+    """Else such a job would be queued again for ever, from its start."""
+    spec = specs_of(job, "train_pause=0.5")[0]
+    blocker = RunStore(job.results).checkpoint_path(spec.run_id)
+    (blocker / "in the way").mkdir(parents=True)
+    assert pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), timed_out=True))
+    record = RunStore(job.results).load(spec.run_id)
+    assert record is not None
+    assert record.status == "timeout"
+    assert record.error is not None
+    assert "more space" in record.error.message
+
+
+def test_headway_is_a_reason_to_go_on(job: Job) -> None:
+    spec = specs_of(job, "train_pause=0.5")[0]
+    assert not pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), timed_out=True))
+    assert RunStore(job.results).load(spec.run_id) is None
+    assert RunStore(job.results).checkpoint_path(spec.run_id).exists()
+
+
+def test_signals_to_every_process_stop_workers_too(job: Job) -> None:
+    """SLURM signals all processes of a job; a worker that has not yet started to listen is not killed by that."""
+    specs = specs_of(job, "train_pause=0.5", seeds=2)
+    events: list[Event] = []
+    started = time.monotonic()
+    previous = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+    def signal_children() -> bool:
+        for worker in multiprocessing.active_children():  # and not Python's own helpers, which it would end
+            assert worker.pid
+            processes.send(worker.pid, signal.SIGUSR2)
+        return time.monotonic() - started > 8
+
+    try:
+        pool.execute(specs, job, events.append, 2, Told(signal_children))
+    finally:
+        signal.signal(signal.SIGUSR2, previous)
+    assert not [event for event in events if event.record and event.record.status == "failed"]
+    assert sum(event.kind == "stopped" for event in events) == 2
+
+
+def test_a_gpu_is_shared_by_memory(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    slots = [pool.slot_job(replace(job, device="cuda", threads=8), slot, 6) for slot in range(6)]
+    assert [slot.device for slot in slots] == ["cuda:0", "cuda:1"] * 3
+    assert {slot.gpu_share for slot in slots} == {1 / 3}
+    assert {slot.threads for slot in slots} == {1}
+    assert all(slot.shared for slot in slots)
+    assert pool.slot_job(replace(job, device="cuda"), 0, 2).gpu_share == 1

@@ -1,0 +1,142 @@
+"""Records without training: models, data sets and seeds with known differences, holes and failures."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from bench.compare.boards import Board, build
+from bench.compare.columns import columns
+from bench.show.captions import png_text
+from bench.store.runs import RunStore
+from bench.store.spec import Record, RunError, RunSpec
+
+CHECKSUM = "e455a166e9739cb14229dd0febc676bc6b10f34b5b9673f3126d465732f1e230"
+MODELS = ("vae", "vsc", "vsc-aligned", "topk", "topk-l1", "topk-hoyer", "batchtopk", "matryoshka", "mp", "random")
+HOSTILE = "<script>alert(1)</script>"
+SOFTWARE = {"bench": "0.1.0", "dirty": False, "python": "3.11.7", "torch": "2.6.0", "numpy": "2.4.6"}
+
+
+def record(
+    model: str,
+    dataset: str = "mnist",
+    seed: int = 0,
+    metrics: dict[str, float] | None = None,
+    variant: dict[str, Any] | None = None,
+    status: Any = "done",
+    error: str = "",
+    commit: str = "97748ccbebd405b7",
+) -> Record:
+    spec = RunSpec(
+        model=model, model_reference=f"models.{model}:Model", config={"k": 10} | (variant or {}), variant=variant or {},
+        dataset=dataset, dataset_reference=f"bench.datasets.{dataset}:Source", dataset_checksum=CHECKSUM,
+        settings="native", budget="quick", seed=seed,
+    )  # fmt: skip
+    provenance = {
+        "software": SOFTWARE | {"commit": commit},
+        "hardware": {"host": "node1", "platform": "Linux", "cpu": "a processor", "cores": 2, "gpus": []},
+        **{"device": "cpu", "threads": 1, "command": "python -m bench run --models all"},
+        **{"start": "2026-01-02T03:04:05+00:00", "end": f"2026-01-02T03:05:{seed:02d}+00:00"},
+    }
+    failure = RunError(type="ValueError", message=error, traceback="...") if error else None
+    return Record(
+        run_id=spec.run_id, spec=spec, status=status, metrics=metrics or {}, provenance=provenance, error=failure
+    )
+
+
+def scores(level: float, noise: np.ndarray, l0: float, clustered: bool = True) -> dict[str, float]:
+    """Metrics of one run; `level` is its FVU without noise."""
+    fvu = level + 0.002 * float(noise[0])
+    found = {
+        "fvu": fvu, "explained_variance": 1 - fvu, "mse": fvu / 15, "l0": l0 + 0.05 * float(noise[1]),
+        "dead_fraction": abs(0.1 * float(noise[2])), "always_on_fraction": 0.0, "live_units": 200.0,
+        "activity_variance_share": 0.9 + 0.01 * float(noise[3]), "global_units": 3.0, "class_specific_units": 5.0,
+        "probe_accuracy": 0.95 - level / 10 + 0.002 * float(noise[4]), "train_seconds": 20 + float(noise[5]),
+        "parameters": 402448.0, "inference_fvu.1/2k": fvu + 0.1, "inference_fvu.1k": fvu,
+        "inference_fvu.2k": fvu - 0.01, "inference_fvu.4k": fvu + 0.02, "roles.dead": 3.0,
+    }  # fmt: skip
+    for tau in (0.3, 0.5, 0.7, 0.9):
+        for role, count in (("global", 10), ("exclusive", 40), ("shared", 25)):
+            found[f"roles.{role}@{tau}"] = round(count * (1 - tau)) + float(round(noise[6]))
+    return found | ({"category_gap": 0.3 + 0.02 * float(noise[7])} if clustered else {})
+
+
+def study(
+    models: tuple[str, ...] = MODELS, datasets: tuple[str, ...] = ("fmnist", "mnist"), n_seeds: int = 5
+) -> list[Record]:
+    """Model i has an FVU of 0.1 + 0.02 i, but the first two do not differ; one run failed, some metrics are n/a."""
+    rng = np.random.default_rng(0)
+    records = []
+    for dataset in datasets:
+        for i, model in enumerate(models):
+            for seed in range(n_seeds):
+                found = scores(
+                    0.1 + 0.02 * max(i, 1), rng.normal(size=8), 5 + 3 * (i % 4), clustered=dataset == "fmnist"
+                )
+                broken = (model, dataset, seed) == (models[-1], datasets[-1], 0)
+                if broken:
+                    records.append(record(model, dataset, seed, status="failed", error="out of memory\nat step 3"))
+                else:
+                    records.append(record(model, dataset, seed, found))
+    return records
+
+
+def sweep(model: str = "topk", ks: tuple[int, ...] = (5, 10, 20), offset: float = 0.0) -> list[Record]:
+    """Variants of one model that differ in k: FVU falls by 0.01 for each unit of L0, from 0.5 at 0."""
+    rng = np.random.default_rng(1)
+    return [
+        record(model, "mnist", seed, scores(0.5 - 0.01 * k + offset, rng.normal(size=8) * 1e-3, k), {"k": k})
+        for k in ks
+        for seed in range(3)
+    ]
+
+
+def hostile(n_seeds: int = 3) -> list[Record]:
+    """Names and errors that are markup, very long, or both."""
+    rng = np.random.default_rng(2)
+    names = (HOSTILE, "<img src=x onerror=alert(2)>" + "very-long-" * 30, "&lt;b&gt;%{x}", "plain")
+    records = [
+        record(name, HOSTILE, seed, scores(0.1 * (1 + i), rng.normal(size=8), 5.0), {"field": "</script><!--\u2028"})
+        for i, name in enumerate(names)
+        for seed in range(n_seeds)
+    ]
+    return [*records, record("plain", HOSTILE, 9, status="failed", error=f"{HOSTILE}\nmore")]
+
+
+def store_of(boards: list[Board], folder: Path) -> RunStore:
+    """What every shown run leaves beside its record: arrays, histories and pictures."""
+    rng = np.random.default_rng(3)
+    store = RunStore(folder)
+    steps = np.arange(1.0, 44.0) * 50
+    history = pd.DataFrame({"step": steps, "total": 1 / steps + 0.1, "fvu": 0.8 / steps + 0.1})
+    for board in boards:
+        for run in board.representatives.values():
+            store.path(run.run_id).mkdir(parents=True, exist_ok=True)
+            rates = rng.beta(0.3, 2, size=(10, 256)).round(3)
+            arrays = {"class_correlation": _correlations(rng), "density": rates.mean(0), "class_rates": rates}
+            store.write_artefacts(run.run_id, {}, history, arrays)
+            labelled = sheet(rng, ("unit 3, global\nin <b>7", "unit 5, dead\nin 9"), ("input", "off", "95%"))
+            store.write_pictures(run.run_id, {"atoms": sheet(rng), "traversals": labelled})
+    return store
+
+
+def sheet(rng: np.random.Generator, rows: tuple[str, ...] = (), columns: tuple[str, ...] = ()) -> bytes:
+    """A picture of noise, of the size of the usual ones."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(rng.integers(0, 40, size=(240, 240), dtype=np.uint8))
+    image.save(buffer, format="png", pnginfo=png_text(rows, columns))
+    return buffer.getvalue()
+
+
+def _correlations(rng: np.random.Generator) -> np.ndarray:
+    found: np.ndarray = np.corrcoef(rng.normal(size=(10, 30)))
+    return found
+
+
+def boards_of(records: list[Record]) -> list[Board]:
+    return build(records, columns())

@@ -1,0 +1,285 @@
+"""The page in a real browser: nothing leaves it, mouse and keyboard work, and its numbers are the tables'."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.compare.stats import Interval, t_interval
+from bench.show import tables
+from bench.show.tables import Tables, format_interval
+from bench.store.runs import RunStore
+from tests.bench.show.report import factory
+from tests.bench.show.report.conftest import Opened
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Opened]
+
+CELLS = """() => [...document.querySelectorAll('.one-board')].flatMap(board =>
+  [...board.querySelectorAll('tbody tr')].flatMap(row => [...row.querySelectorAll('td[data-column]')].map(cell =>
+    [Number(board.dataset.board), row.querySelector('th').textContent, cell.dataset.column, cell.textContent,
+     cell.querySelector('b') !== null])))"""
+PLOTS = """() => [...document.querySelectorAll('.plot:not([hidden])')].map(plot =>
+  [plot.getAttribute('aria-label'), plot.querySelectorAll('.points path, .lines path, .hm image').length])"""
+
+
+def labels(opened: Opened, board: int = 0) -> list[str]:
+    found: list[str] = opened.page.locator(f".one-board >> nth={board} >> css=tbody th").all_text_contents()
+    return found
+
+
+def choose(opened: Opened, section: str, control: str, **option: Any) -> None:
+    opened.page.locator(f"#{section}").get_by_label(control, exact=True).select_option(**option)
+
+
+def test_nothing_leaves_the_page_and_everything_is_drawn(study_page: Opened) -> None:
+    opened = study_page
+    plots = opened.page.evaluate(PLOTS)
+    assert len(plots) >= 7
+    assert all(n_marks > 0 for _, n_marks in plots), plots
+    opened.page.click("#theme")
+    assert opened.page.evaluate(PLOTS) == plots
+    assert (opened.requests, opened.complaints) == ([], [])
+
+
+def test_cells_and_bold_are_the_boards(open_page: Open) -> None:
+    opened = open_page(factory.study())
+    for box in opened.page.locator("#board-columns input").all():
+        box.check()
+    rows = {(b, row.label): row for b, board in enumerate(opened.boards) for row in board.rows}
+    columns = [{column.name: column for column in board.columns} for board in opened.boards]
+    cells = opened.page.evaluate(CELLS)
+    assert len(cells) == sum(len(board.rows) * len(board.columns) for board in opened.boards)
+    for b, label, name, text, bold in cells:
+        row, ties = rows[b, label], opened.boards[b].ties
+        assert text == tables.cell(row, columns[b][name])
+        assert bold == (label in ties.get(name, set()) and name in row.values)
+
+
+def test_sorting_turns_rows_and_says_so(open_page: Open) -> None:
+    opened = open_page(factory.study())
+    head = opened.page.locator(".one-board >> nth=0 >> css=th[data-column=l0]")
+    means = {row.label: row.intervals["l0"].mean for row in opened.boards[0].rows}
+    for direction, sign in (("descending", -1), ("ascending", 1)):
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == direction
+        assert labels(opened) == sorted(means, key=lambda label: sign * means[label])
+    assert opened.page.evaluate("document.activeElement.closest('th').dataset.column") == "l0"
+
+
+def test_filters(open_page: Open) -> None:
+    opened = open_page(factory.study())
+    choose(opened, "board", "Data set", value="mnist")
+    assert opened.page.locator(".one-board h3").all_text_contents() == ["mnist, native setting, quick budget"]
+    choose(opened, "board", "Family", value="floors")
+    assert labels(opened) == ["random"]
+    choose(opened, "board", "Family", value="")
+    opened.page.fill("#board-search", "topk")
+    assert sorted(labels(opened)) == ["batchtopk", "topk", "topk-hoyer", "topk-l1"]
+    opened.page.click(".filter summary")
+    opened.page.locator("#board-models input[value=topk]").uncheck()
+    assert sorted(labels(opened)) == ["batchtopk", "topk-hoyer", "topk-l1"]
+
+
+def test_downloads_are_the_tables(study_page: Opened) -> None:
+    opened = study_page
+    Tables(opened.boards).write(opened.folder)
+    for suffix in ("csv", "tex"):
+        assert _download(opened, suffix).read_bytes() == (opened.folder / f"leaderboard.{suffix}").read_bytes()
+    assert json.loads(_download(opened, "json").read_text()) == json.loads(
+        (opened.folder / "leaderboard.json").read_text()
+    )
+    frame = pd.read_csv(io.BytesIO(_download(opened, "csv").read_bytes()))
+    assert len(frame) == 20
+
+
+def _download(opened: Opened, kind: str) -> Path:
+    with opened.page.expect_download() as waiting:
+        opened.page.click(f"[data-download={kind}]")
+    return Path(waiting.value.path())
+
+
+def test_keyboard_reaches_every_control_and_shows_where_it_is(open_page: Open) -> None:
+    opened = open_page(factory.study(models=("vae", "topk"), datasets=("mnist",)))
+    opened.page.evaluate("document.querySelectorAll('details').forEach(node => node.open = true)")
+    reachable = "button, select, input, summary, a[href], [tabindex='0']"
+    n_controls = opened.page.evaluate(
+        "selector => [...document.querySelectorAll(selector)].filter(node => node.offsetParent || node.closest('nav')"
+        " || node.className === 'skip').map((node, i) => node.dataset.reach = i).length", reachable
+    )  # fmt: skip
+    reached = set()
+    for _ in range(n_controls + 5):
+        opened.page.keyboard.press("Tab")
+        found = opened.page.evaluate(
+            "() => [document.activeElement.dataset.reach, getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        if found[0] is not None:
+            reached.add(found[0])
+            assert found[1] != "none"
+    assert len(reached) == n_controls
+
+
+def test_explanations_show_on_focus_and_hover_and_go_with_escape(study_page: Opened) -> None:
+    opened = study_page
+    button = opened.page.locator("th[data-column=fvu] button").first
+    tip = opened.page.locator("#tip")
+    button.focus()
+    assert "Source" in tip.text_content()
+    assert button.get_attribute("aria-describedby") == "tip"
+    opened.page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    opened.page.locator("th[data-column=l0] button").first.hover()
+    assert tip.is_visible()
+    opened.page.locator("#coverage button.cell").focus()
+    assert "out of memory" in tip.text_content()
+    assert "step 3" not in tip.text_content()
+
+
+@pytest.mark.parametrize("records", [factory.study(), factory.hostile()], ids=["study", "hostile"])
+def test_no_overflow_on_a_phone(open_page: Open, records: list[Any]) -> None:
+    opened = open_page(records, width=390)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_markup_in_names_is_text(open_page: Open) -> None:
+    opened = open_page(factory.hostile())
+    assert factory.HOSTILE in " ".join(labels(opened))
+    assert factory.HOSTILE in opened.page.locator("#board h3").first.text_content()
+    for axis in ("#pareto-caption", "#pairs-caption", "#coverage", "#provenance"):
+        assert "<script>alert(1)</script>" in opened.page.locator(axis).text_content()
+    plot = opened.page.locator("#pareto-plot")
+    plot.locator(".points path").last.hover(force=True)
+    assert opened.page.locator("main script, main b b, main img:not(.labelled img)").count() == 0
+    assert (opened.requests, opened.complaints) == ([], [])
+
+
+def test_pairs_say_what_the_statistics_say(study_page: Opened) -> None:
+    opened = study_page
+    board = opened.boards[0]
+    rows = {row.label: row.values["fvu"] for row in board.rows}
+    verdict = opened.page.locator("#pairs-verdict")
+    for a, b in (("topk", "mp"), ("mp", "topk"), ("vae", "vsc")):
+        choose(opened, "pairs", "Row A", label=a)
+        choose(opened, "pairs", "Row B", label=b)
+        mean, half = t_interval([rows[a][seed] - rows[b][seed] for seed in rows[a]])
+        assert half is not None
+        told = verdict.text_content()
+        assert f"difference {format_interval(Interval(mean, half))}, n = 5 seeds" in told
+        assert told.startswith("Not separable" if abs(mean) <= half else "topk is better")
+
+
+def test_two_seeds_say_nothing(open_page: Open) -> None:
+    opened = open_page(factory.study(n_seeds=2))
+    assert opened.page.locator("#pairs-verdict").text_content() == "Fewer than 3 shared seeds: nothing can be said."
+    assert opened.page.locator("td b").count() == 0
+
+
+def test_models_are_read_between_their_variants_only(open_page: Open) -> None:
+    opened = open_page([*factory.sweep("topk"), *factory.sweep("mp", offset=-0.1), *factory.sweep("vsc", ks=(5, 8))])
+    opened.page.get_by_label("Read the models at").fill("15")
+    told = opened.page.locator("#pareto-reading").text_content()
+    found = re.search(r"best FVU is of mp (\S+) \(between mp k=10 and mp k=20\); then topk (\S+)\.", told)
+    assert found, told
+    assert [float(text) for text in found.groups()] == pytest.approx([0.25, 0.35], abs=1e-3)
+    assert "Not read, for want of rows near it or on both sides: vsc." in told
+    opened.page.get_by_label("Read the models at").fill("8.1")
+    assert "vsc 0." in opened.page.locator("#pareto-reading").text_content()
+
+
+def test_pictures_have_their_labels_and_units_their_roles(study_page: Opened) -> None:
+    opened = study_page
+    choose(opened, "structure", "Row", label="topk")
+    sheets = opened.page.locator("#structure-pictures figure")
+    assert sheets.locator("h3").all_text_contents() == ["traversals: topk, seed 0", "atoms: topk, seed 0"]
+    assert sheets.first.locator(".rows span").all_text_contents() == ["unit 3, global\nin <b>7", "unit 5, dead\nin 9"]
+    assert sheets.first.locator(".columns span").all_text_contents() == ["input", "off", "95%"]
+    assert opened.page.evaluate("[...document.querySelectorAll('.labelled img')].every(node => node.naturalWidth > 0)")
+    run = opened.boards[0].representatives["topk"].run_id
+    rates = RunStore(opened.folder / "runs").read_arrays(run)["class_rates"]
+    told = opened.page.locator("#structure-plots .wide .legend li").all_text_contents()
+    counts = {text.split()[1] if "no role" not in text else "no role": int(text.split("(")[1][:-1]) for text in told}
+    assert sum(counts.values()) == rates.shape[1]
+    assert counts.get("dead", 0) == int((rates.max(0) < 0.01).sum())
+
+
+def test_numbers_are_formatted_as_python_does(study_page: Opened) -> None:
+    opened = study_page
+    base = "bench/show/report/assets/core.js"
+    source = (Path(__file__).parents[4] / base).read_text(encoding="utf-8")
+    functions = source[source.index("// As bench.show.tables") : source.index("function rankedColumns")]
+    values = [0.0, 1.0, -1.5, 2.5, 0.125, 12345.678, -0.0004, 1e-9, 3e12, 0.99996, 1e9, 402448.0, 1e-7]
+    cases = [(mean, half) for mean in values for half in (None, 0.0, 0.0123, 0.996, 12.0, 250.0, 3e-8, 1e10)]
+    written = opened.page.evaluate(
+        f"cases => {{ {functions} return cases.map(([m, h]) => formatInterval(m, h)); }}", cases
+    )
+    assert written == [format_interval(Interval(mean, half)) for mean, half in cases]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(study_page: Opened, theme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    opened = study_page
+    opened.page.evaluate("() => delete document.documentElement.dataset.theme")
+    opened.page.emulate_media(color_scheme=theme)
+    opened.page.evaluate("document.querySelectorAll('details').forEach(node => node.open = true)")
+    violations = axe.Axe().run(opened.page).response["violations"]
+    grave = [(v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in ("serious", "critical")]
+    assert grave == []
+
+
+def test_a_metric_that_failed_says_why(open_page: Open) -> None:
+    records = factory.study(models=("vae", "topk"), datasets=("mnist",), n_seeds=3)
+    for record in records:
+        if record.spec.model == "topk":
+            record.metrics.pop("probe_accuracy", None)
+            record.metric_errors["probe_accuracy"] = "ValueError: <b>singular"
+    opened = open_page(records)
+    opened.page.locator("td[data-column=probe_accuracy] button").first.focus()
+    assert "seed 0: ValueError: <b>singular" in opened.page.locator("#tip").text_content()
+
+
+def test_what_is_typed_is_what_is_read(open_page: Open) -> None:
+    opened = open_page(factory.sweep("topk"))
+    field = opened.page.get_by_label("Read the models at")
+    assert field.input_value() == "10"
+    field.press("Control+a")
+    field.press("Backspace")
+    assert opened.page.locator("#pareto-reading").text_content() == ""
+    opened.page.keyboard.type("15")
+    assert field.input_value() == "15"
+    assert "At L0 [units] = 15" in opened.page.locator("#pareto-reading").text_content()
+
+
+def test_another_board_leaves_nothing_of_the_last(open_page: Open) -> None:
+    failed = [factory.record(model, "fmnist", 0, status="failed", error="no") for model in ("vae", "topk")]
+    opened = open_page([*factory.study(models=("vae", "topk", "mp"), datasets=("mnist",)), *failed])
+    choose(opened, "pairs", "Board", label="mnist, native setting, quick budget")
+    choose(opened, "pairs", "Row A", label="topk")
+    choose(opened, "pairs", "Board", label="fmnist, native setting, quick budget")
+    assert opened.page.locator("#pairs-plot").is_hidden()
+    assert opened.page.locator("#pairs-caption").text_content() == ""
+    assert opened.page.get_by_label("Row A", exact=True).evaluate("node => node.selectedOptions[0].text") == "topk"
+
+
+def test_sorting_stays_where_it_was_scrolled_to(open_page: Open) -> None:
+    opened = open_page(factory.study(), width=390)
+    area = opened.page.locator("#boards .scroll").first
+    button = opened.page.locator("#boards th[data-column=probe_accuracy] button").first
+    button.scroll_into_view_if_needed()
+    before = area.evaluate("node => node.scrollLeft")
+    button.click()
+    assert before > 0
+    assert opened.page.locator("#boards .scroll").first.evaluate("node => node.scrollLeft") == before
+
+
+def test_two_hundred_models_and_a_metric_that_is_nowhere(open_page: Open) -> None:
+    opened = open_page(factory.study(models=tuple(f"model-{i}" for i in range(200)), datasets=("mnist",), n_seeds=3))
+    assert len(labels(opened)) == 200
+    assert opened.complaints == []
