@@ -15,7 +15,7 @@ from bench.datasets.base import Dataset, Split
 from metrics import matrix
 from metrics.matrix import Matrix, entries, evenly_spaced
 from models.base import Codes, DenseCodes, LikelihoodModel, Model, SparseCodes
-from models.dictionary import sparse_codes
+from models.parts.dictionary import sparse_codes
 
 SPIKE_ON = 0.5
 MAX_TRAIN = 5000

@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import SparseCodes
-from models.dictionary import sparse_codes
-from models.largest import top_k
-from models.sparse import Selection, pack
+from models.parts.dictionary import sparse_codes
+from models.parts.largest import top_k
+from models.parts.sparse import Selection, pack
 from models.topk import TopK, TopKConfig
 
 

@@ -15,8 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes
-from models.dictionary import LinearEncoderModel, TrainedKSparseConfig, sparse_codes
-from models.largest import top_k
+from models.parts.dictionary import LinearEncoderModel, TrainedKSparseConfig, sparse_codes
+from models.parts.largest import top_k
 
 
 class JumpReLUConfig(TrainedKSparseConfig):

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from models.batchtopk import BatchTopK, BatchTopKConfig
-from models.sparse import Selection, decode
+from models.parts.sparse import Selection, decode
 
 
 class MatryoshkaConfig(BatchTopKConfig):

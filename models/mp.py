@@ -13,8 +13,8 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
-from models.dictionary import DictionaryModel, TrainedKSparseConfig
-from models.pursuit import Choice, pursuit, use_gram
+from models.parts.dictionary import DictionaryModel, TrainedKSparseConfig
+from models.parts.pursuit import Choice, pursuit, use_gram
 
 
 class MatchingPursuitConfig(TrainedKSparseConfig):

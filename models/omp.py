@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
-from models.dictionary import DictionaryModel, TrainedKSparseConfig
-from models.orthogonal_pursuit import orthogonal_pursue
-from models.pursuit import gram_matrix, use_gram
-from models.sparse import Selection
+from models.parts.dictionary import DictionaryModel, TrainedKSparseConfig
+from models.parts.orthogonal_pursuit import orthogonal_pursue
+from models.parts.pursuit import gram_matrix, use_gram
+from models.parts.sparse import Selection
 
 
 class OMP(DictionaryModel):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from models.base import SparseCodes
-from models.dictionary import DictionaryModel, KSparseConfig
-from models.largest import top_k_linear
+from models.parts.dictionary import DictionaryModel, KSparseConfig
+from models.parts.largest import top_k_linear
 
 
 class RandomAtoms(DictionaryModel):

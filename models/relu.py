@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
-from models.dictionary import LinearEncoderModel, TrainedDictionaryConfig, sparse_codes
+from models.parts.dictionary import LinearEncoderModel, TrainedDictionaryConfig, sparse_codes
 
 
 class ReLUConfig(TrainedDictionaryConfig):

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from models.auxk import MIN_SILENT_BATCHES, AuxK, AuxKConfig
 from models.base import Losses, SparseCodes
-from models.dictionary import LinearEncoderModel, TrainedKSparseConfig
-from models.largest import top_k_linear
-from models.sparse import Selection, selected_preactivations
+from models.parts.auxk import MIN_SILENT_BATCHES, AuxK, AuxKConfig
+from models.parts.dictionary import LinearEncoderModel, TrainedKSparseConfig
+from models.parts.largest import top_k_linear
+from models.parts.sparse import Selection, selected_preactivations
 
 
 class TopKConfig(AuxKConfig, TrainedKSparseConfig):

@@ -12,8 +12,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
-from models.sparse import Selection
+from models.parts.penalised_topk import PenalisedTopK, PenalisedTopKConfig
+from models.parts.sparse import Selection
 
 
 class TopKHoyerConfig(PenalisedTopKConfig):

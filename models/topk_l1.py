@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
-from models.sparse import Selection
+from models.parts.penalised_topk import PenalisedTopK, PenalisedTopKConfig
+from models.parts.sparse import Selection
 
 
 class TopKL1(PenalisedTopK):

@@ -11,8 +11,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
-from models.sparse import Selection
+from models.parts.penalised_topk import PenalisedTopK, PenalisedTopKConfig
+from models.parts.sparse import Selection
 
 
 class TopKL2Config(PenalisedTopKConfig):

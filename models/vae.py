@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, LikelihoodModel, Losses, importance_bound, warmup
-from models.likelihood import Decoder, Likelihood, gaussian_kl, gaussian_log_density, sample_gaussian
+from models.parts.likelihood import Decoder, Likelihood, gaussian_kl, gaussian_log_density, sample_gaussian
 
 
 class VAEConfig(GradientConfig):

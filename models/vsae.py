@@ -15,10 +15,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes, warmup
-from models.dictionary import LinearEncoderModel, TrainedKSparseConfig
-from models.largest import top_k
-from models.likelihood import gaussian_kl, sample_gaussian
-from models.sparse import Selection
+from models.parts.dictionary import LinearEncoderModel, TrainedKSparseConfig
+from models.parts.largest import top_k
+from models.parts.likelihood import gaussian_kl, sample_gaussian
+from models.parts.sparse import Selection
 
 
 class VSAEConfig(TrainedKSparseConfig):

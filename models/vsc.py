@@ -19,9 +19,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, LikelihoodModel, Losses, importance_bound, warmup
-from models.likelihood import Decoder, Likelihood, sample_gaussian
-from models.pseudo_inputs import PseudoInputs
-from models.spike_slab import (
+from models.parts.likelihood import Decoder, Likelihood, sample_gaussian
+from models.parts.pseudo_inputs import PseudoInputs
+from models.parts.spike_slab import (
     Relaxation,
     SpikeHead,
     SpikeSlab,

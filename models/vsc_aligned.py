@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses
-from models.spike_slab import bernoulli_entropy, bernoulli_jsd, mixture_entropy
+from models.parts.spike_slab import bernoulli_entropy, bernoulli_jsd, mixture_entropy
 from models.vsc import VSC, VSCConfig
 
 

@@ -13,7 +13,7 @@ from bench.loading import load_model_class
 from bench.registry import MODEL_REGISTRY
 from bench.training import train
 from models.base import Model, SparseCodes
-from models.dictionary import DictionaryModel
+from models.parts.dictionary import DictionaryModel
 from models.topk import TopK
 
 NAMES = list(MODEL_REGISTRY.builtins)

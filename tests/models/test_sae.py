@@ -18,10 +18,10 @@ from bench.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.training import batches, train
 from models.base import Losses
 from models.batchtopk import BatchTopK
-from models.dictionary import DictionaryModel, LinearEncoderModel
 from models.jumprelu import JumpReLU
 from models.matryoshka import Matryoshka
 from models.mp import MatchingPursuit
+from models.parts.dictionary import DictionaryModel, LinearEncoderModel
 from models.topk import TopK
 from models.topk_hoyer import TopKHoyer
 from models.topk_l1 import TopKL1

@@ -14,7 +14,7 @@ from scipy.stats import entropy
 from torch import Tensor
 
 from models.base import LikelihoodModel, warmup
-from models.spike_slab import bernoulli_jsd
+from models.parts.spike_slab import bernoulli_jsd
 from models.vae import VAE
 from models.vsc import VSC
 from models.vsc_aligned import AlignedVSC, alignment_loss

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.largest import argmax
-from models.sparse import Selection
+from models.parts.largest import argmax
+from models.parts.sparse import Selection
 
 Choice = Literal["nonnegative", "signed", "absolute"]
 

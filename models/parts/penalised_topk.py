@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses
-from models.largest import top_k
-from models.sparse import Selection
+from models.parts.largest import top_k
+from models.parts.sparse import Selection
 from models.topk import TopK, TopKConfig
 
 

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from models.atoms import geometric_median, normalise, project_gradient, random_atoms
 from models.base import Codes, GradientConfig, Model, ModelConfig, SparseCodes
-from models.largest import top_k_linear
-from models.sparse import Selection, decode, pack
+from models.parts.atoms import geometric_median, normalise, project_gradient, random_atoms
+from models.parts.largest import top_k_linear
+from models.parts.sparse import Selection, decode, pack
 
 
 class KSparseConfig(ModelConfig):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.likelihood import gaussian_log_density
+from models.parts.likelihood import gaussian_log_density
 
 SpikeHead = Literal["logit", "log_relu"]
 Relaxation = Literal["sigmoid_c", "concrete", "straight_through"]

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from models.largest import top_k
-from models.sparse import Selection, decode
+from models.parts.largest import top_k
+from models.parts.sparse import Selection, decode
 
 if TYPE_CHECKING:
-    from models.dictionary import LinearEncoderModel
+    from models.parts.dictionary import LinearEncoderModel
 
 MIN_SILENT_BATCHES = 10
 """On small data a share of an epoch is a batch or two, in which live units are silent too."""
