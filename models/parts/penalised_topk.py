@@ -7,35 +7,43 @@ uses are pushed down for ever and die.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses
+from models.parts.auxk import AuxKConfig
 from models.parts.largest import top_k
+from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection
-from models.topk import TopK, TopKConfig
+
+Penalty = Callable[[Tensor, Selection], Tensor]
+"""Penalty of each sample (N,) on activations (N, M) >= 0, with a mask zero outside A; and the selected units."""
 
 
-class PenalisedTopKConfig(TopKConfig):
+class PenalisedTopKConfig(AuxKConfig):
     """Hyperparameters of the TopK SAE and of its penalty."""
 
     penalty_weight: float = Field(1e-3, ge=0, description="lambda [choice]")
     mask: bool = Field(True, description="Penalise only units that the batch selects; the paper ablates it")
 
 
-class PenalisedTopK(TopK):
-    """What the penalised TopK SAEs share."""
+PenalisedT = TypeVar("PenalisedT", bound=PenalisedTopKConfig)
+"""The type of a penalised model's config."""
 
-    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        pre = self.preactivations(x)
-        selection = Selection(top_k(pre.detach(), self.config.k)[1], self.config.n_latents)
-        activations = pre.relu()
-        values = activations.gather(1, selection.indices)
-        total, terms = self.autoencode(x, values, selection)
-        seen = activations * (selection.sum_by_unit(values.detach()) > 0) if self.config.mask else activations
-        penalty = self.penalty(seen, selection).mean()
-        return Losses(total + self.config.penalty_weight * penalty, terms | {"penalty": penalty})
 
-    def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
-        """Penalty of each sample (N,) on activations (N, M) >= 0, with a mask zero outside A."""
-        raise NotImplementedError(f"{type(self).__name__} defines no penalty()")
+def penalised_loss(model: LinearEncoderModel[PenalisedT], x: Tensor, penalty: Penalty) -> Losses:
+    """The TopK loss of a batch, and lambda times the mean penalty."""
+    config = model.config
+    pre = model.preactivations(x)
+    selection = Selection(top_k(pre.detach(), config.k)[1], config.n_latents)
+    activations = pre.relu()
+    values = activations.gather(1, selection.indices)
+    residual = x - model.reconstruct(values, selection)
+    fvu = residual.square().sum(1).mean() / model.variance
+    total, terms = model.auxk.losses(model, x, values, selection, fvu, residual)
+    seen = activations * (selection.sum_by_unit(values.detach()) > 0) if config.mask else activations
+    mean_penalty = penalty(seen, selection).mean()
+    return Losses(total + config.penalty_weight * mean_penalty, terms | {"penalty": mean_penalty})

@@ -7,9 +7,8 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
-from models.parts.dictionary import sparse_codes
 from models.parts.largest import argmax, top_k, top_k_linear
-from models.parts.sparse import Selection, decode, pack, selected_preactivations
+from models.parts.sparse import Selection, decode, pack, selected_preactivations, sparse_codes
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
 
