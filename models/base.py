@@ -1,19 +1,19 @@
 """What a model is: a validated config, a loss to minimise, an encoder and a decoder.
 
 The harness trains and measures; a model never reports a number of its own. Write a new one by subclassing `Model`;
-one that is not trained by gradient defines `fit(x)` instead of `loss`.
+one that is not trained by gradient defines `fit(x)` instead of `loss`. What else a model may have is in
+`models.capabilities`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Generic, NamedTuple
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 
 class ModelConfig(BaseModel):
@@ -33,26 +33,22 @@ class GradientConfig(ModelConfig):
 
 
 class Losses(NamedTuple):
-    """One training step's loss: `total` (scalar) is minimised, `terms` are its named parts, for the history."""
+    """The loss of one training step."""
 
     total: Tensor
+    """The scalar that is minimised."""
     terms: dict[str, Tensor]
+    """Its named parts, for the history."""
 
 
 @dataclass(frozen=True)
 class DenseCodes:
-    """Codes of a model that has no fixed support size.
-
-    Attributes
-    ----------
-    z : Tensor, (N, M)
-        The code that is decoded; exact zeros where a unit is off.
-    gamma : Tensor, (N, M) in [0, 1], or None
-        Activation probabilities; None where the model defines none (VAE).
-    """
+    """Codes of a model that has no fixed support size."""
 
     z: Tensor
+    """The code that is decoded, (N, M); exact zeros where a unit is off."""
     gamma: Tensor | None = None
+    """Activation probabilities, (N, M) in [0, 1]; None where the model defines none (VAE)."""
 
     def dense(self) -> Tensor:
         """The codes as an (N, M) tensor."""
@@ -61,21 +57,14 @@ class DenseCodes:
 
 @dataclass(frozen=True)
 class SparseCodes:
-    """Codes of a k-sparse model: at most k units of M per sample.
-
-    Attributes
-    ----------
-    values : Tensor, (N, k)
-        Coefficients; a zero means that the slot is unused.
-    indices : Tensor, (N, k) int64
-        Units in [0, M). A unit that stands twice in a row counts with the sum of its values.
-    n_latents : int
-        M.
-    """
+    """Codes of a k-sparse model: at most k units of M per sample."""
 
     values: Tensor
+    """Coefficients, (N, k); a zero means that the slot is unused."""
     indices: Tensor
+    """Units in [0, M), (N, k) int64. A unit that stands twice in a row counts with the sum of its values."""
     n_latents: int
+    """M."""
 
     def dense(self) -> Tensor:
         """The codes as an (N, M) tensor; for analysis, never for training."""
@@ -84,10 +73,22 @@ class SparseCodes:
 
 
 Codes = DenseCodes | SparseCodes
+"""What `encode` returns."""
+
+ConfigT = TypeVar("ConfigT", bound=ModelConfig, default=Any)
+"""The type of a model's config; plain `Model` is a model of any."""
 
 
-class Model(nn.Module):
-    """Base of every model.
+def require_inputs(x: Tensor, n_features: int) -> None:
+    """ValueError where x is not (N, D), D = n_features, or holds NaN or infinities."""
+    if x.ndim != 2 or x.shape[1] != n_features:
+        raise ValueError(f"x has the shape {tuple(x.shape)}; expected (N, {n_features})")
+    if bad := int((~x.isfinite()).sum()):
+        raise ValueError(f"x has {bad} values that are NaN or infinite, of {x.numel()}; expected finite ones")
+
+
+class Model(nn.Module, Generic[ConfigT]):
+    """Base of every model; `Model[MyConfig]` tells type checkers what `self.config` is.
 
     Parameters
     ----------
@@ -95,32 +96,28 @@ class Model(nn.Module):
         An instance of the class's own `Config`.
     n_features : int
         D, the length of a flattened input.
-
-    Attributes
-    ----------
-    Config : type
-        The typed hyperparameters; the defaults are the model's own ("native") setting.
-    matched_grid : Mapping
-        The sparsity knob and its values for the "matched" setting, e.g. ``{"k": (4, 8, 16)}``. Empty: one point.
-    dead_variance : float
-        A unit whose code varies less than this over a data set carries nothing and is not active. 0 for sparse codes.
     """
 
     Config: ClassVar[type[ModelConfig]] = ModelConfig
+    """The typed hyperparameters; the defaults are the model's own ("native") setting."""
+    family: ClassVar[str] = "others"
+    """What boards can be narrowed to."""
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    """The sparsity knob and its values for the "matched" setting, e.g. ``{"k": (4, 8, 16)}``. Empty: one point."""
     dead_variance: ClassVar[float] = 0.0
+    """A unit whose code varies less than this over a data set carries nothing and is not active. 0 for sparse codes."""
 
-    def __init__(self, config: Any, n_features: int) -> None:
+    config: ConfigT
+    """The hyperparameters of this model."""
+
+    def __init__(self, config: ConfigT, n_features: int) -> None:
         super().__init__()
         self.config = config
         self.n_features = n_features
 
     def require_inputs(self, x: Tensor) -> None:
         """ValueError where x is not (N, D) or holds NaN or infinities."""
-        if x.ndim != 2 or x.shape[1] != self.n_features:
-            raise ValueError(f"x has the shape {tuple(x.shape)}; expected (N, {self.n_features})")
-        if bad := int((~x.isfinite()).sum()):
-            raise ValueError(f"x has {bad} values that are NaN or infinite, of {x.numel()}; expected finite ones")
+        require_inputs(x, self.n_features)
 
     def prepare(self, x: Tensor, labels: Tensor) -> None:
         """Initialise what depends on the training inputs x (N, D) and labels (N,); called once, before the first step.
@@ -147,31 +144,6 @@ class Model(nn.Module):
         """Hook after the optimiser step."""
 
 
-@runtime_checkable
-class Fittable(Protocol):
-    """A model with a closed-form or one-pass fit; the harness calls it instead of training by gradient."""
-
-    def fit(self, x: Tensor) -> None:
-        """Fit to the training inputs x (N, D)."""
-
-
-class LikelihoodModel(Model):
-    """A model with a likelihood: the harness reports its nats per image."""
-
-    def elbo(self, x: Tensor) -> Tensor:
-        """Evidence lower bound of each image, (N,) nats, with hard spikes and analytic KL terms."""
-        raise NotImplementedError(f"{type(self).__name__} defines no elbo()")
-
-    def log_likelihood(self, x: Tensor, n_samples: int) -> Tensor:
-        """Importance-weighted bound on log p(x) of each image, (N,) nats (Burda et al. 2016, Eq. 8)."""
-        raise NotImplementedError(f"{type(self).__name__} defines no log_likelihood()")
-
-
 def warmup(progress: float, share: float) -> float:
     """Linear ramp from 0 to 1 over the first `share` of training; 1 at once where the share is 0."""
     return min(1.0, progress / share) if share else 1.0
-
-
-def importance_bound(log_weights: Tensor) -> Tensor:
-    """log of the mean importance weight: (K, N) log weights -> (N,)."""
-    return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))

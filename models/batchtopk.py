@@ -6,46 +6,42 @@ threshold: the running mean of the smallest that the batches kept. It is a buffe
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.base import SparseCodes
-from models.dictionary import sparse_codes
-from models.largest import top_k
-from models.sparse import Selection, pack
-from models.topk import TopK, TopKConfig
+from models.base import Losses, SparseCodes
+from models.parts.auxk import AuxKConfig
+from models.parts.batch_topk import NO_BATCH_YET, above_threshold, largest_of_batch
+from models.parts.linear_encoder import LinearEncoderModel
 
 
-class BatchTopKConfig(TopKConfig):
+class BatchTopKConfig(AuxKConfig):
     """Hyperparameters of the BatchTopK SAE; k is the mean number of active units."""
 
     threshold_rate: float = Field(0.1, gt=0, le=1, description="Step of the threshold's running mean [2506.05239]")
 
 
-class BatchTopK(TopK):
+class BatchTopK(LinearEncoderModel[BatchTopKConfig]):
     """BatchTopK sparse autoencoder; its codes do not depend on the batch they are in."""
 
-    Config: ClassVar[type[BatchTopKConfig]] = BatchTopKConfig
+    Config = BatchTopKConfig
+
     threshold: Tensor
+    """What a pre-activation must exceed at inference."""
 
-    def __init__(self, config: Any, n_features: int) -> None:
+    def __init__(self, config: BatchTopKConfig, n_features: int) -> None:
         super().__init__(config, n_features)
-        self.register_buffer("threshold", torch.tensor(-1.0))  # below zero: no batch seen yet
+        self.register_buffer("threshold", torch.tensor(NO_BATCH_YET))
 
-    def select(self, x: Tensor) -> tuple[Tensor, Selection]:
-        pre = self.preactivations(x)
-        n_samples, n_latents = pre.shape
-        values, entries = top_k(pre.reshape(1, -1), self.config.k * n_samples)
-        kept = ~(values[0] <= 0)  # NaN passes, and is noticed in the loss
-        values, entries = values[0, kept], entries[0, kept]
-        if len(values):
-            rate = self.config.threshold_rate if self.threshold >= 0 else 1.0
-            self.threshold.lerp_(values.min(), rate)
-        return pack(values, entries // n_latents, entries % n_latents, n_samples, n_latents)
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        with torch.no_grad():
+            pre = self.preactivations(x)
+            values, selection = largest_of_batch(pre, self.config.k, self.threshold, self.config.threshold_rate)
+        values = self.selected_activations(x, values, selection)
+        residual = x - self.reconstruct(values, selection)
+        fvu = residual.square().sum(1).mean() / self.variance
+        return self.auxk.losses(self, x, values, selection, fvu, residual)
 
     def encode(self, x: Tensor) -> SparseCodes:
-        pre = self.preactivations(x)
-        return sparse_codes(torch.where(pre <= self.threshold.clamp_min(0), 0.0, pre))
+        return above_threshold(self.preactivations(x), self.threshold)

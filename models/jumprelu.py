@@ -8,15 +8,17 @@ arXiv 2506.05239's code). The step H has no gradient: theta learns from the samp
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes
-from models.dictionary import LinearEncoderModel, TrainedKSparseConfig, sparse_codes
-from models.largest import top_k
+from models.parts.dictionary import TrainedKSparseConfig
+from models.parts.largest import top_k
+from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.sparse import sparse_codes
 
 
 class JumpReLUConfig(TrainedKSparseConfig):
@@ -27,12 +29,12 @@ class JumpReLUConfig(TrainedKSparseConfig):
     bandwidth: float = Field(0.1, gt=0, description="Width of the window from which theta learns [2506.05239]")
 
 
-class JumpReLU(LinearEncoderModel):
+class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
     """JumpReLU sparse autoencoder."""
 
-    Config: ClassVar[type[JumpReLUConfig]] = JumpReLUConfig
+    Config = JumpReLUConfig
 
-    def __init__(self, config: Any, n_features: int) -> None:
+    def __init__(self, config: JumpReLUConfig, n_features: int) -> None:
         super().__init__(config, n_features)
         self.log_theta = nn.Parameter(torch.full((config.n_latents,), math.log(config.theta_init)))
 

@@ -7,14 +7,16 @@ early units learn what is general. AuxK sees the residual of the whole.
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import ClassVar
 
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from models.batchtopk import BatchTopK, BatchTopKConfig
-from models.sparse import Selection, decode
+from models.base import Losses, SparseCodes
+from models.batchtopk import BatchTopKConfig
+from models.parts.batch_topk import NO_BATCH_YET, above_threshold, largest_of_batch
+from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.sparse import Selection, decode
 
 
 class MatryoshkaConfig(BatchTopKConfig):
@@ -32,24 +34,42 @@ class MatryoshkaConfig(BatchTopKConfig):
         return groups
 
 
-class Matryoshka(BatchTopK):
+class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
     """Matryoshka BatchTopK sparse autoencoder."""
 
-    Config: ClassVar[type[MatryoshkaConfig]] = MatryoshkaConfig
+    Config = MatryoshkaConfig
+
+    threshold: Tensor
+    """What a pre-activation must exceed at inference."""
+
+    def __init__(self, config: MatryoshkaConfig, n_features: int) -> None:
+        super().__init__(config, n_features)
+        self.register_buffer("threshold", torch.tensor(NO_BATCH_YET))
 
     def prefixes(self) -> list[int]:
         """Sizes m_1 < m_2 < ... = M of the nested dictionaries."""
         n_latents = self.config.n_latents
         return sorted({max(1, round(n_latents * share)) for share in accumulate(self.config.groups)} | {n_latents})
 
-    def reconstruction_error(self, x: Tensor, values: Tensor, selection: Selection) -> tuple[Tensor, Tensor]:
-        residual = x - self.bias
-        errors = [residual.square().sum(1).mean()]
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        with torch.no_grad():
+            pre = self.preactivations(x)
+            values, selection = largest_of_batch(pre, self.config.k, self.threshold, self.config.threshold_rate)
+        values = self.selected_activations(x, values, selection)
+        residuals = self._residuals(x, values, selection)
+        errors = torch.stack([residual.square().sum(1).mean() for residual in residuals])
+        return self.auxk.losses(self, x, values, selection, errors.mean() / self.variance, residuals[-1])
+
+    def _residuals(self, x: Tensor, values: Tensor, selection: Selection) -> list[Tensor]:
+        """What b alone, and then each prefix, leaves of x (N, D)."""
+        residuals = [x - self.bias]
         start = 0
         for end in self.prefixes():
             inside = (selection.indices >= start) & (selection.indices < end)
             group = Selection(selection.indices, selection.n_latents, inside & (values > 0))
-            residual = residual - decode(torch.where(inside, values, 0.0), group, self.dictionary)
-            errors.append(residual.square().sum(1).mean())
+            residuals.append(residuals[-1] - decode(torch.where(inside, values, 0.0), group, self.dictionary))
             start = end
-        return torch.stack(errors).mean() / self.variance, residual
+        return residuals
+
+    def encode(self, x: Tensor) -> SparseCodes:
+        return above_threshold(self.preactivations(x), self.threshold)

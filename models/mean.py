@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -15,11 +17,14 @@ class MeanConfig(ModelConfig):
     n_latents: int = Field(1, ge=1, description="Units, none of which is ever active")
 
 
-class Mean(Model):
+class Mean(Model[MeanConfig]):
     """The mean image, whatever the input."""
 
     Config = MeanConfig
+    family: ClassVar[str] = "floors"
+
     mean: Tensor
+    """The mean image, (D,)."""
 
     def __init__(self, config: MeanConfig, n_features: int) -> None:
         super().__init__(config, n_features)

@@ -7,14 +7,12 @@ dropout in the first epoch is left out [choice].
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
-from models.dictionary import DictionaryModel, TrainedKSparseConfig
-from models.pursuit import Choice, pursuit, use_gram
+from models.parts.dictionary import TiedModel, TrainedKSparseConfig
+from models.parts.pursuit import Choice, pursuit, use_gram
 
 
 class MatchingPursuitConfig(TrainedKSparseConfig):
@@ -29,10 +27,10 @@ class MatchingPursuitConfig(TrainedKSparseConfig):
     )
 
 
-class MatchingPursuit(DictionaryModel):
+class MatchingPursuit(TiedModel[MatchingPursuitConfig]):
     """Matching-pursuit sparse autoencoder; an atom may be selected again, so L0 is at most k."""
 
-    Config: ClassVar[type[MatchingPursuitConfig]] = MatchingPursuitConfig
+    Config = MatchingPursuitConfig
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         config = self.config
@@ -42,9 +40,6 @@ class MatchingPursuit(DictionaryModel):
         )
         sse = (x - self.reconstruct(values, selection)).square().sum(1).mean()
         return Losses(sse, {"sse": sse})
-
-    def encode(self, x: Tensor) -> SparseCodes:
-        return self.code(x, self.config.k)
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
         """At most k steps of pursuit: the first steps of a longer one are those of a shorter."""

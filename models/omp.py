@@ -7,22 +7,20 @@ the atoms and in b is exact with v held fixed.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
-from models.dictionary import DictionaryModel, TrainedKSparseConfig
-from models.orthogonal_pursuit import orthogonal_pursue
-from models.pursuit import gram_matrix, use_gram
-from models.sparse import Selection
+from models.parts.dictionary import TiedModel, TrainedKSparseConfig
+from models.parts.orthogonal_pursuit import orthogonal_pursue
+from models.parts.pursuit import gram_matrix, use_gram
+from models.parts.sparse import Selection
 
 
-class OMP(DictionaryModel):
+class OMP(TiedModel[TrainedKSparseConfig]):
     """Orthogonal-matching-pursuit sparse autoencoder; coefficients of either sign."""
 
-    Config: ClassVar[type[TrainedKSparseConfig]] = TrainedKSparseConfig
+    Config = TrainedKSparseConfig
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         with torch.no_grad():
@@ -32,9 +30,6 @@ class OMP(DictionaryModel):
         x_hat = self.reconstruct(values, Selection(indices, self.config.n_latents))
         sse = (x - x_hat).square().sum(1).mean()
         return Losses(sse, {"sse": sse})
-
-    def encode(self, x: Tensor) -> SparseCodes:
-        return self.code(x, self.config.k)
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
         """k steps of orthogonal matching pursuit, without the Gram matrix, whatever the batch."""

@@ -21,13 +21,17 @@ class PCAConfig(ModelConfig):
     n_latents: int = Field(10, ge=1, description="Components M, at most D; 10 = the L0 of the sparse models [choice]")
 
 
-class PCA(Model):
+class PCA(Model[PCAConfig]):
     """Principal components, by the eigendecomposition of the (D, D) covariance in float64."""
 
     Config = PCAConfig
+    family: ClassVar[str] = "floors"
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"n_latents": (4, 8, 16, 32)}
+
     mean: Tensor
+    """The mean image, (D,)."""
     components: Tensor
+    """The leading eigenvectors, (M, D), orthonormal."""
 
     def __init__(self, config: PCAConfig, n_features: int) -> None:
         super().__init__(config, n_features)

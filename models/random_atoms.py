@@ -5,23 +5,26 @@ z = s TopK(ReLU(D (x - mean))), x_hat = z D + mean, with the one scale s that fi
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from models.base import SparseCodes
-from models.dictionary import DictionaryModel, KSparseConfig
-from models.largest import top_k_linear
+from models.parts.dictionary import KSparseConfig, TiedModel
+from models.parts.largest import top_k_linear
 
 
-class RandomAtoms(DictionaryModel):
+class RandomAtoms(TiedModel[KSparseConfig]):
     """TopK codes on random atoms."""
 
-    Config: ClassVar[type[KSparseConfig]] = KSparseConfig
-    scale: Tensor
+    Config = KSparseConfig
+    family: ClassVar[str] = "floors"
 
-    def __init__(self, config: Any, n_features: int) -> None:
+    scale: Tensor
+    """s, ()."""
+
+    def __init__(self, config: KSparseConfig, n_features: int) -> None:
         super().__init__(config, n_features)
         self.register_buffer("scale", torch.ones(()))
         self.requires_grad_(False)
@@ -36,9 +39,6 @@ class RandomAtoms(DictionaryModel):
             overlap += ((chunk - self.bias) * unscaled).sum().cpu()
             energy += unscaled.square().sum().cpu()
         self.scale.copy_(overlap / energy.clamp_min(1e-12))
-
-    def encode(self, x: Tensor) -> SparseCodes:
-        return self.code(x, self.config.k)
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
         """The k atoms of largest correlation, the negative ones at zero."""

@@ -12,7 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
-from models.dictionary import LinearEncoderModel, TrainedDictionaryConfig, sparse_codes
+from models.parts.dictionary import TrainedDictionaryConfig
+from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.sparse import sparse_codes
 
 
 class ReLUConfig(TrainedDictionaryConfig):
@@ -21,10 +23,10 @@ class ReLUConfig(TrainedDictionaryConfig):
     l1: float = Field(1.5, ge=0, description="Weight of the L1 penalty, beside errors summed over pixels [choice]")
 
 
-class ReLU(LinearEncoderModel):
+class ReLU(LinearEncoderModel[ReLUConfig]):
     """ReLU sparse autoencoder; how many units are active follows from the penalty."""
 
-    Config: ClassVar[type[ReLUConfig]] = ReLUConfig
+    Config = ReLUConfig
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.5, 1.0, 2.0, 4.0)}
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:

@@ -6,14 +6,14 @@ A the batch-active units. The paper's lambda is not known: the weight is a choic
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
-from models.sparse import Selection
+from models.base import Losses, SparseCodes
+from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.penalised_topk import PenalisedTopKConfig, penalised_loss
+from models.parts.sparse import Selection
 
 
 class TopKHoyerConfig(PenalisedTopKConfig):
@@ -22,11 +22,18 @@ class TopKHoyerConfig(PenalisedTopKConfig):
     penalty_weight: float = Field(1e-2, ge=0, description="lambda [choice]")
 
 
-class TopKHoyer(PenalisedTopK):
+class TopKHoyer(LinearEncoderModel[TopKHoyerConfig]):
     """TopK sparse autoencoder whose activations are concentrated before the selection."""
 
-    Config: ClassVar[type[TopKHoyerConfig]] = TopKHoyerConfig
+    Config = TopKHoyerConfig
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+        """l1 over l2 norm of each sample's activations, (N,)."""
         ratio: Tensor = activations.sum(1) / torch.linalg.vector_norm(activations, dim=1).clamp_min(1e-8)
         return ratio
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        return penalised_loss(self, x, self.penalty)
+
+    def encode(self, x: Tensor) -> SparseCodes:
+        return self.code(x, self.config.k)

@@ -6,18 +6,25 @@ The paper's lambda and normalisation are not known: the sum, and the weight, are
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
-from models.sparse import Selection
+from models.base import Losses, SparseCodes
+from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.penalised_topk import PenalisedTopKConfig, penalised_loss
+from models.parts.sparse import Selection
 
 
-class TopKL1(PenalisedTopK):
+class TopKL1(LinearEncoderModel[PenalisedTopKConfig]):
     """TopK sparse autoencoder whose unselected activations are pushed to zero."""
 
-    Config: ClassVar[type[PenalisedTopKConfig]] = PenalisedTopKConfig
+    Config = PenalisedTopKConfig
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+        """Sum of each sample's activations that are not selected, (N,)."""
         return activations.sum(1) - activations.gather(1, selection.indices).sum(1)
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        return penalised_loss(self, x, self.penalty)
+
+    def encode(self, x: Tensor) -> SparseCodes:
+        return self.code(x, self.config.k)

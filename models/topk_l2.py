@@ -6,13 +6,13 @@ lambda is the variational SAE's beta (Baker & Li 2025, arXiv 2509.22994, as thei
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 from torch import Tensor
 
-from models.penalised_topk import PenalisedTopK, PenalisedTopKConfig
-from models.sparse import Selection
+from models.base import Losses, SparseCodes
+from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.penalised_topk import PenalisedTopKConfig, penalised_loss
+from models.parts.sparse import Selection
 
 
 class TopKL2Config(PenalisedTopKConfig):
@@ -22,10 +22,17 @@ class TopKL2Config(PenalisedTopKConfig):
     mask: bool = Field(False, description="Penalise only units that the batch selects; the released code does not")
 
 
-class TopKL2(PenalisedTopK):
+class TopKL2(LinearEncoderModel[TopKL2Config]):
     """TopK sparse autoencoder whose activations are kept small."""
 
-    Config: ClassVar[type[TopKL2Config]] = TopKL2Config
+    Config = TopKL2Config
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+        """Half of each sample's summed squares, over the data's variance, (N,)."""
         return 0.5 * activations.square().sum(1) / self.variance
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        return penalised_loss(self, x, self.penalty)
+
+    def encode(self, x: Tensor) -> SparseCodes:
+        return self.code(x, self.config.k)

@@ -11,8 +11,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.base import Codes, DenseCodes, GradientConfig, LikelihoodModel, Losses, importance_bound, warmup
-from models.likelihood import Decoder, Likelihood, gaussian_kl, gaussian_log_density, sample_gaussian
+from models.base import Codes, DenseCodes, GradientConfig, Losses, Model, warmup
+from models.parts.likelihood import (
+    Decoder,
+    Likelihood,
+    gaussian_kl,
+    gaussian_log_density,
+    importance_bound,
+    sample_gaussian,
+)
 
 
 class VAEConfig(GradientConfig):
@@ -25,10 +32,11 @@ class VAEConfig(GradientConfig):
     beta_warmup: float = Field(0.0, ge=0, le=1, description="Share of training over which beta rises from 0 [choice]")
 
 
-class VAE(LikelihoodModel):
+class VAE(Model[VAEConfig]):
     """Variational autoencoder. Its codes are the posterior means: dense, with no activation probability."""
 
     Config = VAEConfig
+    family: ClassVar[str] = "VAE family"
     dead_variance: ClassVar[float] = 0.01  # a collapsed unit, Burda et al. 2016, section 5.1
 
     def __init__(self, config: VAEConfig, n_features: int) -> None:

@@ -8,17 +8,18 @@ choices: they keep the penalty from being evaded by growing atoms, and make the 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes, warmup
-from models.dictionary import LinearEncoderModel, TrainedKSparseConfig
-from models.largest import top_k
-from models.likelihood import gaussian_kl, sample_gaussian
-from models.sparse import Selection
+from models.parts.dictionary import TrainedKSparseConfig
+from models.parts.largest import top_k
+from models.parts.likelihood import gaussian_kl, sample_gaussian
+from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.sparse import Selection
 
 
 class VSAEConfig(TrainedKSparseConfig):
@@ -34,12 +35,12 @@ class VSAEConfig(TrainedKSparseConfig):
     )
 
 
-class VSAE(LinearEncoderModel):
+class VSAE(LinearEncoderModel[VSAEConfig]):
     """Variational sparse autoencoder, evaluated without noise. `variance: none` is TopK + (beta / 2) L2."""
 
-    Config: ClassVar[type[VSAEConfig]] = VSAEConfig
+    Config = VSAEConfig
 
-    def __init__(self, config: Any, n_features: int) -> None:
+    def __init__(self, config: VSAEConfig, n_features: int) -> None:
         super().__init__(config, n_features)
         if config.variance == "learned":
             self.log_variance = nn.Linear(n_features, config.n_latents)

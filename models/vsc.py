@@ -18,10 +18,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.base import Codes, DenseCodes, GradientConfig, LikelihoodModel, Losses, importance_bound, warmup
-from models.likelihood import Decoder, Likelihood, sample_gaussian
-from models.pseudo_inputs import PseudoInputs
-from models.spike_slab import (
+from models.base import Codes, DenseCodes, GradientConfig, Losses, Model, warmup
+from models.parts.likelihood import Decoder, Likelihood, importance_bound, sample_gaussian
+from models.parts.pseudo_inputs import PseudoInputs
+from models.parts.spike_slab import (
     Relaxation,
     SpikeHead,
     SpikeSlab,
@@ -64,10 +64,11 @@ class VSCConfig(GradientConfig):
     )
 
 
-class VSC(LikelihoodModel):
+class VSC(Model[VSCConfig]):
     """Variational sparse coding. Codes are hard: unit j is on where gamma_j > 0.5."""
 
     Config: ClassVar[type[VSCConfig]] = VSCConfig
+    family: ClassVar[str] = "VAE family"
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"alpha": (0.02, 0.05, 0.1, 0.2, 0.5)}
 
     def __init__(self, config: VSCConfig, n_features: int) -> None:

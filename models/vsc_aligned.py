@@ -9,14 +9,14 @@ things to the two. Summing over units bounds the joint divergence from above.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses
-from models.spike_slab import bernoulli_entropy, bernoulli_jsd, mixture_entropy
+from models.parts.spike_slab import bernoulli_entropy, bernoulli_jsd, mixture_entropy
 from models.vsc import VSC, VSCConfig
 
 
@@ -31,7 +31,10 @@ class AlignedVSCConfig(VSCConfig):
 class AlignedVSC(VSC):
     """VSC with the class-alignment penalty; the only model here that sees labels in training."""
 
-    Config: ClassVar[type[AlignedVSCConfig]] = AlignedVSCConfig
+    Config = AlignedVSCConfig
+
+    config: AlignedVSCConfig
+    """The hyperparameters, those of the alignment included."""
 
     def prepare(self, x: Tensor, labels: Tensor) -> None:
         """Check that the labels (N,) form what the penalty compares; ValueError where they do not."""

@@ -14,8 +14,9 @@ from torch import Tensor
 from bench.datasets.base import Dataset, Split
 from metrics import matrix
 from metrics.matrix import Matrix, entries, evenly_spaced
-from models.base import Codes, DenseCodes, LikelihoodModel, Model, SparseCodes
-from models.dictionary import sparse_codes
+from models.base import Codes, DenseCodes, Model, SparseCodes
+from models.capabilities import HasLikelihood
+from models.parts.sparse import sparse_codes
 
 SPIKE_ON = 0.5
 MAX_TRAIN = 5000
@@ -72,7 +73,7 @@ def _ways(model: Model, sparse: bool) -> dict[str, Any]:
             ways[name] = getattr(model, name)
     if "atoms" in ways:
         ways["atoms"] = ways["atoms"]()
-    if isinstance(model, LikelihoodModel):
+    if isinstance(model, HasLikelihood):
         ways["likelihood"] = model
     if hasattr(model.config, "k"):
         ways["k"] = model.config.k

@@ -18,7 +18,8 @@ from bench.datasets.base import Split
 from bench.errors import BenchError
 from bench.execute.checkpoint import MIN_SECONDS, Checkpoints, StopRequestedError, TrainingState
 from bench.execute.seeding import derive_seed
-from models.base import Fittable, Losses, Model
+from models.base import Losses, Model
+from models.capabilities import Fittable
 
 FLUSH_EVERY = 50
 """Steps between reads of the losses from the device: a NaN is noticed this late, and reported at its exact step."""

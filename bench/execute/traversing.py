@@ -12,7 +12,8 @@ from torch import Tensor
 from bench.execute.views import View, numbers, rates
 from metrics.matrix import columns, dense, evenly_spaced, rows
 from metrics.roles import roles
-from models.base import LikelihoodModel, SparseCodes
+from models.base import SparseCodes
+from models.capabilities import HasLikelihood
 
 TRAVERSED, GLOBAL_TRAVERSED = 8, 3
 STEPS = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
@@ -38,7 +39,7 @@ def traversals(view: View, n_units: int = TRAVERSED) -> Traversals | None:
 
     None for a model that has neither a likelihood nor sparse codes, and where no unit is ever on.
     """
-    generative = isinstance(view.model, LikelihoodModel)
+    generative = isinstance(view.model, HasLikelihood)
     sparse = isinstance(view.model.encode(view.split.x[:1]), SparseCodes)
     if not view.classes or not (generative or sparse):
         return None

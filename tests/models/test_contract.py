@@ -12,8 +12,9 @@ from bench.datasets.base import Dataset, Split
 from bench.execute.training import train
 from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
-from models.base import Model, SparseCodes
-from models.dictionary import DictionaryModel
+from models import FAMILIES
+from models.base import GradientConfig, Model, SparseCodes
+from models.capabilities import HasAtoms
 from models.topk import TopK
 
 NAMES = list(MODEL_REGISTRY.builtins)
@@ -75,7 +76,7 @@ def test_training_survives_constant_and_duplicate_images(name: str) -> None:
 @pytest.mark.parametrize("name", DICTIONARIES)
 def test_atoms_stay_on_the_unit_sphere(name: str, digits: Dataset) -> None:
     model = trained(name, digits.train)
-    assert isinstance(model, DictionaryModel)
+    assert isinstance(model, HasAtoms)
     torch.testing.assert_close(model.atoms().norm(dim=1), torch.ones(20), atol=1e-5, rtol=0)
 
 
@@ -91,6 +92,27 @@ def test_k_out_of_range_names_the_field(name: str, k: int) -> None:
 def test_every_field_says_where_it_comes_from(name: str) -> None:
     for field, info in load_model_class(MODEL_REGISTRY.find(name)).Config.model_fields.items():
         assert info.description, f"{name}.{field}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_at_most_two_classes_below_the_base(name: str) -> None:
+    models = [cls for cls in load_model_class(MODEL_REGISTRY.find(name)).__mro__ if issubclass(cls, Model)]
+    assert len(models) <= 3
+
+
+def test_families_are_those_that_the_models_declare() -> None:
+    families = {name: load_model_class(MODEL_REGISTRY.find(name)).family for name in NAMES}
+    assert families == {name: family for family, names in FAMILIES.items() for name in names}
+    assert Model.family == "others"
+
+
+def test_a_model_whose_config_has_no_type_works() -> None:
+    """As in the README: `class MySAE(Model)`, not `class MySAE(Model[GradientConfig])`."""
+
+    class Plain(Model):
+        Config = GradientConfig
+
+    assert Plain(GradientConfig(n_latents=3), 5).config.n_latents == 3
 
 
 def test_auxk_revives_dead_units_and_reaches_the_encoder(digits: Dataset) -> None:

@@ -18,10 +18,11 @@ from bench.plugins.loading import load_dataset, load_model_class
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from models.base import Losses
 from models.batchtopk import BatchTopK
-from models.dictionary import DictionaryModel, LinearEncoderModel
+from models.capabilities import Budgeted
 from models.jumprelu import JumpReLU
 from models.matryoshka import Matryoshka
 from models.mp import MatchingPursuit
+from models.parts.linear_encoder import LinearEncoderModel
 from models.topk import TopK
 from models.topk_hoyer import TopKHoyer
 from models.topk_l1 import TopKL1
@@ -191,7 +192,7 @@ def test_batchtopk_threshold_gives_k_units_on_average_and_survives_a_save(digits
 @pytest.mark.parametrize("name", DICTIONARIES)
 def test_a_budget_holds_whatever_k_was_trained(name: str, digits: Dataset) -> None:
     model = trained(name, digits.train)
-    assert isinstance(model, DictionaryModel)
+    assert isinstance(model, Budgeted)
     x = digits.test.x[:30]
     with torch.no_grad():
         errors = []

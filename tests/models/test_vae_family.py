@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from scipy.stats import entropy
 from torch import Tensor
 
-from models.base import LikelihoodModel, warmup
-from models.spike_slab import bernoulli_jsd
+from models.base import warmup
+from models.parts.spike_slab import bernoulli_jsd
 from models.vae import VAE
 from models.vsc import VSC
 from models.vsc_aligned import AlignedVSC, alignment_loss
@@ -22,14 +22,14 @@ from models.vsc_aligned import AlignedVSC, alignment_loss
 SMALL: dict[str, Any] = {"n_latents": 3, "hidden": 16}
 
 
-def small(cls: type[LikelihoodModel], **fields: Any) -> LikelihoodModel:
+def small(cls: type[VAE] | type[VSC], **fields: Any) -> VAE | VSC:
     return cls(cls.Config(**(SMALL | fields)), 6)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 @pytest.mark.parametrize(("cls", "fields"), [(VAE, {}), (VSC, {}), (VSC, {"spike_head": "log_relu"})])
 def test_elbo_is_below_the_importance_bound_which_tightens(
-    cls: type[LikelihoodModel], fields: dict[str, str], likelihood: str
+    cls: type[VAE] | type[VSC], fields: dict[str, str], likelihood: str
 ) -> None:
     model = small(cls, likelihood=likelihood, **fields)
     x = torch.rand(8, 6).repeat(2000, 1)

@@ -11,8 +11,8 @@ from hypothesis import given, settings, strategies as st
 from scipy.spatial.distance import jensenshannon
 from torch import Tensor
 
-from models.likelihood import gaussian_kl
-from models.spike_slab import (
+from models.parts.likelihood import gaussian_kl
+from models.parts.spike_slab import (
     Relaxation,
     SpikeHead,
     SpikeSlab,

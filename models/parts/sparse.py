@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.base import SparseCodes
+
 
 class Selection:
     """Which k of M units each of N samples uses, with its transpose computed once for all gradients of a step.
@@ -67,6 +69,13 @@ def pack(values: Tensor, rows: Tensor, units: Tensor, n_samples: int, n_latents:
     indices = units.new_zeros(shape).index_put_((rows, slots), units)
     used = torch.arange(shape[1], device=rows.device) < counts[:, None]
     return packed, Selection(indices, n_latents, used)
+
+
+def sparse_codes(z: Tensor) -> SparseCodes:
+    """Codes (N, M) that are mostly zeros, as sparse codes with as many slots as the fullest row needs."""
+    rows, units = z.nonzero(as_tuple=True)
+    values, selection = pack(z[rows, units], rows, units, *z.shape)
+    return SparseCodes(values, selection.indices, z.shape[1])
 
 
 def decode(values: Tensor, selection: Selection, atoms: Tensor) -> Tensor:

@@ -13,10 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.likelihood import gaussian_log_density
+from models.parts.likelihood import gaussian_log_density
 
 SpikeHead = Literal["logit", "log_relu"]
+"""How a network's output gives gamma: see `spike_logit`."""
 Relaxation = Literal["sigmoid_c", "concrete", "straight_through"]
+"""How a spike gets a gradient: see `relaxed_spike`."""
 
 LARGEST_LOG_GAMMA = math.log1p(-1e-6)
 """Below 0, so that the log_relu head has a finite logit; 1e-6 is the official code's constant."""
@@ -26,8 +28,11 @@ class SpikeSlab(NamedTuple):
     """Independent units gamma N(mu, sigma^2) + (1 - gamma) delta_0; fields of one shape (..., M)."""
 
     logit: Tensor
+    """Logit of gamma, the probability of a spike."""
     mu: Tensor
+    """Mean of the slab."""
     log_variance: Tensor
+    """log sigma^2 of the slab."""
 
     def components(self) -> SpikeSlab:
         """With an axis for the prior's components: (..., 1, M)."""

@@ -15,13 +15,10 @@ SLOPE, OFFSET = 60.0, 0.5
 
 
 class PseudoInputs(nn.Module):
-    """U learned inputs and their selector.
+    """U learned inputs and their selector."""
 
-    Attributes
-    ----------
-    inputs : Parameter, (U, D)
-        Xavier-initialised, as in the official code.
-    """
+    inputs: nn.Parameter
+    """The inputs, (U, D); Xavier-initialised, as in the official code."""
 
     def __init__(self, n_inputs: int, n_features: int) -> None:
         super().__init__()

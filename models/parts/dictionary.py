@@ -1,19 +1,17 @@
-"""What the dictionary models share: unit-norm atoms, a bias at the data's centre, sparse codes, a linear encoder."""
+"""What the dictionary models share: unit-norm atoms, a bias at the data's centre, sparse codes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from models.atoms import geometric_median, normalise, project_gradient, random_atoms
-from models.base import Codes, GradientConfig, Model, ModelConfig, SparseCodes
-from models.largest import top_k_linear
-from models.sparse import Selection, decode, pack
+from models.base import Codes, GradientConfig, Model, ModelConfig, SparseCodes, require_inputs
+from models.parts.atoms import geometric_median, normalise, random_atoms
+from models.parts.sparse import Selection, decode
 
 
 class KSparseConfig(ModelConfig):
@@ -41,26 +39,28 @@ class TrainedKSparseConfig(TrainedDictionaryConfig, KSparseConfig):
     """A k-sparse model trained by Adam."""
 
 
-class DictionaryModel(Model):
+KSparseT = TypeVar("KSparseT", bound=KSparseConfig)
+"""The type of a k-sparse model's config."""
+
+
+class Dictionary(nn.Module):
     """x_hat = z D + b, with sparse codes z and unit-norm rows of D.
 
-    Attributes
-    ----------
-    dictionary : Parameter, (M, D)
-        Atoms; on the unit sphere from the start and after every step.
-    bias : Parameter, (D,)
-        b, initialised at the geometric median of the training images.
+    What the two bases below share. They inherit it, and do not hold it, so that its parameters keep their short names
+    in the weights.
     """
 
+    family: ClassVar[str] = "SAE family"
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"k": (4, 8, 16, 32)}
 
-    def __init__(self, config: Any, n_features: int) -> None:
-        super().__init__(config, n_features)
-        self.dictionary = random_atoms(config.n_latents, n_features)
-        self.bias = nn.Parameter(torch.zeros(n_features))
+    dictionary: nn.Parameter
+    """The atoms D, (M, D); on the unit sphere from the start and after every step."""
+    bias: nn.Parameter
+    """b, (D,); initialised at the geometric median of the training images."""
 
     @torch.no_grad()
     def prepare(self, x: Tensor, labels: Tensor) -> None:
+        """Centre b on the training images x (N, D)."""
         self.bias.copy_(geometric_median(x))
 
     def atoms(self) -> Tensor:
@@ -77,9 +77,9 @@ class DictionaryModel(Model):
         ValueError
             For k out of range, and for inputs of another length or with NaN or infinities.
         """
-        if not isinstance(k, int) or not 1 <= k <= self.config.n_latents:
-            raise ValueError(f"k = {k} is out of range; choose 1 <= k <= n_latents = {self.config.n_latents}")
-        self.require_inputs(x)
+        if not isinstance(k, int) or not 1 <= k <= len(self.dictionary):
+            raise ValueError(f"k = {k} is out of range; choose 1 <= k <= n_latents = {len(self.dictionary)}")
+        require_inputs(x, len(self.bias))
         return self.code(x, k)
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
@@ -91,42 +91,23 @@ class DictionaryModel(Model):
         return decode(values, selection, self.dictionary) + self.bias
 
     def decode(self, codes: Codes) -> Tensor:
+        """Reconstructions (N, D) of sparse codes."""
         assert isinstance(codes, SparseCodes)
         return self.reconstruct(codes.values, Selection(codes.indices, codes.n_latents))
 
     def after_step(self) -> None:
+        """Put the atoms back on the sphere."""
         normalise(self.dictionary)
 
 
-class LinearEncoderModel(DictionaryModel):
-    """A dictionary model whose codes come from pre-activations W (x - b) + b_enc, W initialised to the atoms.
+class TiedModel(Dictionary, Model[KSparseT]):
+    """A dictionary that also encodes: `code` finds k atoms for each sample, with the atoms alone."""
 
-    Attributes
-    ----------
-    encoder, encoder_bias : Parameter, (M, D), (M,)
-        W and b_enc.
-    """
-
-    def __init__(self, config: Any, n_features: int) -> None:
+    def __init__(self, config: KSparseT, n_features: int) -> None:
         super().__init__(config, n_features)
-        self.encoder = nn.Parameter(self.dictionary.detach().clone())
-        self.encoder_bias = nn.Parameter(torch.zeros(config.n_latents))
+        self.dictionary = random_atoms(config.n_latents, n_features)
+        self.bias = nn.Parameter(torch.zeros(n_features))
 
-    def preactivations(self, x: Tensor) -> Tensor:
-        """W (x - b) + b_enc of x (N, D): (N, M)."""
-        return F.linear(x - self.bias, self.encoder, self.encoder_bias)
-
-    def code(self, x: Tensor, k: int) -> SparseCodes:
-        """The k largest of each sample's rectified pre-activations."""
-        values, indices = top_k_linear(x - self.bias, self.encoder, self.encoder_bias, k)
-        return SparseCodes(values.relu(), indices, self.config.n_latents)
-
-    def after_backward(self) -> None:
-        project_gradient(self.dictionary)
-
-
-def sparse_codes(z: Tensor) -> SparseCodes:
-    """Codes (N, M) that are mostly zeros, as sparse codes with as many slots as the fullest row needs."""
-    rows, units = z.nonzero(as_tuple=True)
-    values, selection = pack(z[rows, units], rows, units, *z.shape)
-    return SparseCodes(values, selection.indices, z.shape[1])
+    def encode(self, x: Tensor) -> SparseCodes:
+        """The code of the trained k."""
+        return self.code(x, self.config.k)

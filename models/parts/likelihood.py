@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Likelihood = Literal["bernoulli", "gaussian"]
+"""The distribution of a pixel, given a code."""
 
 
 class Decoder(nn.Module):
@@ -55,3 +56,8 @@ def gaussian_log_density(z: Tensor, mu: Tensor, log_variance: Tensor) -> Tensor:
 def sample_gaussian(mu: Tensor, log_variance: Tensor) -> Tensor:
     """A reparametrised draw from N(mu, sigma^2)."""
     return mu + torch.exp(0.5 * log_variance) * torch.randn_like(mu)
+
+
+def importance_bound(log_weights: Tensor) -> Tensor:
+    """log of the mean importance weight: (K, N) log weights -> (N,)."""
+    return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))

@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.largest import argmax
-from models.pursuit import CACHED
+from models.parts.largest import argmax
+from models.parts.pursuit import CACHED
 
 DEPENDENT = 100
 """A squared distance to the span of the selected atoms below this many rounding errors is none."""

@@ -14,10 +14,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.largest import argmax
-from models.sparse import Selection
+from models.parts.largest import argmax
+from models.parts.sparse import Selection
 
 Choice = Literal["nonnegative", "signed", "absolute"]
+"""Which atom a step takes, and with which sign: see `pursue`."""
 
 CACHED = 2**20
 """Numbers worked on at a time: a block of samples that stays in cache through all its steps."""

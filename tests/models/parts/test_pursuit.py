@@ -11,9 +11,9 @@ from torch import Tensor
 
 from models.mp import MatchingPursuit
 from models.omp import OMP
-from models.orthogonal_pursuit import orthogonal_pursue
-from models.pursuit import Choice, gram_matrix, pursue, pursuit, use_gram
-from models.sparse import decode
+from models.parts.orthogonal_pursuit import orthogonal_pursue
+from models.parts.pursuit import Choice, gram_matrix, pursue, pursuit, use_gram
+from models.parts.sparse import decode
 
 CHOICES: list[Choice] = ["nonnegative", "signed", "absolute"]
 

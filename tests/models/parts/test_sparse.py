@@ -7,9 +7,8 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
-from models.dictionary import sparse_codes
-from models.largest import argmax, top_k, top_k_linear
-from models.sparse import Selection, decode, pack, selected_preactivations
+from models.parts.largest import argmax, top_k, top_k_linear
+from models.parts.sparse import Selection, decode, pack, selected_preactivations, sparse_codes
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
 
@@ -67,7 +66,7 @@ def test_top_k_and_argmax_are_those_of_torch(n: int, m: int, data: st.DataObject
 def test_top_k_of_a_linear_layer_in_blocks_is_that_of_the_whole(
     monkeypatch: pytest.MonkeyPatch, k: int, block: int
 ) -> None:
-    monkeypatch.setattr("models.largest.BLOCK", block)
+    monkeypatch.setattr("models.parts.largest.BLOCK", block)
     x, weight, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((9, 6), (37, 6), (37,)))
     values, columns = top_k_linear(x, weight, bias, k)
     whole = x @ weight.T + bias

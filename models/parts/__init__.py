@@ -1,0 +1,1 @@
+"""What models are made of: helpers that are no models themselves."""

@@ -1,0 +1,74 @@
+"""AuxK: dead units reconstruct the residual, so that they come back to life (Gao et al. 2024, arXiv 2406.04093)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.base import Losses
+from models.parts.dictionary import TrainedKSparseConfig
+from models.parts.largest import top_k
+from models.parts.sparse import Selection, decode
+
+if TYPE_CHECKING:
+    from models.parts.linear_encoder import LinearEncoderModel
+
+MIN_SILENT_BATCHES = 10
+"""On small data a share of an epoch is a batch or two, in which live units are silent too."""
+
+
+class AuxKConfig(TrainedKSparseConfig):
+    """A k-sparse model trained by Adam that revives its dead units."""
+
+    auxk: int = Field(256, ge=0, description="Dead units that reconstruct the residual, 0: none [Gao et al., code]")
+    auxk_weight: float = Field(1 / 32, ge=0, description="Weight of AuxK [Gao et al.]")
+    dead_after_epochs: float = Field(
+        0.05, gt=0, description="Silence that makes a unit dead; the paper's 10M samples never pass here [choice]"
+    )
+
+
+class AuxK(nn.Module):
+    """Counts for how many samples each unit has been silent, and lets the dead ones reconstruct the residual."""
+
+    silence: Tensor
+    """Samples since each unit was last active, (M,)."""
+    dead_after: float
+    """Samples of silence after which a unit is dead."""
+
+    def __init__(self, config: AuxKConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.dead_after = float("inf")
+        self.register_buffer("silence", torch.zeros(config.n_latents), persistent=False)
+
+    def prepare(self, n_samples: int) -> None:
+        """Set the silence that makes a unit dead, from the number of training samples."""
+        silence = self.config.dead_after_epochs * n_samples
+        self.dead_after = max(silence, MIN_SILENT_BATCHES * self.config.batch_size)
+
+    def losses(
+        self, model: LinearEncoderModel, x: Tensor, values: Tensor, selection: Selection, fvu: Tensor, residual: Tensor
+    ) -> Losses:
+        """The loss of the codes `values` (N, k) on the selected units, `fvu`, and AuxK on its residual (N, D)."""
+        auxiliary = self._rebuild(model, x, values.detach(), selection, residual.detach())
+        return Losses(fvu + self.config.auxk_weight * auxiliary, {"fvu": fvu, "auxk": auxiliary})
+
+    def _rebuild(
+        self, model: LinearEncoderModel, x: Tensor, values: Tensor, selection: Selection, residual: Tensor
+    ) -> Tensor:
+        """Squared error of the residual rebuilt by dead units only, over its energy: 1 for nothing rebuilt.
+
+        Gao et al. divide by the variance over the batch, which a batch of one has not.
+        """
+        self.silence.add_(len(x)).masked_fill_(selection.sum_by_unit(values) > 0, 0)
+        dead = (self.silence > self.dead_after).nonzero().squeeze(1)
+        if self.config.auxk == 0 or len(dead) == 0:
+            return x.new_zeros(())
+        pre = F.linear(x - model.bias, model.encoder[dead], model.encoder_bias[dead])
+        top, chosen = top_k(pre, min(self.config.auxk, len(dead)))
+        rebuilt = decode(top.relu(), Selection(dead[chosen], len(self.silence)), model.dictionary)
+        return (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)

@@ -1,0 +1,69 @@
+"""The linear encoder of a dictionary: pre-activations W (x - b) + b_enc, of which a model keeps some."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.base import ConfigT, Model, SparseCodes
+from models.parts.atoms import project_gradient, random_atoms
+from models.parts.auxk import AuxK, AuxKConfig
+from models.parts.dictionary import Dictionary
+from models.parts.largest import top_k_linear
+from models.parts.sparse import Selection, selected_preactivations
+
+
+class LinearEncoderModel(Dictionary, Model[ConfigT]):
+    """A dictionary whose codes come from pre-activations W (x - b) + b_enc, W initialised to the atoms.
+
+    A config with the fields of AuxK gives the model AuxK, and the variance that its error is divided by.
+    """
+
+    encoder: nn.Parameter
+    """W, (M, D)."""
+    encoder_bias: nn.Parameter
+    """b_enc, (M,)."""
+    auxk: AuxK
+    """Revives dead units."""
+    variance: Tensor
+    """Variance of the training images, summed over their features."""
+
+    def __init__(self, config: ConfigT, n_features: int) -> None:
+        super().__init__(config, n_features)
+        self.dictionary = random_atoms(config.n_latents, n_features)
+        self.bias = nn.Parameter(torch.zeros(n_features))
+        self.encoder = nn.Parameter(self.dictionary.detach().clone())
+        self.encoder_bias = nn.Parameter(torch.zeros(config.n_latents))
+        if isinstance(config, AuxKConfig):
+            self.auxk = AuxK(config)
+            self.register_buffer("variance", torch.ones(()))
+
+    @torch.no_grad()
+    def prepare(self, x: Tensor, labels: Tensor) -> None:
+        """Centre b on the training images x (N, D), and take from them what AuxK needs."""
+        super().prepare(x, labels)
+        if isinstance(self.config, AuxKConfig):
+            self.variance.copy_(x.var(0, correction=0).sum().clamp_min(1e-12))
+            self.auxk.prepare(len(x))
+
+    def preactivations(self, x: Tensor) -> Tensor:
+        """W (x - b) + b_enc of x (N, D): (N, M)."""
+        return F.linear(x - self.bias, self.encoder, self.encoder_bias)
+
+    def largest(self, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The k largest pre-activations of each sample and their units, (N, k) each."""
+        return top_k_linear(x - self.bias, self.encoder, self.encoder_bias, k)
+
+    def selected_activations(self, x: Tensor, values: Tensor, selection: Selection) -> Tensor:
+        """The pre-activations `values` (N, k) of the selected units, rectified and with their gradients."""
+        return selected_preactivations(x, self.encoder, self.encoder_bias, self.bias, values, selection).relu()
+
+    def code(self, x: Tensor, k: int) -> SparseCodes:
+        """The k largest of each sample's rectified pre-activations."""
+        values, indices = self.largest(x, k)
+        return SparseCodes(values.relu(), indices, self.config.n_latents)
+
+    def after_backward(self) -> None:
+        """Keep of the atoms' gradient what turns them."""
+        project_gradient(self.dictionary)
