@@ -15,13 +15,21 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
+from pathlib import Path
 from types import MappingProxyType
 from typing import Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
 Direction = Literal["min", "max", "none"]
+"""What is better."""
+
 Dimension = Literal["class", "unit", "sample"]
+"""What a tensor has a row, or a column, for."""
+
 P = ParamSpec("P")
+"""Parameters of a metric's function."""
+
 R = TypeVar("R")
+"""What a metric's function returns."""
 
 
 class NotApplicable(NamedTuple):
@@ -50,6 +58,11 @@ class Axis:
     """Key -> place. A key without a place is on the board and not on the curve."""
     log: bool = False
     """Whether its values are spread evenly in the logarithm."""
+
+    @classmethod
+    def single(cls, label: str, values: Mapping[str, float], log: bool = False) -> Axis:
+        """The axis of one curve, by the abscissa of each key."""
+        return cls(label, {key: Place("", float(at)) for key, at in values.items()}, log)
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,15 @@ class MetricInfo:
 class Metric(Generic[P, R]):
     """A metric: the function, called as it is, with its declaration."""
 
+    function: Callable[P, R]
+    """What computes it."""
+    info: MetricInfo
+    """How it is read."""
+    validation: bool
+    """Whether it is computed on the validation split as well."""
+    own_needs: Mapping[str, str]
+    """Name -> meaning of what it asks for beyond the common vocabulary."""
+
     def __init__(self, function: Callable[P, R], info: MetricInfo, validation: bool, needs: Mapping[str, str]) -> None:
         update_wrapper(self, function)
         self.function = function
@@ -97,7 +119,7 @@ class Metric(Generic[P, R]):
 
     @property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """Of its function, by name."""
+        """Parameters of its function, by name."""
         return inspect.signature(self.function).parameters
 
 
@@ -128,7 +150,7 @@ def metric(
 
     def declare(function: Callable[P, R]) -> Metric[P, R]:
         explanation = (inspect.getdoc(function) or "").partition("\n")[0]
-        family = function.__module__.rpartition(".")[2].replace("_", " ")
+        family = Path(inspect.getfile(inspect.unwrap(function))).stem.replace("_", " ")
         info = MetricInfo(
             label, direction, unit, range, source, headline, given, explanation, family, price, curve, dimensions
         )

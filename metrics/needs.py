@@ -28,7 +28,16 @@ class Need(NamedTuple):
 
 
 NO_GAMMA = "the model defines no activation probability"
+"""Why what follows from gamma is missing."""
+
 NO_TRUTH = "the data set has no known {}"
+"""Why what made the data is missing."""
+
+NO_CATEGORIES = "the classes have no known categories"
+"""Why what follows from categories is missing."""
+
+NO_MEASURES = "the data set has no measured shapes"
+"""Why what follows from measures is missing."""
 
 NEEDS: dict[str, Need] = {
     "x": Need("inputs (N, D)", of_samples=True),
@@ -37,9 +46,9 @@ NEEDS: dict[str, Need] = {
     "active": Need("where units are on, (N, M) bool", of_samples=True),
     "gamma": Need("activation probabilities (N, M) in [0, 1]", NO_GAMMA, of_samples=True),
     "gamma_hard": Need("where gamma is above 1/2, (N, M) bool", NO_GAMMA, of_samples=True),
-    "labels": Need("classes (N,) int64", "the data set has no labels", of_samples=True),
-    "categories": Need("index of each class's category (C,)", "the classes have no known categories"),
-    "category_names": Need("names of the categories", "the classes have no known categories"),
+    "labels": Need("classes (N,) int64", "not every sample has a label", of_samples=True),
+    "categories": Need("index of each class's category (C,)", NO_CATEGORIES),
+    "category_names": Need("names of the categories", NO_CATEGORIES),
     "atoms": Need("decoder rows (M, D)", "the model has no atoms"),
     "k": Need("the number of active units that was trained for", "the model has no k"),
     "training": Need("what training cost: steps, seconds, ...", "training is not at hand: only weights were loaded"),
@@ -59,11 +68,12 @@ NEEDS: dict[str, Need] = {
     "values": Need("values of the factors (N, V), NaN where absent", NO_TRUTH.format("values"), of_samples=True),
     "value_names": Need("names of the values", NO_TRUTH.format("values")),
     "value_gates": Need("index of each value's factor", NO_TRUTH.format("values")),
-    "measures": Need("measured shape (N, P)", "the data set has no measured shapes", of_samples=True),
-    "measure_names": Need("names of the measures", "the data set has no measured shapes"),
+    "measures": Need("measured shape (N, P)", NO_MEASURES, of_samples=True),
+    "measure_names": Need("names of the measures", NO_MEASURES),
     "true_atoms": Need("the atoms that made the data (F, D)", NO_TRUTH.format("atoms")),
     "parents": Need("index of each factor's parent (F,), negative for none", NO_TRUTH.format("hierarchy")),
 }
+"""Name -> what evaluation passes to a metric that has a parameter of that name."""
 
 NEAR = 0.8
 """Likeness from which on an optional parameter is taken for a misspelt need."""
