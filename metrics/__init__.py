@@ -77,3 +77,4 @@ METRICS: dict[str, str] = {
     "step_gflops": "metrics.cost:step_gflops",
     "peak_memory": "metrics.cost:peak_memory",
 }
+"""Name -> module and function."""

@@ -10,7 +10,7 @@ import torch
 from scipy.stats import permutation_test
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import NotApplicable, metric
 from metrics.dimensions import class_rates
 from metrics.matrix import (
     MAX_UNITS,
@@ -19,18 +19,29 @@ from metrics.matrix import (
     columns,
     correlations,
     live_units,
+    quantile_axis,
     quantiles,
     transposed_product,
     upper_triangle,
 )
 
 SOURCE = "Sangari Abiz et al. 2025 (2505.14476), class correlation"
+"""Where correlations between classes come from."""
+
 PERMUTATIONS = 9999
+"""Ways to deal out the categories that are tried at most."""
+
 MIN_EXPECTED = 5
 """Expected co-activations below which a lift is noise: the usual bound of the chi-square test."""
 
+QUANTILES = (0.95,)
+"""Quantiles over pairs of units."""
 
-@metric(label="class correlation", direction="none", range="[-1, 1]", source=SOURCE)
+NO_GAP = NotApplicable("no two classes within a category, or of two categories, have a correlation")
+"""Why there is no category gap."""
+
+
+@metric(label="class correlation", direction="none", range="[-1, 1]", source=SOURCE, dimensions=("class", "class"))
 def class_correlation(gamma: Matrix, labels: Tensor) -> Tensor:
     """Pearson correlation between the class-mean gamma vectors, (C, C); NaN where a class mean is constant."""
     means = class_rates(gamma, labels)
@@ -41,7 +52,7 @@ def class_correlation(gamma: Matrix, labels: Tensor) -> Tensor:
 
 
 @metric(label="category gap", direction="none", range="[-2, 2]", source=SOURCE, headline=True)
-def category_gap(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | dict[str, float]:
+def category_gap(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | NotApplicable:
     """Mean class correlation within categories minus between them.
 
     `categories` (C,) gives each class its category. Positive: boots, sandals and sneakers share units more than boots
@@ -49,18 +60,18 @@ def category_gap(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | d
     """
     correlation, present = _of_the_classes(gamma, labels, categories)
     gap = float(_gap(correlation, present))
-    return gap if math.isfinite(gap) else {}
+    return gap if math.isfinite(gap) else NO_GAP
 
 
 @metric(label="category p", direction="none", range="(0, 1]", source="Mantel 1967")
-def category_p_value(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | dict[str, float]:
+def category_p_value(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | NotApplicable:
     """Mantel test of the category gap: the chance of one at least as large when categories are dealt out at random.
 
     One-sided, 9,999 permutations of the classes' categories (all, where there are fewer). n/a where the gap is.
     """
     correlation, present = _of_the_classes(gamma, labels, categories)
     if not math.isfinite(_gap(correlation, present)):
-        return {}
+        return NO_GAP
     result = permutation_test(
         (present,),
         lambda dealt, axis: _gap(correlation, np.moveaxis(dealt, axis, -1)),
@@ -74,31 +85,49 @@ def category_p_value(gamma: Matrix, labels: Tensor, categories: Tensor) -> float
 
 
 @metric(label="class correlation", direction="none", range="[-1, 1]", source=SOURCE)
-def category_correlations(gamma: Matrix, labels: Tensor, categories: Tensor, category_names: Any) -> dict[str, float]:
-    """Mean class correlation within each category of two classes or more, and between categories."""
+def category_correlations(
+    gamma: Matrix, labels: Tensor, categories: Tensor, category_names: Any
+) -> dict[str, float] | NotApplicable:
+    """Mean class correlation within each category of two classes or more, and between categories.
+
+    n/a where no pair has a correlation.
+    """
     correlation, present = _of_the_classes(gamma, labels, categories)
     pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1)
     same = present[:, None] == present[None, :]
     chosen = {name: pairs & same & (present == i)[:, None] for i, name in enumerate(category_names)}
     chosen["between"] = pairs & ~same
-    return {name: float(correlation[pair].mean()) for name, pair in chosen.items() if pair.any()}
+    means = {name: float(correlation[pair].mean()) for name, pair in chosen.items() if pair.any()}
+    return means or NotApplicable("no two classes have a correlation")
 
 
-@metric(label="|correlation| of units", direction="none", range="[0, 1]", source="definition")
-def unit_correlation(z: Matrix, active: Matrix) -> dict[str, float]:
+@metric(
+    label="|correlation| of units",
+    direction="none",
+    range="[0, 1]",
+    source="definition",
+    curve=quantile_axis(QUANTILES),
+)
+def unit_correlation(z: Matrix, active: Matrix) -> dict[str, float] | NotApplicable:
     """Absolute Pearson correlation of the codes of two live units: mean and 95% quantile over the pairs.
 
     Of 2,048 evenly spaced live units where there are more; n/a below two.
     """
     units = live_units(active, MAX_UNITS)
     if len(units) < 2:
-        return {}
+        return NotApplicable("fewer than two units are live")
     chosen = columns(z, units)
     return _mean_and_quantile(upper_triangle(correlations(chosen, chosen).abs()))
 
 
-@metric(label="co-activation lift", direction="none", range="[0, inf)", source="definition")
-def coactivation_lift(active: Matrix) -> dict[str, float]:
+@metric(
+    label="co-activation lift",
+    direction="none",
+    range="[0, inf)",
+    source="definition",
+    curve=quantile_axis(QUANTILES),
+)
+def coactivation_lift(active: Matrix) -> dict[str, float] | NotApplicable:
     """P(i and j on) / (P(i on) P(j on)) of two live units: mean and 95% quantile over the pairs. 1: independent.
 
     Over the pairs expected to meet at least 5 times, of 2,048 evenly spaced live units where there are more; n/a
@@ -110,11 +139,13 @@ def coactivation_lift(active: Matrix) -> dict[str, float]:
     expected = upper_triangle(torch.outer(counts, counts) / n)
     together = upper_triangle(transposed_product(chosen, chosen))
     enough = expected >= MIN_EXPECTED
-    return _mean_and_quantile((together / expected)[enough]) if enough.any() else {}
+    if not enough.any():
+        return NotApplicable(f"no two live units are expected to be on together {MIN_EXPECTED} times")
+    return _mean_and_quantile((together / expected)[enough])
 
 
 def _mean_and_quantile(values: Tensor) -> dict[str, float]:
-    return {"mean": values.mean().item(), **quantiles(values, (0.95,))}
+    return {"mean": values.mean().item(), **quantiles(values, QUANTILES)}
 
 
 def _of_the_classes(gamma: Matrix, labels: Tensor, categories: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -5,16 +5,36 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metrics.base import metric
-from metrics.matrix import MAX_UNITS, Matrix, dense, live_units, nonzeros, quantiles, spread, upper_triangle
+from metrics.base import Axis, NotApplicable, metric
+from metrics.matrix import (
+    MAX_UNITS,
+    Matrix,
+    dense,
+    live_units,
+    nonzeros,
+    quantile_axis,
+    quantiles,
+    spread,
+    upper_triangle,
+)
 
-SIZES = (1, 2, 5, 10, 50)
+SIZES = {str(r): r for r in (1, 2, 5, 10, 50)}
+"""Key of the Babel function -> number of neighbours."""
+
 QUANTILES = (0.01, 0.5, 0.99)
+"""Quantiles over pairs of atoms."""
+
 BLOCK = 1024
 """Rows of the Gram matrix at a time: bounded memory, never the whole (M, M)."""
 
 MAX_SAMPLES = 1000
+"""Images whose active atoms are compared, evenly spaced."""
+
 COSTA = "Costa et al. 2025 (2506.05239), after Tropp 2004"
+"""Where the Babel function of active atoms comes from."""
+
+ONE_ATOM = NotApplicable("there are fewer than two atoms")
+"""Why nothing is said of pairs of atoms."""
 
 
 @metric(label="coherence", direction="none", range="[0, 1]", source="Tropp 2004, section 2.2")
@@ -24,15 +44,24 @@ def coherence(atoms: Tensor) -> float:
     return sums[0].item() if len(sums) else 0.0
 
 
-@metric(label="Babel", direction="none", range="[0, r]", source="Tropp 2004, section 2.2")
-def babel(atoms: Tensor) -> dict[str, float]:
-    """mu_1(r) = max_j of the summed |D_i . D_j| of the r atoms closest to D_j; for each r below M."""
+@metric(
+    label="Babel",
+    direction="none",
+    range="[0, r]",
+    source="Tropp 2004, section 2.2",
+    curve=Axis.single("size", SIZES, log=True),
+)
+def babel(atoms: Tensor) -> dict[str, float] | NotApplicable:
+    """mu_1(r) = max_j of the summed |D_i . D_j| of the r atoms closest to D_j; for each r below M.
+
+    n/a for a single atom.
+    """
     sums = _neighbour_sums(atoms)
-    return {str(r): sums[r - 1].item() for r in SIZES if r <= len(sums)}
+    return {key: sums[r - 1].item() for key, r in SIZES.items() if r <= len(sums)} or ONE_ATOM
 
 
 @metric(label="Babel of active atoms", direction="none", range="[0, L0 - 1]", source=COSTA)
-def active_babel(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
+def active_babel(atoms: Tensor, active: Matrix) -> float | NotApplicable:
     """Babel function of the atoms that one image selects, all of them: mean over images.
 
     Largest over the selected atoms of the summed |cosine| with the other selected ones. Over those of 1,000 evenly
@@ -46,26 +75,37 @@ def active_babel(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
             own = unit[units[i].to(unit.device)[on[i]]]
             overlaps = (own @ own.T).abs()
             largest.append((overlaps.sum(1) - overlaps.diagonal()).max())
-    return torch.stack(largest).mean().item() if largest else {}
+    return torch.stack(largest).mean().item() if largest else NotApplicable("no image has an active unit")
 
 
-@metric(label="cosine of atoms", direction="none", range="[-1, 1]", source="definition")
-def cosine_quantiles(atoms: Tensor) -> dict[str, float]:
-    """1%, 50% and 99% quantile of the cosine of two atoms; of 2,048 evenly spaced ones where there are more."""
+@metric(
+    label="cosine of atoms",
+    direction="none",
+    range="[-1, 1]",
+    source="definition",
+    curve=quantile_axis(QUANTILES),
+)
+def cosine_quantiles(atoms: Tensor) -> dict[str, float] | NotApplicable:
+    """1%, 50% and 99% quantile of the cosine of two atoms; of 2,048 evenly spaced ones where there are more.
+
+    n/a for a single atom.
+    """
     unit = torch.nn.functional.normalize(dense(spread(atoms, MAX_UNITS)).double(), dim=1)
-    return quantiles(upper_triangle(unit @ unit.T), QUANTILES)
+    return quantiles(upper_triangle(unit @ unit.T), QUANTILES) or ONE_ATOM
 
 
 @metric(label="|cosine| of live atoms", direction="none", range="[0, 1]", source="Baker & Li 2025 (2509.22994)")
-def live_cosine(atoms: Tensor, active: Matrix) -> float | dict[str, float]:
+def live_cosine(atoms: Tensor, active: Matrix) -> float | NotApplicable:
     """Mean |cosine| of two atoms of live units; of 2,048 evenly spaced ones where there are more. n/a below two."""
     unit = torch.nn.functional.normalize(atoms[live_units(active, MAX_UNITS)].double(), dim=1)
-    return upper_triangle(unit @ unit.T).abs().mean().item() if len(unit) > 1 else {}
+    if len(unit) < 2:
+        return NotApplicable("fewer than two units are live")
+    return upper_triangle(unit @ unit.T).abs().mean().item()
 
 
 def _neighbour_sums(atoms: Tensor) -> Tensor:
     """mu_1(r) for r = 1 ... R, R the largest of `SIZES` below M: from the R largest of each row of |D D^T|."""
-    n_sums = max((r for r in SIZES if r < len(atoms)), default=0)
+    n_sums = max((r for r in SIZES.values() if r < len(atoms)), default=0)
     best = atoms.new_zeros(n_sums, dtype=torch.float64)
     unit = torch.nn.functional.normalize(atoms.double(), dim=1)
     for start in range(0, len(unit) if n_sums else 0, BLOCK):

@@ -7,23 +7,48 @@ class-specific = exclusive + shared. A live unit that reaches tau nowhere has no
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import Axis, NotApplicable, Place, metric
 from metrics.matrix import Matrix, class_moments
 
 SOURCE = "after Sangari Abiz et al. 2025 (2505.14476), who show pictures; the thresholds are a choice"
+"""Where the roles come from."""
+
 TAU = 0.5
+"""Rate from which a unit belongs to a class."""
+
 TAUS = (0.3, 0.5, 0.7, 0.9)
+"""Such rates of the curve."""
+
 DEAD_RATE = 0.01
+"""Rate below which, in every class, a unit is dead."""
+
+GLOBAL, SHARED, EXCLUSIVE = "global", "shared", "exclusive"
+"""Roles that a unit has by the classes it belongs to: all, several, one."""
+
+NO_ROLE, DEAD = "no role", "dead"
+"""Roles of the other units: live ones, and dead ones."""
+
+ROLES = (GLOBAL, SHARED, EXCLUSIVE, NO_ROLE, DEAD)
+"""All roles, in the order of figures and of the page."""
+
+
+def _key(role: str, tau: float) -> str:
+    return f"{role}@{tau}"
+
+
+_POINTS = {_key(role, tau): Place(role, tau) for tau in TAUS for role in (GLOBAL, SHARED, EXCLUSIVE)}
 
 
 @metric(label="global", direction="none", unit="units", range="[0, M]", source=SOURCE, headline=True)
 def global_units(active: Matrix, labels: Tensor) -> float:
     """Units active in at least half of the images of every class."""
-    return roles(active, labels)[f"global@{TAU}"]
+    return roles(active, labels)[_key(GLOBAL, TAU)]
 
 
 @metric(label="class-specific", direction="none", unit="units", range="[0, M]", source=SOURCE, headline=True)
@@ -35,38 +60,47 @@ def class_specific_units(active: Matrix, labels: Tensor) -> float:
 @metric(label="exclusive", direction="none", unit="units", range="[0, M]", source=SOURCE)
 def exclusive_units(active: Matrix, labels: Tensor) -> float:
     """Units active in at least half of the images of exactly one class."""
-    return roles(active, labels)[f"exclusive@{TAU}"]
+    return roles(active, labels)[_key(EXCLUSIVE, TAU)]
 
 
 @metric(label="shared", direction="none", unit="units", range="[0, M]", source=SOURCE)
 def shared_units(active: Matrix, labels: Tensor) -> float:
     """Units active in at least half of the images of two or more classes, but not of all."""
-    return roles(active, labels)[f"shared@{TAU}"]
+    return roles(active, labels)[_key(SHARED, TAU)]
 
 
-@metric(label="roles", direction="none", unit="units", range="[0, M]", source=SOURCE)
+@metric(
+    label="roles",
+    direction="none",
+    unit="units",
+    range="[0, M]",
+    source=SOURCE,
+    curve=Axis("threshold", {DEAD: Place(DEAD, None), **_POINTS}),
+)
 def roles(active: Matrix, labels: Tensor) -> dict[str, float]:
     """Counts of dead, global, exclusive and shared units, as a curve over tau in {0.3, 0.5, 0.7, 0.9}.
 
     With one class, a unit that reaches tau is global.
     """
     rates = class_rates(active, labels)
-    counts = {"dead": float(dead_units(rates).sum())}
+    counts = {DEAD: float(dead_units(rates).sum())}
     for tau in TAUS:
-        counts |= {f"{role}@{tau}": float(units.sum()) for role, units in units_by_role(rates, tau).items()}
+        counts |= {_key(role, tau): float(units.sum()) for role, units in units_by_role(rates, tau).items()}
     return counts
 
 
 @metric(label="selectivity", direction="none", range="[0, 1]", source="entropy of the classes, as in Gale et al. 2019")
-def selectivity(active: Matrix, labels: Tensor) -> float | dict[str, float]:
+def selectivity(active: Matrix, labels: Tensor) -> float | NotApplicable:
     """Entropy selectivity: mean over live units of 1 - H(p_j / sum_c p[c, j]) / ln C.
 
     1: active in one class only; 0: at the same rate in all. n/a for one class, or where all units are dead.
     """
     rates = class_rates(active, labels)
     rates = rates[:, rates.sum(0) > 0]
-    if len(rates) < 2 or rates.shape[1] == 0:
-        return {}
+    if len(rates) < 2:
+        return NotApplicable("fewer than two classes occur")
+    if rates.shape[1] == 0:
+        return NotApplicable("all units are dead")
     shares = rates / rates.sum(0)
     entropy = -torch.xlogy(shares, shares).sum(0)
     return (1 - entropy / math.log(len(rates))).mean().item()
@@ -82,13 +116,29 @@ def units_by_role(rates: Tensor, tau: float = TAU) -> dict[str, Tensor]:
     n_classes = (rates >= tau).sum(0)
     everywhere = n_classes == len(rates)
     return {
-        "global": everywhere,
-        "exclusive": (n_classes == 1) & ~everywhere,
-        "shared": (n_classes > 1) & ~everywhere,
+        GLOBAL: everywhere,
+        EXCLUSIVE: (n_classes == 1) & ~everywhere,
+        SHARED: (n_classes > 1) & ~everywhere,
     }
 
 
-@metric(label="class rates", direction="none", range="[0, 1]", source=SOURCE)
+def unit_roles(rates: Tensor) -> list[str]:
+    """The role of each unit by its rates (C, M); `NO_ROLE` for a live one without."""
+    found = [NO_ROLE] * rates.shape[1]
+    for role, units in {**units_by_role(rates), DEAD: dead_units(rates)}.items():
+        for unit in units.nonzero().flatten().tolist():
+            found[unit] = role
+    return found
+
+
+def order_by_role(rates: np.ndarray, roles: Sequence[str]) -> np.ndarray:
+    """Units by role, within a role by the class (C, M) that they are on in most, most active first."""
+    ranks = np.array([ROLES.index(role) for role in roles])
+    best = np.where(ranks == ROLES.index(GLOBAL), 0, rates.argmax(0))
+    return np.lexsort((-rates.max(0), best, ranks))
+
+
+@metric(label="class rates", direction="none", range="[0, 1]", source=SOURCE, dimensions=("class", "unit"))
 def class_rates(active: Matrix, labels: Tensor) -> Tensor:
     """The rate p[c, j] of each unit in each class that occurs, in their order: (C, M) float64."""
     return class_moments(active, labels).means

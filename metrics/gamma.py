@@ -12,12 +12,17 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import NotApplicable, metric
 from metrics.matrix import Matrix, class_moments, dense, entries, rows
 
 VARIANCE = "after Sangari Abiz et al. 2025 (2505.14476); the normalisations are a choice"
+"""Where the variances come from."""
+
 DIVERGENCE = "Sangari Abiz et al. 2025 (2505.14476), Eq. 6"
+"""Where the divergences come from."""
+
 MAX_PER_CLASS = 200
+"""Samples of a class of which pairs are formed, the first."""
 
 
 @metric(label="activity var", direction="none", range="[0, 0.25]", source=VARIANCE)
@@ -33,12 +38,12 @@ def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
 
 
 @metric(label="activity JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)
-def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
+def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
     """Mean pairwise Jensen-Shannon divergence of the 0/1 activities, within classes, between them, and the gap.
 
     Summed over units. Exact over all pairs: two indicators diverge by ln 2 where they differ, so pairs are counted,
     not formed. Classes, and pairs of classes, weigh the same; a class of one sample has no pair, and what has none is
-    left out.
+    left out. n/a for a single sample.
     """
     sizes, rates, _ = class_moments(gamma_hard, labels)
     differ = 2 * rates * (1 - rates) * (sizes / (sizes - 1).clamp_min(1))[:, None]
@@ -50,19 +55,27 @@ def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
 @metric(
     label="activity Jaccard", direction="none", range="[-1, 1]", source="after Sangari Abiz et al. 2025; definition"
 )
-def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float]:
+def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
     """Mean Jaccard index of the active sets of two images of a class, of two classes, and the gap within - between.
 
-    Over the first 200 images of each class; two empty sets have index 1.
+    Over the first 200 images of each class; two empty sets have index 1. n/a for a single sample.
     """
     groups = [dense(rows(gamma_hard, first)).float() for first in _first_of_each_class(labels)]
     within = [_jaccard(group, group, distinct=True) for group in groups if len(group) > 1]
     between = [_jaccard(first, second) for first, second in combinations(groups, 2)]
     values = _within_and_between(within, between)
-    return values | {"gap": -values["gap"]} if "gap" in values else values
+    if isinstance(values, NotApplicable) or "gap" not in values:
+        return values
+    return values | {"gap": -values["gap"]}
 
 
-@metric(label="class gamma", direction="none", range="[0, 1]", source="Sangari Abiz et al. 2025 (2505.14476)")
+@metric(
+    label="class gamma",
+    direction="none",
+    range="[0, 1]",
+    source="Sangari Abiz et al. 2025 (2505.14476)",
+    dimensions=("class", "unit"),
+)
 def class_gamma(gamma: Matrix, labels: Tensor) -> Tensor:
     """Mean gamma of each unit in each class that occurs, in their order: (C, M) float64."""
     return class_moments(gamma, labels).means
@@ -89,11 +102,11 @@ def gamma_variance_share(gamma: Matrix, labels: Tensor) -> float:
 
 
 @metric(label="gamma JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)
-def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float]:
+def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
     """Mean pairwise Jensen-Shannon divergence of gamma, within classes, between them, and the gap; summed over units.
 
     Over the first 200 samples of each class: all their pairs within it; between classes the i-th with the i-th. Where
-    gamma is 0 or 1 it is `activity_jsd`, exact over all pairs.
+    gamma is 0 or 1 it is `activity_jsd`, exact over all pairs. n/a for a single sample.
     """
     values = entries(gamma)
     if ((values == 0) | (values == 1)).all():
@@ -108,8 +121,10 @@ def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float]:
     return _within_and_between(within, between)
 
 
-def _within_and_between(within: list[float], between: list[float]) -> dict[str, float]:
+def _within_and_between(within: list[float], between: list[float]) -> dict[str, float] | NotApplicable:
     """Means over classes and over pairs of classes, and their difference; without what has no pair."""
+    if not within and not between:
+        return NotApplicable("there are fewer than two samples")
     means = {name: sum(v) / len(v) for name, v in (("within", within), ("between", between)) if v}
     return means | {"gap": means["between"] - means["within"]} if len(means) == 2 else means
 

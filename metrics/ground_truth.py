@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import NotApplicable, metric
 from metrics.matrix import Matrix, column_sums, correlations, dense, rows, spread, transposed_product, variance
 
 RECOVERED = 0.9
@@ -24,32 +24,38 @@ MATCHED = 0.5
 """Correlation of activities from which a learned unit counts as a feature's."""
 
 MAX_SAMPLES = 10_000
+"""Samples that gates are scored on by their AUC, evenly spaced."""
+
 COSTA = "Costa et al. 2025 (2506.03093), section 4.1 and Table 1"
+"""Where the measures of hierarchies come from."""
+
+NO_CHANGE = NotApplicable("no factor is present in some samples and absent in others")
+"""Why no gate is scored."""
 
 
 @metric(label="MCC", direction="max", range="[0, 1]", source="Hyvarinen & Morioka 2016 (1605.06336)", headline=True)
-def mcc(z: Matrix, gates: Tensor) -> float | dict[str, float]:
+def mcc(z: Matrix, gates: Tensor) -> float | NotApplicable:
     """Mean |correlation| of gates with the units that the Hungarian method matches them to, one each.
 
     A gate without a unit counts 0; gates that do not change are left out; n/a where none does.
     """
     gates = gates[:, gates.any(0) & ~gates.bool().all(0)]
     if gates.shape[1] == 0:
-        return {}
+        return NO_CHANGE
     scores = correlations(z, gates.to(torch.float32)).abs().cpu().numpy()
     units, matched = linear_sum_assignment(-scores)
     return float(scores[units, matched].sum() / gates.shape[1])
 
 
 @metric(label="gate AUC", direction="max", range="[0, 1]", source="Fawcett 2006, section 7", headline=True)
-def gate_auc(z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor) -> float | dict[str, float]:
+def gate_auc(z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor) -> float | NotApplicable:
     """Chance that the gate's unit is higher where the gate is on than where it is off: mean over gates.
 
     0.5: chance. A unit that falls where the gate is on counts with its sign changed. n/a where no gate changes.
     """
     scores = _auc_of_each(z, gates, train_z, train_gates)
     scores = scores[np.isfinite(scores)]
-    return float(scores.mean()) if len(scores) else {}
+    return float(scores.mean()) if len(scores) else NO_CHANGE
 
 
 @metric(label="gate F1", direction="max", range="[0, 1]", source="van Rijsbergen 1979")
@@ -65,28 +71,28 @@ def gate_f1(active: Matrix, gates: Tensor, train_active: Matrix, train_gates: Te
 @metric(label="recovered", direction="max", range="[0, 1]", source="definition", headline=True)
 def factor_recovery(
     z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor, gate_roles: Sequence[str]
-) -> dict[str, float]:
+) -> dict[str, float] | NotApplicable:
     """Share of the global, and of the class-specific (shared and exclusive), gates with an AUC of 0.9 or more.
 
-    Gates that do not change are left out.
+    Gates that do not change are left out; n/a where none does.
     """
     scores = _auc_of_each(z, gates, train_z, train_gates)
     roles = np.where(np.isfinite(scores), np.array(gate_roles), "")
     recovered = scores >= RECOVERED
     groups = {"global": roles == "global", "class-specific": (roles == "shared") | (roles == "exclusive")}
-    return {name: float(recovered[group].mean()) for name, group in groups.items() if group.any()}
+    return {name: float(recovered[group].mean()) for name, group in groups.items() if group.any()} or NO_CHANGE
 
 
 @metric(label="value correlation", direction="max", range="[-1, 1]", source="definition")
-def value_correlation(z: Matrix, values: Tensor, train_z: Matrix, train_values: Tensor) -> float | dict[str, float]:
+def value_correlation(z: Matrix, values: Tensor, train_z: Matrix, train_values: Tensor) -> float | NotApplicable:
     """Correlation of each continuous value with its best unit, where its attribute is present: mean over values.
 
-    With the sign that the unit has on the training samples.
+    With the sign that the unit has on the training samples. n/a where there is no value.
     """
     train, test = _within(train_z, train_values), _within(z, values)
     best = train.abs().argmax(0)
     scores = test[best, torch.arange(values.shape[1], device=test.device)] * train.gather(0, best[None])[0].sign()
-    return scores.mean().item() if len(scores) else {}
+    return scores.mean().item() if len(scores) else NotApplicable("no factor has a value")
 
 
 @metric(label="tracking", direction="max", range="[-1, 1]", source="measures: Castro et al. 2019 (1809.10235)")
@@ -98,12 +104,14 @@ def tracking(
     train_labels: Tensor,
     train_measures: Tensor,
     measure_names: Sequence[str],
-) -> dict[str, float]:
+) -> dict[str, float] | NotApplicable:
     """How closely one unit follows a measure (slant, thickness) in every class: the correlation within a class.
 
     Mean over classes, and `min`, of the class where it is smallest; with the sign that the unit has over all of them.
-    The unit is the one with the largest mean on training samples.
+    The unit is the one with the largest mean on training samples. n/a where nothing is measured.
     """
+    if measures.shape[1] == 0:
+        return NotApplicable("no shape is measured")
     train, test = (_by_class(*given) for given in ((train_z, train_labels, train_measures), (z, labels, measures)))
     means = train.mean(0)
     best = means.abs().argmax(0)
@@ -124,7 +132,7 @@ def unit_tracking(z: Matrix, labels: Tensor, measures: Tensor) -> Tensor:
 @metric(label="absorption", direction="min", range="[-1, 1]", source=COSTA, headline=True)
 def absorption(
     atoms: Tensor, active: Matrix, gates: Tensor, true_atoms: Tensor, parents: Tensor
-) -> float | dict[str, float]:
+) -> float | NotApplicable:
     """Mean cosine of the atom learned for a child with the true atom of its parent: 0 where nothing is absorbed.
 
     Learned units and true features are matched by the Hungarian method on the correlation of their activity. Over the
@@ -133,7 +141,7 @@ def absorption(
     units, scores = _match(active, gates)
     children = ((parents >= 0) & (scores >= MATCHED)).nonzero().squeeze(1)
     if len(children) == 0:
-        return {}
+        return NotApplicable("no feature with a parent is recovered")
     learned = torch.nn.functional.normalize(atoms.double(), dim=1)[units[children]]
     true = torch.nn.functional.normalize(true_atoms[parents[children]].to(learned), dim=1)
     cosines = (learned * true).sum(1)

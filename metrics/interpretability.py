@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import NotApplicable, metric
 from metrics.matrix import (
     MAX_UNITS,
     Matrix,
@@ -24,13 +24,22 @@ from metrics.matrix import (
 )
 
 BINS = 20
+"""Quantiles that codes are cut at."""
+
 MAX_SAMPLES = 10_000
+"""Images that are compared, evenly spaced."""
+
 PACH = "Pach et al. 2025 (2504.02821), in an exact O(N) form"
+"""Where monosemanticity comes from."""
+
 CHEN = "Chen et al. 2018 (1802.04942), Eq. 5, one class against the rest"
+"""Where the information gap comes from."""
 
 
 @metric(label="monosemanticity", direction="max", range="[-1, 1]", source=PACH)
-def monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, float]:
+def monosemanticity(
+    z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor
+) -> dict[str, float] | NotApplicable:
     """Mean cosine of the embeddings of two images, weighted by both activations: mean and median over live units.
 
     a = (|z| - min) / (max - min) per unit, e the unit-norm `embed(x)`, which evaluation names: pixels less the mean
@@ -53,20 +62,24 @@ def monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor]
     pairs = (sums - n * lowest).square() - (squares - 2 * lowest * sums + n * lowest.square())
     kept = (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
     scores = ((weighted.square().sum(1) - own) / pairs)[kept].clamp(-1, 1)
-    return {"mean": scores.mean().item(), "median": scores.median().item()} if len(scores) else {}
+    if len(scores) == 0:
+        return NotApplicable("no unit varies and is on for two images or more")
+    return {"mean": scores.mean().item(), "median": scores.median().item()}
 
 
 @metric(label="class purity", direction="max", range="[1/C, 1]", source="Jacquier et al. 2026; the formula is a choice")
-def class_purity(active: Matrix, labels: Tensor) -> float | dict[str, float]:
+def class_purity(active: Matrix, labels: Tensor) -> float | NotApplicable:
     """Share of a unit's images that are of its commonest class: mean over live units; n/a where all are dead."""
     sizes, rates, _ = class_moments(active, labels)
     counts = rates * sizes[:, None]
     counts = counts[:, counts.sum(0) > 0]
-    return (counts.amax(0) / counts.sum(0)).mean().item() if counts.shape[1] else {}
+    if counts.shape[1] == 0:
+        return NotApplicable("all units are dead")
+    return (counts.amax(0) / counts.sum(0)).mean().item()
 
 
 @metric(label="one-vs-rest MIG", direction="max", range="[0, 1]", source=CHEN)
-def class_mig(z: Matrix, active: Matrix, labels: Tensor) -> float | dict[str, float]:
+def class_mig(z: Matrix, active: Matrix, labels: Tensor) -> float | NotApplicable:
     """Mutual information gap: of the two units that tell most about 'class c or not', over its entropy; mean over c.
 
     Codes are cut at 20 quantiles of their non-zero values, zero is a bin of its own; dead units are left out. Over
@@ -74,8 +87,10 @@ def class_mig(z: Matrix, active: Matrix, labels: Tensor) -> float | dict[str, fl
     """
     live = live_units(active)
     classes, targets = dense(spread(labels, MAX_SAMPLES)).unique(return_inverse=True)
-    if len(classes) < 2 or len(live) < 2:
-        return {}
+    if len(classes) < 2:
+        return NotApplicable("fewer than two classes occur")
+    if len(live) < 2:
+        return NotApplicable("fewer than two units are live")
     codes = spread(z, MAX_SAMPLES)
     parts = [_class_information(dense(columns(codes, units)), targets) for units in live.split(MAX_UNITS)]
     best = torch.cat(parts).topk(2, dim=0).values

@@ -14,8 +14,13 @@ from metrics.base import metric
 from metrics.matrix import dense, spread
 
 CHUNK = 500
+"""Images whose noise is drawn at a time."""
+
 IMPORTANCE_SAMPLES = 50
+"""Samples of z for each image."""
+
 MAX_SAMPLES = 2000
+"""Images that importance samples are drawn for, evenly spaced."""
 
 
 @metric(

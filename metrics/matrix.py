@@ -13,7 +13,10 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from metrics.base import Axis
+
 Matrix: TypeAlias = Tensor | csr_array
+"""Codes, or where units are on."""
 
 MAX_ENTRIES = 2**28
 """Entries above which codes are kept as CSR: 1 GiB of float32."""
@@ -29,11 +32,14 @@ MAX_UNITS = 2048
 
 
 class ClassMoments(NamedTuple):
-    """Of each class that occurs, in its order: samples (C,), and mean and variance of each unit, (C, M) float64."""
+    """Moments of the classes that occur, in their order, float64."""
 
     sizes: Tensor
+    """Samples of each class, (C,)."""
     means: Tensor
+    """Mean of each unit in each class, (C, M)."""
     variances: Tensor
+    """Variance of each unit in each class, (C, M)."""
 
 
 def blocks(matrix: Matrix) -> Iterator[Tensor]:
@@ -145,7 +151,20 @@ def columns(matrix: Matrix, units: Tensor) -> Matrix:
 def quantiles(values: Tensor, at: Sequence[float]) -> dict[str, float]:
     """Quantiles by name, such as {"q10": ..., "q95": ...}; none of no values."""
     numbers = values.cpu().numpy()
-    return {f"q{round(100 * q)}": float(np.quantile(numbers, q)) for q in at} if len(numbers) else {}
+    return {_quantile_key(q): float(np.quantile(numbers, q)) for q in at} if len(numbers) else {}
+
+
+def quantile_axis(at: Sequence[float]) -> Axis:
+    """Where `quantiles` stand, in percent."""
+    return Axis.single("quantile [%]", {_quantile_key(q): _percent(q) for q in at})
+
+
+def _quantile_key(q: float) -> str:
+    return f"q{_percent(q)}"
+
+
+def _percent(q: float) -> int:
+    return round(100 * q)
 
 
 def upper_triangle(pairs: Tensor) -> Tensor:

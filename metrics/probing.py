@@ -17,63 +17,92 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import Axis, NotApplicable, metric
 from metrics.matrix import Matrix, class_moments, dense, spread
 
-K_SPARSE = (1, 2, 5, 10)
-KEPT = (1, 2, 5)
+K_SPARSE = {str(k): k for k in (1, 2, 5, 10)}
+"""Key of the k-sparse probe -> number of units that it reads."""
+
+KEPT = {str(m): m for m in (1, 2, 5)}
+"""Key of the probe of largest codes -> number of codes that are kept."""
+
 MAX_SAMPLES = 5000
+"""Samples that probes are scored on, evenly spaced."""
+
 MAX_ITERATIONS = 500
+"""Iterations of a logistic regression."""
+
 PERTURBED = 1000
+"""Images that units are removed from, evenly spaced."""
+
 ABLATED = 10
+"""Units of a class that are removed."""
+
 GURNEE = "Gurnee et al. 2023 (2305.01610)"
+"""Where the k-sparse probe comes from."""
+
 REGULARISED = "Jacquier et al. 2026 (2606.27321)"
+"""Where the probe of largest codes comes from."""
+
 TPP = "Karvonen et al. 2025 (2503.09532), SAEBench; the probe's contribution as score is a choice"
+"""Where targeted perturbation comes from."""
+
+ONE_CLASS = NotApplicable("fewer than two classes occur in training")
+"""Why there is no probe."""
 
 
 @metric(label="probe", direction="max", range="[0, 1]", source="Alain & Bengio 2016 (1610.01644)", headline=True)
-def probe_accuracy(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> float | dict[str, float]:
+def probe_accuracy(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> float | NotApplicable:
     """Accuracy of a linear probe for the class, fitted on the codes of 5,000 training images. n/a for one class."""
     if len(train_labels.unique()) < 2:
-        return {}
+        return ONE_CLASS
     return _accuracy(dense(train_z), train_labels, _sample(z), _sample(labels))
 
 
-@metric(label="probe of largest", direction="max", range="[0, 1]", source=REGULARISED)
-def truncated_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float]:
+@metric(label="probe of largest", direction="max", range="[0, 1]", source=REGULARISED, curve=Axis.single("size", KEPT))
+def truncated_probe(
+    z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor
+) -> dict[str, float] | NotApplicable:
     """Accuracy of a linear probe on codes of which only the m largest by magnitude are kept, m = 1, 2, 5.
 
     n/a for one class.
     """
     if len(train_labels.unique()) < 2:
-        return {}
-    sizes = [m for m in KEPT if m <= z.shape[1]]
+        return ONE_CLASS
+    sizes = {key: m for key, m in KEPT.items() if m <= z.shape[1]}
     test, truth, train = _sample(z), _sample(labels), dense(train_z)
-    return {str(m): _accuracy(_truncate(train, m), train_labels, _truncate(test, m), truth) for m in sizes}
+    return {key: _accuracy(_truncate(train, m), train_labels, _truncate(test, m), truth) for key, m in sizes.items()}
 
 
-@metric(label="k-sparse probe", direction="max", range="[0, 1]", source=GURNEE)
-def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float]:
+@metric(
+    label="k-sparse probe",
+    direction="max",
+    range="[0, 1]",
+    source=GURNEE,
+    curve=Axis.single("size", K_SPARSE, log=True),
+)
+def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float] | NotApplicable:
     """Balanced accuracy of telling one class from the rest by k units, k = 1, 2, 5, 10: mean over classes.
 
     The units of a class are those whose training codes differ most between it and the rest, in standard deviations.
-    n/a for one class.
+    n/a for one class in training, or where the evaluated samples give none of those classes anything to be told from.
     """
     train, test = _scaled(dense(train_z), _sample(z))
     targets, test_labels = train_labels.cpu().numpy(), _sample(labels).cpu().numpy()
     classes = np.unique(targets)
     if len(classes) < 2:
-        return {}
-    sizes = [k for k in K_SPARSE if k <= train.shape[1]]
-    scores: dict[int, list[float]] = {k: [] for k in sizes}
+        return ONE_CLASS
+    sizes = {key: k for key, k in K_SPARSE.items() if k <= train.shape[1]}
+    scores: dict[str, list[float]] = {key: [] for key in sizes}
     for label in classes:
         on, truth = targets == label, test_labels == label
         order = np.argsort(-np.abs(train[on].mean(0) - train[~on].mean(0)), kind="stable")
-        for k in sizes if truth.any() and not truth.all() else ():
+        for key, k in sizes.items() if truth.any() and not truth.all() else ():
             units = order[:k]
             guess = _fit(train[:, units], on, class_weight="balanced").predict(test[:, units])
-            scores[k].append((guess[truth].mean() + (~guess[~truth]).mean()) / 2)
-    return {str(k): float(np.mean(values)) for k, values in scores.items() if values}
+            scores[key].append((guess[truth].mean() + (~guess[~truth]).mean()) / 2)
+    means = {key: float(np.mean(values)) for key, values in scores.items() if values}
+    return means or NotApplicable("no class of training occurs in some, but not all, of the evaluated samples")
 
 
 @metric(label="targeted perturbation", direction="max", range="[-1, 1]", source=TPP)
@@ -84,18 +113,18 @@ def targeted_perturbation(
     train_x: Tensor,
     train_z: Matrix,
     train_labels: Tensor,
-) -> float | dict[str, float]:
+) -> float | NotApplicable:
     """Removing a class's 10 units should hurt the probe of that class, on reconstructions, and no other's.
 
     Mean over classes of the drop in recall of the class minus the mean drop of the others, on 1,000 images. The probe
     is fitted on inputs; a class's units are those that add most to its score, on average over its training images.
-    n/a below three classes: with two, what one loses the other gains.
+    n/a below three classes: with two, what one loses the other gains; and below two that are evaluated.
     """
     codes = dense(spread(z, PERTURBED)).to(train_x.device)
     truth = dense(spread(labels, PERTURBED)).cpu().numpy()
     classes = np.unique(train_labels.cpu().numpy())
     if len(classes) < 3:
-        return {}
+        return NotApplicable("fewer than three classes occur in training")
     probe = _fit(train_x.cpu().numpy(), train_labels.cpu().numpy())
     sizes, means, _ = class_moments(train_z, train_labels)
     others = (sizes @ means - sizes[:, None] * means) / (sizes.sum() - sizes)[:, None]
@@ -110,7 +139,9 @@ def targeted_perturbation(
         rest = np.delete(drop, i)
         gaps.append(drop[i] - np.nanmean(rest) if np.isfinite(rest).any() else np.nan)
     kept = [gap for gap in gaps if np.isfinite(gap)]
-    return float(np.mean(kept)) if kept else {}
+    if not kept:
+        return NotApplicable("fewer than two classes of training occur in the evaluated samples")
+    return float(np.mean(kept))
 
 
 def _unit_effects(decode: Callable[[Tensor], Tensor], means: Tensor, weights: Tensor) -> Tensor:

@@ -11,9 +11,10 @@ from metrics.base import metric
 from metrics.matrix import blocks
 
 NORMALISED = "Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
+"""Where the fraction of variance comes from."""
 
 
-@metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True)
+@metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True, validation=True)
 def fvu(x: Tensor, x_hat: Tensor) -> float:
     """Fraction of variance unexplained: sum ||x - x_hat||^2 / sum ||x - mean(x)||^2.
 
@@ -31,7 +32,7 @@ def explained_variance(x: Tensor, x_hat: Tensor) -> float:
     return 1 - fvu(x, x_hat)
 
 
-@metric(label="MSE", direction="min", range="[0, inf)", source="definition")
+@metric(label="MSE", direction="min", range="[0, inf)", source="definition", validation=True)
 def mse(x: Tensor, x_hat: Tensor) -> float:
     """Mean squared error per pixel."""
     return _squared_error(x, x_hat) / x.numel()

@@ -7,23 +7,46 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import Axis, NotApplicable, metric
 from metrics.gamma import jaccard_index
 from metrics.matrix import Matrix, column_sums, dense, spread
 from metrics.reconstruction import fvu
 
 MAX_SAMPLES = 1000
+"""Images that are encoded anew, evenly spaced."""
+
 NOISE = 0.1
+"""Standard deviation of the noise."""
+
 ABLATED = 32
+"""Units that are set to zero, one at a time."""
+
 PURSUIT = "Costa et al. 2025 (2506.05239)"
+"""Where the last atom's correlation comes from."""
+
 BUDGETS = "Jacquier et al. 2026 (2606.27321); Costa et al. 2025 (2506.05239)"
+"""Where other budgets come from."""
+
 FACTORS = {"1/4": 0.25, "1/2": 0.5, "1": 1, "2": 2, "4": 4}
+"""Name of a budget -> what it is of the trained k."""
+
+SHARES = {f"{name}k": factor for name, factor in FACTORS.items()}
+"""Key of `inference_fvu` -> what the budget is of the trained k."""
 
 Encoder = Callable[[Tensor], Tensor]
+"""From inputs to codes, or from codes to inputs."""
+
 BudgetedEncoder = Callable[[Tensor, int], Tensor]
+"""From inputs and a number of active units to codes."""
 
 
-@metric(label="FVU at k'", direction="min", range="[0, inf)", source=BUDGETS)
+@metric(
+    label="FVU at k'",
+    direction="min",
+    range="[0, inf)",
+    source=BUDGETS,
+    curve=Axis.single("k' / k", SHARES, log=True),
+)
 def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tensor, k: int) -> dict[str, float]:
     """FVU when k' units may be active at inference: k' = 1, and k/4, k/2, k, 2k, 4k of the trained k, at most M.
 
@@ -31,7 +54,7 @@ def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tenso
     """
     x = dense(spread(x, MAX_SAMPLES))
     largest = encode_with_budget(x[:1], 1).shape[1]
-    budgets = {"k'=1": 1} | {f"{name}k": max(1, round(factor * k)) for name, factor in FACTORS.items()}
+    budgets = {"k'=1": 1} | {name: max(1, round(share * k)) for name, share in SHARES.items()}
     return {
         name: fvu(x, decode(encode_with_budget(x, budget))) for name, budget in budgets.items() if budget <= largest
     }
@@ -40,7 +63,7 @@ def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tenso
 @metric(label="|last atom . residual|", direction="none", range="[0, inf)", source=PURSUIT)
 def last_atom_correlation(
     encode_with_budget: BudgetedEncoder, decode: Encoder, atoms: Tensor, x: Tensor, k: int
-) -> float | dict[str, float]:
+) -> float | NotApplicable:
     """Largest |D_j . (x - x_hat)| / ||x - b|| over images, j the unit that the k-th step of encoding changed.
 
     0 for matching pursuit, whose residual is orthogonal to the last atom. b is the reconstruction of the empty code.
@@ -52,7 +75,7 @@ def last_atom_correlation(
     change = (codes - before).abs()
     moved = change.amax(1) > 0
     if not moved.any():
-        return {}
+        return NotApplicable("the last step of encoding changes no code")
     last = torch.nn.functional.normalize(atoms[change.argmax(1)].double(), dim=1)
     residual = (x - decode(codes)).double()
     centred = (x - decode(torch.zeros_like(codes[:1]))).double()
@@ -84,7 +107,7 @@ def noise_fvu(encode: Encoder, decode: Encoder, x: Tensor) -> float:
 
 
 @metric(label="FVU lost by a unit", direction="none", range="(-inf, inf)", source="definition")
-def ablation_fvu(decode: Encoder, x: Tensor, z: Matrix, active: Matrix) -> float | dict[str, float]:
+def ablation_fvu(decode: Encoder, x: Tensor, z: Matrix, active: Matrix) -> float | NotApplicable:
     """Mean rise of FVU when one unit is set to zero: over the 32 units that are on most, and 1,000 images.
 
     n/a where all units are dead, or the images are all the same.
@@ -92,8 +115,10 @@ def ablation_fvu(decode: Encoder, x: Tensor, z: Matrix, active: Matrix) -> float
     counts = column_sums(active)
     units = counts.topk(min(ABLATED, int((counts > 0).sum()))).indices.tolist()
     x, codes = dense(spread(x, MAX_SAMPLES)), dense(spread(z, MAX_SAMPLES)).to(x.device)
-    if not units or not (x != x[0]).any():
-        return {}
+    if not units:
+        return NotApplicable("all units are dead")
+    if not (x != x[0]).any():
+        return NotApplicable("all images are the same")
     whole = fvu(x, decode(codes))
     rises = []
     for unit in units:

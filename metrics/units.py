@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from metrics.base import metric
-from metrics.matrix import Matrix, column_sums, quantiles
+from metrics.base import NotApplicable, metric
+from metrics.matrix import Matrix, column_sums, quantile_axis, quantiles
 
 ALWAYS_ON = 0.99
+"""Share of the samples above which a unit is always on."""
+
 QUANTILES = (0.1, 0.5, 0.9)
+"""Quantiles over live units."""
 
 
 @metric(label="dead", direction="min", range="[0, 1]", source="Gao et al. 2024; VAE: Burda et al. 2016", headline=True)
@@ -29,14 +32,20 @@ def live_units(active: Matrix) -> float:
     return float((column_sums(active) > 0).sum().item())
 
 
-@metric(label="density", direction="none", range="[0, 1]", source="definition")
+@metric(label="density", direction="none", range="[0, 1]", source="definition", dimensions=("unit",))
 def density(active: Matrix) -> Tensor:
     """Share of the samples on which each unit is active, (M,)."""
     return column_sums(active) / active.shape[0]
 
 
-@metric(label="density of live units", direction="none", range="(0, 1]", source="definition")
-def density_quantiles(active: Matrix) -> dict[str, float]:
+@metric(
+    label="density of live units",
+    direction="none",
+    range="(0, 1]",
+    source="definition",
+    curve=quantile_axis(QUANTILES),
+)
+def density_quantiles(active: Matrix) -> dict[str, float] | NotApplicable:
     """10%, 50% and 90% quantile of the density of the live units; n/a where all are dead."""
     rates = density(active)
-    return quantiles(rates[rates > 0], QUANTILES)
+    return quantiles(rates[rates > 0], QUANTILES) or NotApplicable("all units are dead")

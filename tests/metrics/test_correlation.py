@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from metrics import correlation
+from metrics.base import NotApplicable
 from tests.metrics.cases import csr
 
 # Classes 0 and 1 share one pattern, 2 and 3 the opposite one: correlation 1 within the categories, -1 between them.
 PATTERNS = torch.tensor([[1.0, 0, 1, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 1, 0, 1]])
 PAIRED = torch.tensor([0, 0, 1, 1])
+NO_GAP = NotApplicable("no two classes within a category, or of two categories, have a correlation")
 
 
 def class_means(rates: Tensor, labels: Tensor) -> np.ndarray:
@@ -99,16 +101,18 @@ def test_a_class_without_a_correlation_is_not_dealt_a_category() -> None:
 @pytest.mark.parametrize("categories", [[0, 0, 0, 0], [0, 1, 2, 3]])
 def test_a_gap_needs_two_classes_of_one_category_and_two_categories(categories: list[int]) -> None:
     labels = torch.arange(8) % 4
-    assert correlation.category_gap(PATTERNS[labels], labels, torch.tensor(categories)) == {}
-    assert correlation.category_p_value(PATTERNS[labels], labels, torch.tensor(categories)) == {}
+    assert correlation.category_gap(PATTERNS[labels], labels, torch.tensor(categories)) == NO_GAP
+    assert correlation.category_p_value(PATTERNS[labels], labels, torch.tensor(categories)) == NO_GAP
 
 
 def test_codes_that_say_nothing_of_the_class_have_no_correlation() -> None:
     labels = torch.arange(8) % 4
     for gamma in (torch.zeros(8, 5), torch.full((8, 5), 0.7)):
         assert correlation.class_correlation(gamma, labels).isnan().all()
-        assert correlation.category_gap(gamma, labels, PAIRED) == {}
-        assert correlation.category_correlations(gamma, labels, PAIRED, ["a", "b"]) == {}
+        assert correlation.category_gap(gamma, labels, PAIRED) == NO_GAP
+        assert correlation.category_correlations(gamma, labels, PAIRED, ["a", "b"]) == NotApplicable(
+            "no two classes have a correlation"
+        )
 
 
 def test_classes_that_do_not_occur_are_left_out_with_their_category() -> None:
@@ -123,7 +127,7 @@ def test_unit_correlation_by_hand() -> None:
     # Unit 1 is minus unit 0, unit 2 is orthogonal to both once centred, unit 3 is dead: |r| = 1, 0, 0.
     z = torch.tensor([[1.0, -1, 1, 0], [-1, 1, 1, 0], [1, -1, -1, 0], [-1, 1, -1, 0]])
     assert correlation.unit_correlation(z, z != 0) == pytest.approx({"mean": 1 / 3, "q95": 0.9})
-    assert correlation.unit_correlation(z[:, :1], z[:, :1] != 0) == {}
+    assert correlation.unit_correlation(z[:, :1], z[:, :1] != 0) == NotApplicable("fewer than two units are live")
 
 
 def test_unit_correlation_agrees_with_numpy() -> None:
@@ -139,7 +143,9 @@ def test_lift_by_hand() -> None:
     # 40 samples; units 0 and 1 on together in 10 of them: expected 10 x 10 / 40 = 2.5, too few. Twice as many
     # samples: 20 x 20 / 80 = 5 expected, 20 found: lift 4.
     few, many = ((torch.arange(n) % 4 == 0)[:, None].expand(n, 2) for n in (40, 80))
-    assert correlation.coactivation_lift(few) == {}
+    assert correlation.coactivation_lift(few) == NotApplicable(
+        "no two live units are expected to be on together 5 times"
+    )
     assert correlation.coactivation_lift(many) == {"mean": 4, "q95": 4}
 
 

@@ -8,6 +8,7 @@ import torch
 
 from bench.execute.training import Training
 from metrics import cost
+from metrics.base import NotApplicable
 
 
 def test_costs_by_hand() -> None:
@@ -20,7 +21,7 @@ def test_costs_by_hand() -> None:
 
 def test_a_fitted_model_has_no_steps() -> None:
     training = Training(0, 2.0, 0.0, 0, 5.0, pd.DataFrame())
-    assert cost.step_ms(training) == cost.step_gflops(training) == {}
+    assert cost.step_ms(training) == cost.step_gflops(training) == NotApplicable("the model is not trained by steps")
     assert cost.train_seconds(training) == 2
 
 

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from metrics import dictionary
+from metrics.base import NotApplicable
 from tests.metrics.cases import csr
 
 # Atoms at 0, 60 and 90 degrees: |cosines| 1/2 (0, 60), 0 (0, 90), cos 30 (60, 90). Their length does not count.
@@ -105,11 +106,13 @@ def test_equal_and_opposite_atoms_have_all_of_it() -> None:
 def test_a_single_atom_has_no_pair() -> None:
     atom = torch.ones(1, 4)
     assert dictionary.coherence(atom) == 0
-    assert dictionary.babel(atom) == dictionary.cosine_quantiles(atom) == {}
-    assert dictionary.live_cosine(atom, torch.ones(3, 1)) == {}
+    assert (
+        dictionary.babel(atom) == dictionary.cosine_quantiles(atom) == NotApplicable("there are fewer than two atoms")
+    )
+    assert dictionary.live_cosine(atom, torch.ones(3, 1)) == NotApplicable("fewer than two units are live")
     assert dictionary.active_babel(atom, torch.ones(3, 1)) == pytest.approx(0, abs=1e-6)
-    assert dictionary.active_babel(ATOMS, torch.zeros(3, 3)) == {}
-    assert dictionary.live_cosine(ATOMS, torch.zeros(3, 3)) == {}
+    assert dictionary.active_babel(ATOMS, torch.zeros(3, 3)) == NotApplicable("no image has an active unit")
+    assert dictionary.live_cosine(ATOMS, torch.zeros(3, 3)) == NotApplicable("fewer than two units are live")
 
 
 @given(arrays(np.float32, (5, 3), elements=st.floats(-4, 4, width=32, allow_subnormal=False)))

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
 from metrics import dimensions
+from metrics.base import NotApplicable
 from tests.metrics.cases import ACTIVE, LABELS
 
 
@@ -63,7 +64,7 @@ def test_a_class_code_is_selective_and_a_constant_one_is_not() -> None:
     assert dimensions.selectivity(on, labels) == pytest.approx(0, abs=1e-12)
     assert dimensions.global_units(on, labels) == 3
     off = torch.zeros(40, 3).bool()
-    assert dimensions.selectivity(off, labels) == {}
+    assert dimensions.selectivity(off, labels) == NotApplicable("all units are dead")
     assert dimensions.roles(off, labels) == {key: 3.0 * (key == "dead") for key in dimensions.roles(on, labels)}
 
 
@@ -71,7 +72,7 @@ def test_with_one_class_a_unit_that_reaches_the_bound_is_global() -> None:
     labels = torch.zeros(4).long()
     assert dimensions.global_units(ACTIVE, labels) == 2
     assert dimensions.class_specific_units(ACTIVE, labels) == 0
-    assert dimensions.selectivity(ACTIVE, labels) == {}
+    assert dimensions.selectivity(ACTIVE, labels) == NotApplicable("fewer than two classes occur")
 
 
 def test_a_rate_equal_to_the_bound_reaches_it() -> None:
@@ -80,6 +81,35 @@ def test_a_rate_equal_to_the_bound_reaches_it() -> None:
     active = torch.arange(10)[:, None] < torch.tensor([3, 7, 9])
     found = dimensions.roles(active, labels)
     assert [found[f"global@{tau}"] for tau in (0.3, 0.5, 0.7, 0.9)] == [3, 2, 2, 1]
+
+
+def test_roles_of_units_by_name_and_their_order_by_hand() -> None:
+    # Classes by units: never on, on in the second class, everywhere, in the first class, rarely, in two, in the first.
+    rates = torch.tensor(
+        [
+            [0.0, 0.1, 0.9, 0.6, 0.2, 0.7, 0.8],
+            [0.0, 0.9, 0.6, 0.1, 0.2, 0.8, 0.1],
+            [0.0, 0.1, 0.8, 0.1, 0.2, 0.1, 0.1],
+        ]
+    )
+    roles = dimensions.unit_roles(rates)
+    assert roles == ["dead", "exclusive", "global", "exclusive", "no role", "shared", "exclusive"]
+    assert set(roles) == set(dimensions.ROLES)
+    # Global, shared, exclusive by their class and in it the most active first, no role, dead.
+    assert dimensions.order_by_role(rates.numpy(), roles).tolist() == [2, 5, 6, 3, 1, 4, 0]
+
+
+def test_global_units_stand_by_their_rate_whatever_class_it_is_in() -> None:
+    rates = np.array([[0.6, 0.7, 0.5], [0.9, 0.6, 0.8]])
+    assert dimensions.order_by_role(rates, ["global"] * 3).tolist() == [0, 2, 1]
+
+
+def test_named_roles_are_those_that_are_counted() -> None:
+    active, labels = torch.rand(203, 30) < torch.rand(30), torch.arange(203) % 5
+    active[:, 4] = False
+    names, counts = dimensions.unit_roles(dimensions.class_rates(active, labels)), dimensions.roles(active, labels)
+    assert names.count("dead") == counts["dead"]
+    assert all(names.count(role) == counts[f"{role}@0.5"] for role in ("global", "shared", "exclusive"))
 
 
 @given(arrays(np.bool_, (9, 4)))

@@ -1,12 +1,9 @@
-"""What holds for every metric: order, dead units, sparse storage, ends, errors, and the batch it was encoded in."""
+"""What holds for every metric: order, dead units, sparse storage, ends, and what it declares."""
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,24 +12,15 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from bench.datasets.base import Dataset, Split
-from bench.execute import inline
-from bench.execute.evaluation import evaluate
-from bench.execute.job import Job
-from bench.execute.training import train
-from bench.plan.request import Request
-from bench.plan.runs import make_plan
-from bench.plugins.loading import load_model_class, load_trained
-from bench.plugins.registry import MODEL_REGISTRY
-from bench.store.runs import RunStore
-from models.base import Model
-from tests.metrics.cases import CODES, METRICS, Samples, assert_same, csr, given, make_world, needs, numbers, value_of
+from metrics.base import Metric, NotApplicable
+from metrics.needs import NEEDS, TRAIN, misspelt
+from tests.metrics.cases import CODES, METRICS, Samples, assert_same, csr, given, make_world, numbers, value_of
 
 NAMES = list(METRICS)
 TAKING_MATRICES = [
     name
-    for name, function in METRICS.items()
-    if "Matrix" in {parameter.annotation for parameter in inspect.signature(function).parameters.values()}
+    for name, metric in METRICS.items()
+    if "Matrix" in {parameter.annotation for parameter in metric.parameters.values()}
 ]
 
 ORDERED = {
@@ -154,11 +142,15 @@ def degenerate(case: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", DEGENERATE)
-def test_degenerate_codes_give_numbers_or_nothing_from_dense_and_from_sparse_storage(case: str) -> None:
+def test_degenerate_codes_give_numbers_or_a_reason_from_dense_and_from_sparse_storage(case: str) -> None:
     dense = degenerate(case)
     sparse = {key: csr(v) if key.removeprefix("train_") in CODES else v for key, v in dense.items()}
     for name in NAMES:
         found = value_of(name, dense)
+        assert found != {}, name
+        if isinstance(found, NotApplicable):
+            assert found.reason
+            assert found.reason[-1] != ".", "a clause"
         assert not [key for key, number in numbers(found).items() if math.isnan(number)], name
         if name in TAKING_MATRICES:
             assert_same(value_of(name, sparse), found)
@@ -203,118 +195,99 @@ def test_every_metric_says_how_it_is_read(name: str) -> None:
     assert info.range[0] in "[("
     assert info.range[-1] in ")]"
     assert (METRICS[name].__doc__ or "").strip()
+    assert info.explanation == (METRICS[name].__doc__ or "").strip().partition("\n")[0]
+    assert METRICS[name].__module__ == f"metrics.{info.family.replace(' ', '_')}"
 
 
-def small(digits: Dataset) -> Dataset:
-    return replace(digits, train=digits.train.head(200), test=digits.test.head(120))
+CURVES = {
+    "density_quantiles": "quantile [%]",
+    "roles": "threshold",
+    "unit_correlation": "quantile [%]",
+    "coactivation_lift": "quantile [%]",
+    "babel": "size",
+    "cosine_quantiles": "quantile [%]",
+    "truncated_probe": "size",
+    "sparse_probe": "size",
+    "inference_fvu": "k' / k",
+}
+"""Metrics whose keys are places on an axis, and its label."""
+
+WITHOUT_PLACE = {"inference_fvu": {"k'=1"}, "unit_correlation": {"mean"}, "coactivation_lift": {"mean"}}
+"""Keys of theirs that are on the board alone."""
 
 
-def trained(name: str, dataset: Dataset) -> Model:
-    cls = load_model_class(MODEL_REGISTRY.find(name))
-    fields = {"n_latents": 16, "hidden": 16, "k": 4, "batch_size": 50, "epochs": 5}
-    model = cls(cls.Config(**{k: v for k, v in fields.items() if k in cls.Config.model_fields}), dataset.n_features)
-    train(model, dataset.train, batches_seed=0)
-    return model.eval()
+def test_the_metrics_with_an_axis_are_those_whose_keys_are_places_on_one() -> None:
+    assert {name: metric.info.curve.label for name, metric in METRICS.items() if metric.info.curve} == CURVES
 
 
-@pytest.mark.parametrize("name", ["topk", "vsc", "vae", "vsae"])
-def test_results_do_not_depend_on_the_batch_size(name: str, digits: Dataset) -> None:
-    dataset = replace(small(digits), categories=tuple("odd" if c % 2 else "even" for c in range(10)))
-    model = trained(name, dataset)
-    first, *others = (evaluate(model, dataset, dataset.test, METRICS, 0, batch_size=b) for b in (1000, 100, 7))
-    assert first.errors == {}
-    assert len(first.scalars) > 40
-    for other in others:
-        assert other.scalars == pytest.approx(first.scalars, rel=1e-5, abs=1e-7)
-        assert other.arrays.keys() == first.arrays.keys()
-        for key, array in first.arrays.items():
-            np.testing.assert_allclose(other.arrays[key], array, rtol=1e-5, atol=1e-7)
-
-
-def test_the_stored_explained_variance_is_that_of_a_plain_loop_over_the_stored_model(
-    tmp_path: Path, digits: Dataset
-) -> None:
-    store = RunStore(tmp_path)
-    plan = make_plan(Request.build(models="topk", seeds="1", budget="smoke"), store, Path("unused"))
-    inline.execute(plan.todo, Job(tmp_path, Path("unused"), "cpu"), lambda event: None)
-    (record,) = store.scan().records
-    model = load_trained(store, record.spec, digits)
-    with torch.no_grad():
-        x, x_hat = digits.test.x, model.decode(model.encode(digits.test.x))
-    residual = total = 0.0
-    for pixel, guess in zip(x.T.tolist(), x_hat.T.tolist(), strict=True):
-        mean = math.fsum(pixel) / len(pixel)
-        residual += math.fsum((a - b) ** 2 for a, b in zip(pixel, guess, strict=True))
-        total += math.fsum((a - mean) ** 2 for a in pixel)
-    assert record.metrics["explained_variance"] == pytest.approx(1 - residual / total, abs=1e-6)
-
-
-def failing(x: Tensor) -> float:
-    raise RuntimeError("out of ideas")
+@pytest.mark.parametrize("name", CURVES)
+def test_every_key_of_a_curve_has_a_finite_place_or_is_known_to_have_none(name: str) -> None:
+    axis = METRICS[name].info.curve
+    assert axis is not None
+    found = value_of(name, given(make_world(n_units=60)))
+    assert found.keys() == axis.places.keys() | WITHOUT_PLACE.get(name, set()), "of enough units there is every key"
+    assert not axis.places.keys() & WITHOUT_PLACE.get(name, set())
+    assert value_of(name, given(make_world())).keys() <= found.keys()
+    points = [place for place in axis.places.values() if place.at is not None]
+    assert len(set(points)) == len(points), "no two keys share a place"
+    assert all(math.isfinite(place.at) for place in points)
+    assert not axis.log or all(place.at > 0 for place in points)
 
 
 @pytest.mark.parametrize(
-    ("bad", "words"),
+    ("name", "places"),
     [
-        (lambda x: "hello", "not str 'hello'"),
-        (lambda x: None, "not NoneType"),
-        (lambda x: [1.0, 2.0], "not list"),
-        (lambda x: torch.zeros(5, 2), r"(5, 2)"),
-        (lambda x: math.nan, "NaN"),
-        (lambda x: torch.tensor(math.nan), "NaN"),
-        (lambda x: {"fine": 1.0, "not": math.nan}, "NaN"),
-        (lambda x: {"a": torch.zeros(3)}, "Error"),
-        (lambda x: {"a": np.zeros(3)}, "Error"),
-        (lambda x: {"a": {"b": 1.0}}, "not dict"),
-        (failing, "RuntimeError: out of ideas"),
+        ("density_quantiles", {"q10": ("", 10), "q50": ("", 50), "q90": ("", 90)}),
+        ("unit_correlation", {"q95": ("", 95)}),
+        ("babel", {"1": ("", 1), "2": ("", 2), "5": ("", 5), "10": ("", 10), "50": ("", 50)}),
+        ("inference_fvu", {"1/4k": ("", 0.25), "1/2k": ("", 0.5), "1k": ("", 1), "2k": ("", 2), "4k": ("", 4)}),
+        (
+            "roles",
+            {"dead": ("dead", None)}
+            | {
+                f"{role}@{tau}": (role, tau)
+                for role in ("global", "shared", "exclusive")
+                for tau in (0.3, 0.5, 0.7, 0.9)
+            },
+        ),
     ],
 )
-def test_a_metric_that_fails_is_named_and_the_others_stand(
-    bad: Callable[..., Any], words: str, digits: Dataset
-) -> None:
-    dataset = small(digits)
-    model = trained("topk", dataset)
-    chosen = {"first": METRICS["l0"], "bad": bad, "last": METRICS["fvu"]}
-    found = evaluate(model, dataset, dataset.test, chosen, seed=0)
-    assert found.errors.keys() == {"bad"}
-    assert words in found.errors["bad"]
-    assert found.scalars.keys() == {"first", "last"}
-    assert found.arrays == {}
+def test_places_by_hand(name: str, places: dict[str, tuple[str, float | None]]) -> None:
+    assert METRICS[name].info.curve.places == places
 
 
-def test_a_parameter_with_a_default_is_not_a_need(digits: Dataset) -> None:
-    def sharper(x: Tensor, sharpness: float = 3.0) -> dict[Any, float]:
-        return {0: sharpness, "": 2 * sharpness}
-
-    dataset = small(digits)
-    found = evaluate(trained("topk", dataset), dataset, dataset.test, {"mine": sharper}, seed=0)
-    assert found.scalars == {"mine.0": 3, "mine": 6}
+NOT_OF_THESE = {"unit_tracking": "its columns are measures, as many as the data set has"}
+"""Tensors without declared axes, and why."""
 
 
-def test_a_sample_without_a_label_makes_label_metrics_absent(digits: Dataset) -> None:
-    dataset = small(digits)
-    labels = dataset.test.labels.clone()
-    labels[7] = -1
-    model = trained("topk", dataset)
-    found = evaluate(model, dataset, Split(dataset.test.x, labels), METRICS, seed=0)
-    of_labels = {name for name in NAMES if "labels" in needs(name)}
-    assert found.errors == {}
-    assert not of_labels & ({key.partition(".")[0] for key in found.scalars} | set(found.arrays))
-    assert {"fvu", "l0", "coherence"} <= found.scalars.keys()
+@pytest.mark.parametrize("name", NAMES)
+def test_the_axes_of_a_tensor_are_declared(name: str) -> None:
+    found, declared = value_of(name, given(make_world())), METRICS[name].info.dimensions
+    sizes = {"class": 4, "unit": 12, "sample": SIZES["test"]}
+    if isinstance(found, Tensor) and name not in NOT_OF_THESE:
+        assert tuple(found.shape) == tuple(sizes[dimension] for dimension in declared)
+    else:
+        assert declared == ()
 
 
-@pytest.mark.parametrize("case", ["one class", "a class missing", "one sample"])
-def test_a_split_without_some_classes_can_be_evaluated(case: str, digits: Dataset) -> None:
-    dataset = small(digits)
-    x, labels = dataset.test.x, dataset.test.labels
-    kept = {"one class": labels == 3, "a class missing": labels != 3, "one sample": torch.arange(len(x)) == 0}[case]
-    found = evaluate(trained("topk", dataset), dataset, Split(x[kept], labels[kept]), METRICS, seed=0)
-    assert found.errors == {}
+def test_quality_is_drawn_against_the_metrics_of_sparsity_and_of_cost() -> None:
+    families = {name for name, metric in METRICS.items() if metric.info.family in ("sparsity", "cost")}
+    assert len(families) == 11
+    assert {name for name, metric in METRICS.items() if metric.info.price} == families
+    have = given(make_world())
+    assert all(isinstance(value_of(name, have), float) for name in families)
 
 
-def test_labels_and_factors_of_another_length_are_refused() -> None:
-    x, labels = torch.rand(5, 3), torch.zeros(5).long()
-    with pytest.raises(ValueError, match="labels has 4 rows for 5 samples"):
-        Split(x, labels[:4])
-    with pytest.raises(ValueError, match="gates has 6 rows for 5 samples"):
-        Split(x, labels, {"gates": torch.zeros(6, 2)})
+def test_three_metrics_are_computed_on_the_validation_split_too() -> None:
+    assert {name for name, metric in METRICS.items() if metric.validation} == {"fvu", "mse", "l0"}
+
+
+def test_every_metric_is_one_and_asks_for_words_of_the_vocabulary() -> None:
+    assert all(isinstance(metric, Metric) for metric in METRICS.values())
+    assert {name: misspelt(metric) for name, metric in METRICS.items() if misspelt(metric)} == {}
+    assert not any(metric.own_needs for metric in METRICS.values())
+
+
+def test_the_world_of_these_tests_has_the_whole_vocabulary() -> None:
+    of_training = {f"{TRAIN}{name}" for name, need in NEEDS.items() if need.of_samples}
+    assert given(make_world()).keys() == NEEDS.keys() | of_training

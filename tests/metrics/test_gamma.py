@@ -14,6 +14,7 @@ from scipy.spatial.distance import jensenshannon
 from torch import Tensor
 
 from metrics import gamma
+from metrics.base import NotApplicable
 from tests.metrics.cases import ACTIVE, LABELS, csr
 
 LN2 = math.log(2)
@@ -144,7 +145,9 @@ def test_where_no_class_has_a_pair_nothing_is_said_of_pairs_within() -> None:
     assert gamma.activity_jaccard(eye.bool(), labels) == {"between": 0}
     assert gamma.gamma_jsd(eye / 2, labels).keys() == {"between"}
     assert gamma.activity_jsd(eye.bool(), torch.zeros(3).long()).keys() == {"within"}
-    assert gamma.activity_jsd(eye[:1].bool(), labels[:1]) == gamma.activity_jaccard(eye[:1], labels[:1]) == {}
+    alone = NotApplicable("there are fewer than two samples")
+    assert gamma.activity_jsd(eye[:1].bool(), labels[:1]) == gamma.activity_jaccard(eye[:1], labels[:1]) == alone
+    assert gamma.gamma_jsd(eye[:1] / 2, labels[:1]) == alone
 
 
 def test_the_variance_of_rates_near_one_keeps_its_digits() -> None:

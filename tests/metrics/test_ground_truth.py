@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from torch import Tensor
 
 from metrics import ground_truth
+from metrics.base import NotApplicable
 from metrics.matrix import evenly_spaced
 from tests.metrics.cases import csr
 
@@ -218,7 +219,9 @@ def test_permuted_gates_are_found_at_chance() -> None:
     assert ground_truth.factor_recovery(z, gates, train_z, train_gates, ["global"] * 5) == {"global": 0}
     assert ground_truth.gate_f1(z > 0, gates, train_z > 0, train_gates) == pytest.approx(0.5, abs=0.03)
     assert ground_truth.features_found(z > 0, gates, torch.eye(5)) == 0
-    assert ground_truth.absorption(torch.eye(5), z > 0, gates, torch.eye(5), torch.zeros(5).long()) == {}
+    assert ground_truth.absorption(torch.eye(5), z > 0, gates, torch.eye(5), torch.zeros(5).long()) == NotApplicable(
+        "no feature with a parent is recovered"
+    )
 
 
 @pytest.mark.parametrize("level", [0.0, 0.7])
@@ -247,14 +250,30 @@ def test_gates_that_do_not_change_are_left_out() -> None:
     recovery = ground_truth.factor_recovery(z, stuck, z, stuck, roles)
     assert recovery == ground_truth.factor_recovery(z, gates, z, gates, roles[:4])
     still = stuck[:, 4:]
-    assert ground_truth.mcc(z, still) == ground_truth.gate_auc(z, still, z, still) == {}
-    assert ground_truth.factor_recovery(z, still, z, still, ["global", "global"]) == {}
+    assert (
+        ground_truth.mcc(z, still)
+        == ground_truth.gate_auc(z, still, z, still)
+        == NotApplicable("no factor is present in some samples and absent in others")
+    )
+    assert ground_truth.factor_recovery(z, still, z, still, ["global", "global"]) == NotApplicable(
+        "no factor is present in some samples and absent in others"
+    )
 
 
 def test_no_factor_at_all_is_no_score() -> None:
     z, none = torch.rand(9, 3), torch.zeros(9, 0)
-    assert ground_truth.mcc(z, none) == ground_truth.gate_auc(z, none, z, none) == {}
-    assert ground_truth.value_correlation(z, none, z, none) == {}
+    assert (
+        ground_truth.mcc(z, none)
+        == ground_truth.gate_auc(z, none, z, none)
+        == NotApplicable("no factor is present in some samples and absent in others")
+    )
+    assert ground_truth.value_correlation(z, none, z, none) == NotApplicable("no factor has a value")
+
+
+def test_no_measure_at_all_is_not_tracked() -> None:
+    z, labels, none = torch.rand(9, 3), torch.arange(9) % 3, torch.zeros(9, 0)
+    assert ground_truth.tracking(z, labels, none, z, labels, none, []) == NotApplicable("no shape is measured")
+    assert ground_truth.unit_tracking(z, labels, none).shape == (3, 0)
 
 
 def test_the_unit_of_a_gate_is_chosen_in_training_not_in_testing() -> None:

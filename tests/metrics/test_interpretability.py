@@ -13,11 +13,12 @@ from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from metrics import interpretability
+from metrics.base import NotApplicable
 from metrics.matrix import Matrix, evenly_spaced
 from tests.metrics.cases import ACTIVE, LABELS, csr
 
 
-def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float]:
+def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float] | NotApplicable:
     return interpretability.monosemanticity(z, active, lambda x: x, embedding)
 
 
@@ -140,17 +141,21 @@ def test_a_code_that_is_the_same_for_all_stands_for_nothing() -> None:
     labels, on = torch.arange(40) % 4, torch.ones(40, 3)
     assert interpretability.class_purity(on != 0, labels) == pytest.approx(1 / 4)
     assert interpretability.class_mig(on, on != 0, labels) == pytest.approx(0, abs=1e-12)
-    assert monosemanticity(on, on != 0, torch.randn(40, 3)) == {}
+    assert monosemanticity(on, on != 0, torch.randn(40, 3)) == NotApplicable(
+        "no unit varies and is on for two images or more"
+    )
 
 
 def test_what_needs_live_units_or_classes_is_absent_without_them() -> None:
     off, labels = torch.zeros(8, 3), torch.arange(8) % 2
-    assert interpretability.class_purity(off != 0, labels) == {}
-    assert interpretability.class_mig(off, off != 0, labels) == {}
-    assert monosemanticity(off, off != 0, torch.randn(8, 2)) == {}
+    assert interpretability.class_purity(off != 0, labels) == NotApplicable("all units are dead")
+    assert interpretability.class_mig(off, off != 0, labels) == NotApplicable("fewer than two units are live")
+    assert monosemanticity(off, off != 0, torch.randn(8, 2)) == NotApplicable(
+        "no unit varies and is on for two images or more"
+    )
     z = torch.rand(8, 3)
-    assert interpretability.class_mig(z, z != 0, torch.zeros(8).long()) == {}
-    assert interpretability.class_mig(z[:, :1], z[:, :1] != 0, labels) == {}
+    assert interpretability.class_mig(z, z != 0, torch.zeros(8).long()) == NotApplicable("fewer than two classes occur")
+    assert interpretability.class_mig(z[:, :1], z[:, :1] != 0, labels) == NotApplicable("fewer than two units are live")
 
 
 def test_images_without_a_direction_are_like_nothing() -> None:
@@ -165,5 +170,9 @@ def test_monosemanticity_of_any_small_table_is_that_of_the_double_loop(table: np
     z = torch.from_numpy(table)
     embedding = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
     scores = monosemanticity_by_pairs(z, z != 0, embedding)
-    expected = {"mean": np.mean(scores), "median": sorted(scores)[(len(scores) - 1) // 2]} if scores else {}
-    assert monosemanticity(z, z != 0, embedding) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    found = monosemanticity(z, z != 0, embedding)
+    if scores:
+        expected = {"mean": np.mean(scores), "median": sorted(scores)[(len(scores) - 1) // 2]}
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    else:
+        assert found == NotApplicable("no unit varies and is on for two images or more")

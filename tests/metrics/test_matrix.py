@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from metrics import matrix
+from metrics.base import Axis
 from metrics.matrix import Matrix
 from tests.metrics.cases import csr
 
@@ -128,6 +129,13 @@ def test_live_units_are_those_on_anywhere_at_most_so_many(store: Callable[[Tenso
 def test_each_pair_stands_once_in_the_upper_triangle() -> None:
     assert matrix.upper_triangle(torch.arange(9).view(3, 3)).tolist() == [1, 2, 5]
     assert matrix.upper_triangle(torch.ones(1, 1)).tolist() == []
+
+
+def test_quantiles_and_their_places_have_the_same_keys() -> None:
+    at = (0.01, 0.5, 0.95)
+    assert matrix.quantiles(torch.arange(101.0), at) == {"q1": 1, "q50": 50, "q95": 95}
+    assert matrix.quantile_axis(at) == Axis("quantile [%]", {"q1": ("", 1), "q50": ("", 50), "q95": ("", 95)})
+    assert matrix.quantiles(torch.zeros(0), at) == {}
 
 
 @given(CODES)

@@ -13,6 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 from torch import Tensor
 
 from metrics import probing
+from metrics.base import NotApplicable
 from metrics.matrix import evenly_spaced
 from tests.metrics.cases import csr
 
@@ -166,11 +167,17 @@ def test_units_that_are_constant_in_training_are_not_read() -> None:
 
 def test_one_class_cannot_be_told_from_another() -> None:
     (z, labels), none = codes(), torch.zeros(150).long()
-    assert probing.probe_accuracy(z, none, z, none) == probing.truncated_probe(z, none, z, none) == {}
-    assert probing.sparse_probe(z, none, z, none) == {}
-    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, none) == {}
-    assert probing.sparse_probe(z, none, z, labels) == {}, "no class is told from the rest where there is no rest"
-    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, labels) == {}
+    for probe in (probing.probe_accuracy, probing.truncated_probe, probing.sparse_probe):
+        assert probe(z, none, z, none) == NotApplicable("fewer than two classes occur in training")
+    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, none) == NotApplicable(
+        "fewer than three classes occur in training"
+    )
+    assert probing.sparse_probe(z, none, z, labels) == NotApplicable(
+        "no class of training occurs in some, but not all, of the evaluated samples"
+    ), "no class is told from the rest where there is no rest"
+    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, labels) == NotApplicable(
+        "fewer than two classes of training occur in the evaluated samples"
+    )
 
 
 def test_classes_that_the_evaluated_samples_lack_are_left_out() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metrics import robustness
+from metrics.base import NotApplicable
 from metrics.matrix import evenly_spaced
 from models.mp import MatchingPursuit
 from tests.metrics.cases import csr
@@ -93,8 +94,12 @@ def test_matching_pursuit_leaves_a_residual_orthogonal_to_its_last_atom() -> Non
 
 
 def test_a_step_that_changes_nothing_has_no_last_atom() -> None:
-    assert robustness.last_atom_correlation(keep_largest, identity, torch.eye(3), torch.zeros(4, 3), 2) == {}
-    assert robustness.last_atom_correlation(keep_largest, identity, torch.eye(3), torch.zeros(4, 3), 1) == {}
+    assert robustness.last_atom_correlation(
+        keep_largest, identity, torch.eye(3), torch.zeros(4, 3), 2
+    ) == NotApplicable("the last step of encoding changes no code")
+    assert robustness.last_atom_correlation(
+        keep_largest, identity, torch.eye(3), torch.zeros(4, 3), 1
+    ) == NotApplicable("the last step of encoding changes no code")
 
 
 def test_agreement_agrees_with_python_sets() -> None:
@@ -144,7 +149,7 @@ def test_ablation_agrees_with_a_loop_over_the_units_that_are_on_most(monkeypatch
 
 def test_dead_units_and_a_constant_decoder_lose_nothing() -> None:
     x, off = torch.rand(6, 3), torch.zeros(6, 4)
-    assert robustness.ablation_fvu(lambda z: x, x, off, off != 0) == {}
+    assert robustness.ablation_fvu(lambda z: x, x, off, off != 0) == NotApplicable("all units are dead")
     assert robustness.ablation_fvu(lambda z: x / 2, x, off + 1, off == 0) == 0
 
 
@@ -152,7 +157,7 @@ def test_dead_units_and_a_constant_decoder_lose_nothing() -> None:
 @pytest.mark.parametrize("factor", [0.5, 1.0])
 def test_images_that_are_all_the_same_have_no_variance_to_lose(n: int, factor: float) -> None:
     x = torch.full((n, 4), 0.3)
-    assert robustness.ablation_fvu(lambda z: factor * z, x, x, x > 0) == {}
+    assert robustness.ablation_fvu(lambda z: factor * z, x, x, x > 0) == NotApplicable("all images are the same")
 
 
 def test_large_sets_are_read_on_evenly_spaced_images(monkeypatch: pytest.MonkeyPatch) -> None:

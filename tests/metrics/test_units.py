@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from metrics import units
+from metrics.base import NotApplicable
 from tests.metrics.cases import ACTIVE
 
 
@@ -38,7 +39,7 @@ def test_all_dead_and_all_on() -> None:
     dead, on = torch.zeros(6, 4).bool(), torch.ones(6, 4).bool()
     assert (units.dead_fraction(dead), units.always_on_fraction(dead), units.live_units(dead)) == (1, 0, 0)
     assert (units.dead_fraction(on), units.always_on_fraction(on), units.live_units(on)) == (0, 1, 4)
-    assert units.density_quantiles(dead) == {}
+    assert units.density_quantiles(dead) == NotApplicable("all units are dead")
     assert units.density_quantiles(on) == {"q10": 1, "q50": 1, "q90": 1}
 
 

@@ -1,0 +1,116 @@
+"""What a metric may ask for, by the name of a parameter.
+
+N samples, D features, M units, C classes. Matrices (N, M) of more than 2^28 entries are CSR if they are sparse:
+`metrics.matrix` reads both.
+"""
+
+from __future__ import annotations
+
+import difflib
+from inspect import Parameter
+from typing import Any, NamedTuple
+
+from metrics.base import Metric
+
+TRAIN = "train_"
+"""Before a name: the same of 5,000 training samples."""
+
+
+class Need(NamedTuple):
+    """One word of the vocabulary."""
+
+    meaning: str
+    """What is passed."""
+    absent: str = ""
+    """Why it may be missing, which is then why the metric does not apply; "" for what is always there."""
+    of_samples: bool = False
+    """Whether it has a row for each sample, so that there is a `train_` one too."""
+
+
+NO_GAMMA = "the model defines no activation probability"
+"""Why what follows from gamma is missing."""
+
+NO_TRUTH = "the data set has no known {}"
+"""Why what made the data is missing."""
+
+NO_CATEGORIES = "the classes have no known categories"
+"""Why what follows from categories is missing."""
+
+NO_MEASURES = "the data set has no measured shapes"
+"""Why what follows from measures is missing."""
+
+NEEDS: dict[str, Need] = {
+    "x": Need("inputs (N, D)", of_samples=True),
+    "x_hat": Need("reconstructions (N, D)", of_samples=True),
+    "z": Need("codes (N, M), exact zeros where a unit is off", of_samples=True),
+    "active": Need("where units are on, (N, M) bool", of_samples=True),
+    "gamma": Need("activation probabilities (N, M) in [0, 1]", NO_GAMMA, of_samples=True),
+    "gamma_hard": Need("where gamma is above 1/2, (N, M) bool", NO_GAMMA, of_samples=True),
+    "labels": Need("classes (N,) int64", "not every sample has a label", of_samples=True),
+    "categories": Need("index of each class's category (C,)", NO_CATEGORIES),
+    "category_names": Need("names of the categories", NO_CATEGORIES),
+    "atoms": Need("decoder rows (M, D)", "the model has no atoms"),
+    "k": Need("the number of active units that was trained for", "the model has no k"),
+    "training": Need("what training cost: steps, seconds, ...", "training is not at hand: only weights were loaded"),
+    "model": Need("the model itself"),
+    "likelihood": Need("the model, for its bounds on log p(x)", "the model has no likelihood"),
+    "encode": Need("function: inputs -> dense codes"),
+    "decode": Need("function: dense codes -> reconstructions"),
+    "sample": Need("function: inputs -> dense codes with the noise of training", "the model's encoder has no noise"),
+    "encode_with_budget": Need("function: inputs, k -> dense codes", "the model's budget cannot be set"),
+    "preactivations": Need(
+        "function: inputs -> values before the selection (N, M)", "the model has no pre-activations"
+    ),
+    "embed": Need("function: inputs -> inputs less the mean training input"),
+    "gates": Need("which factors are present, (N, F) bool", NO_TRUTH.format("factors"), of_samples=True),
+    "gate_names": Need("names of the factors", NO_TRUTH.format("factors")),
+    "gate_roles": Need("role of each factor: global, shared or exclusive", NO_TRUTH.format("roles of factors")),
+    "values": Need("values of the factors (N, V), NaN where absent", NO_TRUTH.format("values"), of_samples=True),
+    "value_names": Need("names of the values", NO_TRUTH.format("values")),
+    "value_gates": Need("index of each value's factor", NO_TRUTH.format("values")),
+    "measures": Need("measured shape (N, P)", NO_MEASURES, of_samples=True),
+    "measure_names": Need("names of the measures", NO_MEASURES),
+    "true_atoms": Need("the atoms that made the data (F, D)", NO_TRUTH.format("atoms")),
+    "parents": Need("index of each factor's parent (F,), negative for none", NO_TRUTH.format("hierarchy")),
+}
+"""Name -> what evaluation passes to a metric that has a parameter of that name."""
+
+NEAR = 0.8
+"""Likeness from which on an optional parameter is taken for a misspelt need."""
+
+
+def find_need(name: str) -> Need | None:
+    """The word that a parameter's name stands for; None for one that is not in the vocabulary."""
+    if name in NEEDS:
+        return NEEDS[name]
+    of_train = NEEDS.get(name.removeprefix(TRAIN)) if name.startswith(TRAIN) else None
+    return of_train if of_train and of_train.of_samples else None
+
+
+def misspelt(metric: Metric[..., Any]) -> list[str]:
+    """What is wrong with the parameters of a metric, in words; none where all are known.
+
+    A parameter with a default that is like no word of the vocabulary is the metric's own affair.
+    """
+    words = [*NEEDS, *(f"{TRAIN}{name}" for name, need in NEEDS.items() if need.of_samples), *metric.own_needs]
+    problems = []
+    for name, parameter in metric.parameters.items():
+        if find_need(name) or name in metric.own_needs:
+            continue
+        optional = parameter.default is not Parameter.empty
+        close = difflib.get_close_matches(name, words, n=1, cutoff=NEAR if optional else 0.6)
+        if close or not optional:
+            guess = f" Did you mean '{close[0]}'?" if close else ""
+            problems.append(f"it asks for '{name}', which nothing provides.{guess}")
+    problems += [
+        f"it declares the need '{name}' and has no parameter of that name."
+        for name in metric.own_needs
+        if name not in metric.parameters
+    ]
+    return problems
+
+
+def why_absent(metric: Metric[..., Any], name: str) -> str:
+    """Why a metric that asks for `name` does not apply where it is missing."""
+    need = find_need(name)
+    return (need.absent if need else "") or f"the data set does not know '{name}'"

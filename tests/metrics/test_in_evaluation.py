@@ -1,0 +1,146 @@
+"""Metrics as evaluation computes them: with any batch size, of a stored model, with errors, and without some labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bench.datasets.base import Dataset, Split
+from bench.execute import inline
+from bench.execute.evaluation import evaluate
+from bench.execute.job import Job
+from bench.execute.training import train
+from bench.plan.request import Request
+from bench.plan.runs import make_plan
+from bench.plugins.loading import load_model_class, load_trained
+from bench.plugins.registry import MODEL_REGISTRY
+from bench.store.runs import RunStore
+from metrics.base import metric
+from models.base import Model
+from tests.metrics.cases import METRICS, needs
+
+own = metric(label="mine", direction="none", range="(-inf, inf)", source="definition")
+"""Makes a metric of a function."""
+
+
+def small(digits: Dataset) -> Dataset:
+    return replace(digits, train=digits.train.head(200), test=digits.test.head(120))
+
+
+def trained(name: str, dataset: Dataset) -> Model:
+    cls = load_model_class(MODEL_REGISTRY.find(name))
+    fields = {"n_latents": 16, "hidden": 16, "k": 4, "batch_size": 50, "epochs": 5}
+    model = cls(cls.Config(**{k: v for k, v in fields.items() if k in cls.Config.model_fields}), dataset.n_features)
+    train(model, dataset.train, batches_seed=0)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", ["topk", "vsc", "vae", "vsae"])
+def test_results_do_not_depend_on_the_batch_size(name: str, digits: Dataset) -> None:
+    dataset = replace(small(digits), categories=tuple("odd" if c % 2 else "even" for c in range(10)))
+    model = trained(name, dataset)
+    first, *others = (evaluate(model, dataset, dataset.test, METRICS, 0, batch_size=b) for b in (1000, 100, 7))
+    assert first.errors == {}
+    assert len(first.scalars) > 40
+    for other in others:
+        assert other.scalars == pytest.approx(first.scalars, rel=1e-5, abs=1e-7)
+        assert other.arrays.keys() == first.arrays.keys()
+        for key, array in first.arrays.items():
+            np.testing.assert_allclose(other.arrays[key], array, rtol=1e-5, atol=1e-7)
+
+
+def test_the_stored_explained_variance_is_that_of_a_plain_loop_over_the_stored_model(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    store = RunStore(tmp_path)
+    plan = make_plan(Request.build(models="topk", seeds="1", budget="smoke"), store, Path("unused"))
+    inline.execute(plan.todo, Job(tmp_path, Path("unused"), "cpu"), lambda event: None)
+    (record,) = store.scan().records
+    model = load_trained(store, record.spec, digits)
+    with torch.no_grad():
+        x, x_hat = digits.test.x, model.decode(model.encode(digits.test.x))
+    residual = total = 0.0
+    for pixel, guess in zip(x.T.tolist(), x_hat.T.tolist(), strict=True):
+        mean = math.fsum(pixel) / len(pixel)
+        residual += math.fsum((a - b) ** 2 for a, b in zip(pixel, guess, strict=True))
+        total += math.fsum((a - mean) ** 2 for a in pixel)
+    assert record.metrics["explained_variance"] == pytest.approx(1 - residual / total, abs=1e-6)
+
+
+def failing(x: Tensor) -> float:
+    raise RuntimeError("out of ideas")
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (lambda x: "hello", "not str 'hello'"),
+        (lambda x: None, "not NoneType"),
+        (lambda x: [1.0, 2.0], "not list"),
+        (lambda x: torch.zeros(5, 2), r"(5, 2)"),
+        (lambda x: math.nan, "NaN"),
+        (lambda x: torch.tensor(math.nan), "NaN"),
+        (lambda x: {"fine": 1.0, "not": math.nan}, "NaN"),
+        (lambda x: {"a": torch.zeros(3)}, "Error"),
+        (lambda x: {"a": np.zeros(3)}, "Error"),
+        (lambda x: {"a": {"b": 1.0}}, "not dict"),
+        (failing, "RuntimeError: out of ideas"),
+    ],
+)
+def test_a_metric_that_fails_is_named_and_the_others_stand(
+    bad: Callable[..., Any], words: str, digits: Dataset
+) -> None:
+    dataset = small(digits)
+    model = trained("topk", dataset)
+    chosen = {"first": METRICS["l0"], "bad": own(bad), "last": METRICS["fvu"]}
+    found = evaluate(model, dataset, dataset.test, chosen, seed=0)
+    assert found.errors.keys() == {"bad"}
+    assert words in found.errors["bad"]
+    assert found.scalars.keys() == {"first", "last"}
+    assert found.arrays == {}
+
+
+def test_a_parameter_with_a_default_is_not_a_need(digits: Dataset) -> None:
+    def sharper(x: Tensor, sharpness: float = 3.0) -> dict[Any, float]:
+        return {0: sharpness, "": 2 * sharpness}
+
+    dataset = small(digits)
+    found = evaluate(trained("topk", dataset), dataset, dataset.test, {"mine": own(sharper)}, seed=0)
+    assert found.scalars == {"mine.0": 3, "mine": 6}
+
+
+def test_a_sample_without_a_label_makes_label_metrics_absent(digits: Dataset) -> None:
+    dataset = small(digits)
+    labels = dataset.test.labels.clone()
+    labels[7] = -1
+    model = trained("topk", dataset)
+    found = evaluate(model, dataset, Split(dataset.test.x, labels), METRICS, seed=0)
+    of_labels = {name for name in METRICS if "labels" in needs(name)}
+    assert found.errors == {}
+    assert not of_labels & ({key.partition(".")[0] for key in found.scalars} | set(found.arrays))
+    assert {"fvu", "l0", "coherence"} <= found.scalars.keys()
+
+
+@pytest.mark.parametrize("case", ["one class", "a class missing", "one sample"])
+def test_a_split_without_some_classes_can_be_evaluated(case: str, digits: Dataset) -> None:
+    dataset = small(digits)
+    x, labels = dataset.test.x, dataset.test.labels
+    kept = {"one class": labels == 3, "a class missing": labels != 3, "one sample": torch.arange(len(x)) == 0}[case]
+    found = evaluate(trained("topk", dataset), dataset, Split(x[kept], labels[kept]), METRICS, seed=0)
+    assert found.errors == {}
+
+
+def test_labels_and_factors_of_another_length_are_refused() -> None:
+    x, labels = torch.rand(5, 3), torch.zeros(5).long()
+    with pytest.raises(ValueError, match="labels has 4 rows for 5 samples"):
+        Split(x, labels[:4])
+    with pytest.raises(ValueError, match="gates has 6 rows for 5 samples"):
+        Split(x, labels, {"gates": torch.zeros(6, 2)})
