@@ -22,7 +22,7 @@ from typing import Generic, Literal, NamedTuple, ParamSpec, TypeVar
 Direction = Literal["min", "max", "none"]
 """What is better."""
 
-Dimension = Literal["class", "unit", "sample"]
+Dimension = Literal["class", "unit", "sample", "measure"]
 """What a tensor has a row, or a column, for."""
 
 P = ParamSpec("P")

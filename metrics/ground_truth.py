@@ -122,7 +122,11 @@ def tracking(
 
 
 @metric(
-    label="tracking of units", direction="none", range="[-1, 1]", source="measures: Castro et al. 2019 (1809.10235)"
+    label="tracking of units",
+    direction="none",
+    range="[-1, 1]",
+    source="measures: Castro et al. 2019 (1809.10235)",
+    dimensions=("unit", "measure"),
 )
 def unit_tracking(z: Matrix, labels: Tensor, measures: Tensor) -> Tensor:
     """Correlation of every unit with every measure within a class, mean over classes: (M, P)."""

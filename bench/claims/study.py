@@ -9,7 +9,8 @@ from bench.claims.catalogue import CLAIMS
 from bench.claims.verdict import Claim, Verdict, judge
 from bench.errors import unknown
 from bench.plan.runs import specs_of
-from bench.store.spec import Record, RunSpec
+from bench.store.record import Record
+from bench.store.spec import RunSpec
 
 ClaimRuns = dict[tuple[str, str], dict[str, dict[int, RunSpec]]]
 """(Claim id, data set) -> arm -> seed -> run."""

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from bench.compare.stats import Interval, t_interval
 from bench.plan.request import Override, Request
-from bench.store.spec import Record, RunSpec
+from bench.store.record import Record
+from bench.store.spec import RunSpec
 
 Score = Callable[[str, str], float]
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not run"]

@@ -1,122 +1,104 @@
-"""From a plan to its runs, here or on a cluster, and what a person sees meanwhile."""
+"""From a plan to its runs, and what a person sees before, meanwhile and after: what `run` and `claims` share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 
-from rich.console import Console
-
-from bench.cluster import follow, submit as cluster
-from bench.cluster.profiles import require_accepted
-from bench.cluster.submission import Submission
-from bench.cluster.submit import Cluster
+from bench.cli.boards import build_tables, print_boards, write_page, write_tables
+from bench.cli.options import Execution
+from bench.compare.boards import build
+from bench.compare.columns import columns
 from bench.errors import Interrupted
 from bench.execute.console import Reporter
+from bench.execute.dispatch import Executor
+from bench.execute.environment import command
 from bench.execute.job import Job
-from bench.plan import runs as study
 from bench.plan.plan import Plan, estimates
-from bench.show import printing
+from bench.plugins.registry import METRIC_REGISTRY
+from bench.show.plan import plan_text
+from bench.show.printing import make_console, print_raw, results_flag
+from bench.store.record import Record
 from bench.store.runs import RunStore
-from slurm import watcher
 
 
-@dataclass(frozen=True)
-class Conduct:
-    """How a plan is to be carried out.
-
-    Attributes
-    ----------
-    executor : str
-        "inline", "pool" or "slurm".
-    workers : int
-        Of the pool.
-    cluster : Cluster, optional
-        For slurm: the profile, and how runs become jobs.
-    wait : bool
-        For slurm: whether to follow the runs to their end.
-    dry_run, retry_failed : bool
-        Whether to show the plan only; whether runs that failed or were lost are run again.
-    """
-
-    executor: str
-    workers: int = 2
-    cluster: Cluster | None = None
-    wait: bool = False
-    dry_run: bool = False
-    retry_failed: bool = False
+def make_job(
+    executor: Executor,
+    execution: Execution,
+    results: Path,
+    data_dir: Path,
+    metrics: Sequence[str] = ("all",),
+    force: bool = False,
+) -> Job:
+    """How runs are to be carried out. Files of metrics are named by their absolute paths: a job starts elsewhere."""
+    references = tuple(
+        str(Path(name).absolute()) if ".py:" in name and name not in METRIC_REGISTRY.plugins else name
+        for name in metrics
+    )
+    device = executor.choose_device(execution.device)
+    return Job(results, data_dir, device, references, force=force, command=command())
 
 
-def carry_out(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct) -> bool:
+def carry_out(plan: Plan, store: RunStore, job: Job, what: str, executor: Executor, execution: Execution) -> bool:
     """Print the plan, and run what it lacks; whether all that will come of it is there."""
-    if how.cluster:
-        return _submit(plan, store, job, what, how, how.cluster)
-    console = printing.make_console()
-    where = "inline" if how.executor == "inline" else f"pool of {how.workers} workers"
-    seconds = estimates(plan.todo, store.scan().records)
-    printing.print_plan(console, plan, store, what, f"{where} on {job.device}", seconds)
-    if how.dry_run:
+    console = make_console()
+    if not execution.dry_run:
+        store.require_writable()
+        executor.require(plan.todo, job)
+    with nullcontext() if execution.dry_run else executor.alone(store.root):
+        survey = executor.survey(plan.todo, store, execution.retry_failed)
+        plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
+        seconds = estimates(plan.todo, store.scan().records)
+        print_raw(console, plan_text(plan, store, what, executor.place(job), seconds))
+        batch = executor.lay_out(survey, job, seconds)
+        for text in (batch.description, f"\n{batch.script}" if execution.dry_run and batch.script else ""):
+            if text:
+                print_raw(console, text)
+        if execution.dry_run:
+            return False
+        if words := batch.hand_over():
+            print_raw(console, words)
+    if not executor.follows and batch.pending:
+        flag = results_flag(store.root)
+        print_raw(console, f"Next: python -m bench status{flag}  (logs RUN, cancel; leaderboard any time)")
         return False
-    store.require_writable()
-    study.require_data(plan.todo, job)
-    reporter = Reporter(len(plan.todo), job.results, console)
+    reporter = Reporter(len(batch.pending) or len(plan.todo), store.root, console)
     try:
         with reporter.showing():
-            study.execute(plan, job, how.executor, how.workers, reporter)  # type: ignore[arg-type]
+            words = batch.follow(reporter)
     except KeyboardInterrupt:
-        kept = sum(reporter.counts.values())
-        raise Interrupted(f"{kept} finished runs are kept. Issue the same command to resume.") from None
+        raise Interrupted(executor.interrupted.format(n=sum(reporter.counts.values()))) from None
+    if words:
+        print_raw(console, words)
     return True
 
 
-def _submit(plan: Plan, store: RunStore, job: Job, what: str, how: Conduct, options: Cluster) -> bool:
-    console = printing.make_console()
-    if how.dry_run:
-        _show(console, cluster.narrow(plan, store, how.retry_failed)[0], store, job, what, options, dry_run=True)
-        return False
-    store.require_writable()
-    if plan.todo:
-        require_accepted(options.profile)
-    study.require_data(plan.todo, replace(job, device="cpu"))
-    with cluster.one_at_a_time(store.root) as lock:
-        plan, held = cluster.narrow(plan, store, how.retry_failed)
-        submission = _show(console, plan, store, job, what, options, dry_run=False)
-        if submission.arrays:
-            watcher.cancel(held)
-            job_ids = cluster.submit(submission, {spec.run_id: spec for spec in plan.todo}, store, options, lock)
-            noun = "job" if len(job_ids) == 1 else "jobs"
-            printing.print_raw(console, f"Submitted {submission.id}: SLURM {noun} {', '.join(job_ids)}.")
-    on_their_way = [*plan.submitted, *submission.run_ids]
-    if how.wait:
-        _wait(console, on_their_way, store)
-    elif on_their_way:
-        flag = printing.results_flag(store.root)
-        printing.print_raw(console, f"Next: python -m bench status{flag}  (logs RUN, cancel; leaderboard any time)")
-        return False
-    return True
+def print_summary(plan: Plan, store: RunStore) -> bool:
+    """The board of this plan's runs, the counts, the paths and the next command; whether all is well."""
+    console, scan = make_console(), store.scan()
+    wanted = {spec.run_id for spec in plan.specs}
+    mine = [record for record in scan.records if record.run_id in wanted]
+    if mine:
+        tables = build_tables(scan.records, store)
+        same = len(mine) == len(scan.records)
+        print_boards(console, tables.boards if same else build(mine, columns(mine, store)))
+        write_tables(console, tables, store.root)
+        write_page(console, scan.records, tables, store.root, store)
+    print_raw(console, _counts(plan, mine))
+    if any(record.status != "done" for record in mine):
+        print_raw(console, "Next: read an error.log above, then issue the same command with --retry-failed.")
+    elif mine:
+        print_raw(console, f"Next: python -m bench show {mine[0].run_id}{results_flag(store.root)}")
+    return len(mine) == len(wanted) and all(r.status == "done" and not r.metric_errors for r in mine)
 
 
-def _show(
-    console: Console, plan: Plan, store: RunStore, job: Job, what: str, options: Cluster, dry_run: bool
-) -> Submission:
-    """Print the plan, and the jobs that it comes to."""
-    seconds = estimates(plan.todo, store.scan().records)
-    printing.print_plan(console, plan, store, what, f"slurm, {job.device}", seconds)
-    submission = cluster.lay_out(plan, store.root, job, options, seconds)
-    if submission.arrays:
-        printing.print_raw(console, cluster.describe(submission, options.profile, seconds))
-    if submission.arrays and dry_run:
-        printing.print_raw(console, f"\nThe script of {submission.arrays[0].name}:\n")
-        printing.print_raw(console, cluster.scripts(submission, options))
-    return submission
-
-
-def _wait(console: Console, run_ids: list[str], store: RunStore) -> None:
-    reporter = Reporter(len(run_ids), store.root, console)
-    try:
-        with reporter.showing():
-            if silence := follow.follow(run_ids, store, reporter):
-                printing.print_raw(console, f"{silence} Jobs may still run; `python -m bench status` tells later.")
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "The jobs go on. Issue the same command to follow them again, or `bench cancel` to end them."
-        ) from None
+def _counts(plan: Plan, mine: Sequence[Record]) -> str:
+    """'9 done (0 of them before), 0 failed, 0 missing of 9 runs.'"""
+    failed = sum(record.status != "done" for record in mine)
+    cells = sum(len(record.metric_errors) for record in mine)
+    n_runs = len({spec.run_id for spec in plan.specs})
+    done, missing = len(mine) - failed, n_runs - len(mine)
+    counts = f"{done} done ({len(plan.done)} of them before), {failed} failed, {missing} missing of {n_runs} runs"
+    return counts + (f"; {cells} metrics failed in runs that are done." if cells else ".")

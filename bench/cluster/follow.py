@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.cluster.states import RunState, ask_queue, recorded, states_of
-from bench.cluster.submission import places, read_all
+from bench.cluster.submission import places, read_all, user
 from bench.errors import BenchError
-from bench.execute.environment import user
 from bench.execute.job import Event
 from bench.store.failure import ended_record
-from bench.store.runs import RunStore, UnreadableRecord, match
+from bench.store.folder import UnreadableRecord
+from bench.store.record import ClusterJob
+from bench.store.runs import RunStore, match
 from slurm import watcher
 
 QUEUE_SECONDS = 15.0
@@ -90,9 +91,9 @@ def _record_cancelled(state: RunState, store: RunStore) -> bool:
     """Take the run's lock from whoever has it (who finds out, and leaves off), and record that it was cancelled."""
     spec = store.read_spec(state.run_id)
     error = CancelledError(f"Cancelled by {user()}.")
-    record = ended_record(spec, error, "cancelled", {"submission": state.submission.id})
-    with store.seize(state.run_id):
+    record = ended_record(spec, error, "cancelled", ClusterJob(submission=state.submission.id))
+    with store.seize(state.run_id) as run:
         if recorded(state.run_id, store, state.submission):
             return False  # it has ended meanwhile
-        store.write_record(record)
+        run.write_record(record)
     return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -13,6 +12,7 @@ from bench.execute import pool
 from bench.execute.console import Reporter
 from bench.execute.environment import software
 from bench.execute.job import Job
+from bench.store.record import ClusterJob, Software
 from bench.store.runs import RunStore
 from slurm.worker import describe
 
@@ -29,20 +29,24 @@ def carry_out(folder: str, run_ids: Sequence[str], stop: pool.Stop) -> bool:
         results=store.root,
         data_dir=sent.data_dir,
         device=sent.device,
+        metrics=sent.metrics,
         threads=sent.threads,
         force=sent.force,
         command=sent.command,
-        cluster={"submission": submission.name, **describe(), "differs": differences(sent.software, software())},
+        cluster=ClusterJob.model_validate(
+            {"submission": submission.name, **describe(), "differs": differences(sent.software, software())}
+        ),
     )
     specs = [store.read_spec(run_id) for run_id in run_ids]
     reporter = Reporter(len(specs), store.root, Console(highlight=False, soft_wrap=True))
     return pool.execute(specs, job, reporter, sent.n_workers, stop)
 
 
-def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+def differences(there: Software, here: Software) -> list[str]:
     """How the software on this node differs from that of the submission: 'torch 2.6.0, submitted with 2.7.0'."""
+    theirs, ours = there.model_dump(), here.model_dump()
     return [
-        f"{name} {here.get(name)}, submitted with {there.get(name)}"
-        for name in sorted(there.keys() | here.keys())
-        if there.get(name) != here.get(name)
+        f"{name} {ours.get(name)}, submitted with {theirs.get(name)}"
+        for name in sorted(theirs.keys() | ours.keys())
+        if theirs.get(name) != ours.get(name)
     ]

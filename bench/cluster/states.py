@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench.cluster.submission import PREFIX, Logs, Submission, places
-from bench.execute.environment import user
-from bench.store.lock import is_stale, read_owner
-from bench.store.runs import RunStore, UnreadableRecord
-from bench.store.spec import Record
+from bench.cluster.submission import PREFIX, Logs, Submission, places, user
+from bench.store.folder import UnreadableRecord
+from bench.store.record import Record
+from bench.store.runs import RunStore
 from slurm import watcher
 from slurm.watcher import JobState
 
@@ -22,33 +21,25 @@ State = Literal["done", "failed", "timeout", "cancelled", "running", "queued", "
 
 @dataclass(frozen=True)
 class RunState:
-    """Where one run is.
-
-    Attributes
-    ----------
-    state : str
-        That of its record; without one: "running", "queued", "lost" (no job will carry it out), or "unknown" (SLURM
-        does not answer).
-    submission : Submission
-        The newest that it is part of.
-    job : JobState, optional
-        Its job, as long as the queue remembers it.
-    first, progress : float
-        Of a running one, where it started and where it is, in [0, 1].
-    since : float
-        When it started, in seconds since 1970.
-    note : str
-        What there is to say: where it runs, what it waits for, how it was lost.
-    """
+    """Where one run is."""
 
     run_id: str
+    """Which run."""
     state: State
+    """That of its record; without one "running", "queued", "lost" (no job will carry it out) or "unknown" (SLURM does
+    not answer)."""
     submission: Submission
+    """The newest that it is part of."""
     job: JobState | None = None
+    """Its job, as long as the queue remembers it."""
     first: float = 0.0
+    """Where a running one started, in [0, 1]."""
     progress: float = 0.0
+    """Where it is, in [0, 1]."""
     since: float = 0.0
+    """When it started, in seconds since 1970."""
     note: str = ""
+    """What there is to say: where it runs, what it waits for, how it was lost."""
 
     @property
     def active(self) -> bool:
@@ -58,11 +49,14 @@ class RunState:
 
 @dataclass(frozen=True)
 class Queue:
-    """What SLURM says of this user's jobs on this cluster; `jobs` is None, with the reason, where it says nothing."""
+    """What SLURM says of this user's jobs on this cluster."""
 
     jobs: Mapping[tuple[str, int], JobState] | None
+    """By array and index; None where it says nothing."""
     cluster: str = ""
+    """Its name of the cluster."""
     silence: str = ""
+    """Why it says nothing."""
 
     def covers(self, submission: Submission) -> bool:
         """Whether the jobs of a submission would be in it: another user's, or another cluster's, are not."""
@@ -108,9 +102,7 @@ def _state(
     job = (queue.jobs or {}).get((array, index))
     if (status := _recorded(record, submission)) is not None:
         return RunState(run_id, status, submission, job)
-    lock = store.lock_path(run_id)
-    owner = read_owner(lock)
-    if owner and not is_stale(lock):
+    if owner := store.folder(run_id).owner():
         where = f"job {owner.job} on {owner.host}" if owner.job else f"process {owner.pid} on {owner.host}"
         return RunState(run_id, "running", submission, job, owner.first, owner.progress, owner.since, where)
     if not queue.covers(submission):
@@ -118,7 +110,7 @@ def _state(
         note = queue.silence or f"submitted by {sent.user} to cluster {sent.cluster}: ask there"
         return RunState(run_id, "unknown", submission, note=note)
     if job is None or not job.active:
-        store.refresh(run_id)
+        store.folder(run_id).refresh()
         if (status := recorded(run_id, store, submission)) is not None:
             return RunState(run_id, status, submission, job)
         return RunState(run_id, "lost", submission, job, note=_how_lost(submission, array, index, job, logs))
@@ -145,9 +137,9 @@ def _recorded(record: Record | None, submission: Submission) -> State | None:
         return None
     if record.status == "done" and not submission.sent.force:
         return "done"
-    if "submission" in (cluster := record.provenance.get("cluster", {})):
-        return record.status if cluster["submission"] == submission.id else None
-    return record.status if str(record.provenance.get("end", "")) > submission.sent.created else None
+    if record.provenance.submission is not None:
+        return record.status if record.provenance.submission == submission.id else None
+    return record.status if record.provenance.end > submission.sent.created else None
 
 
 def _waits(job: JobState) -> str:

@@ -1,30 +1,25 @@
-"""Where all runs of a results folder are, as text."""
+"""Where all runs of a results folder are."""
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from dataclasses import dataclass
-
-from tabulate import tabulate
 
 from bench.cluster.states import Queue, RunState, ask_queue, states_of
 from bench.cluster.submission import Logs, Submission, places, read_all
-from bench.errors import BenchError, first_line
-from bench.execute.console import format_seconds
+from bench.errors import BenchError
 from bench.store.runs import RunStore, Scan, match
-
-ENDS = ("done", "failed", "timeout", "cancelled")
-ON_THE_WAY, GONE = ("queued", "running"), ("lost", "unknown")
 
 
 @dataclass(frozen=True)
 class Status:
-    """The records of a folder, and what was submitted from it."""
+    """The runs of a folder: those that ended, and those that were submitted."""
 
     scan: Scan
+    """The records."""
     submissions: list[Submission]
+    """What was handed to a cluster, oldest first."""
     states: dict[str, RunState]
+    """Where the submitted runs are."""
 
     @property
     def well(self) -> bool:
@@ -42,71 +37,19 @@ def collect(store: RunStore) -> Status:
     return Status(scan, submissions, states_of(places(submissions), store, submissions, queue, records))
 
 
-def text(status: Status) -> str:
-    """Tables of runs that ended and of submissions; then what is running, and what went wrong."""
-    parts = [_records(status.scan), _submissions(status), *_running(status), *_wrong(status)]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _records(scan: Scan) -> str:
-    counts: Counter[tuple[str, ...]] = Counter(
-        (r.spec.dataset, r.spec.settings, r.spec.budget, r.status) for r in scan.records
-    )
-    groups = sorted({key[:3] for key in counts})
-    shown = ENDS[:2] + tuple(end for end in ENDS[2:] if any(key[3] == end for key in counts))
-    rows = [[*group, *(counts[*group, end] for end in shown)] for group in groups]
-    return tabulate(rows, ["dataset", "settings", "budget", *shown], "simple") if rows else ""
-
-
-def _submissions(status: Status) -> str:
-    """One row each, with the runs that it is the newest submission of."""
-    counts: Counter[tuple[str, str]] = Counter((state.submission.id, state.state) for state in status.states.values())
-    shown = [word for word in (*ON_THE_WAY, *ENDS, *GONE) if any(key[1] == word for key in counts)]
-    rows = []
-    for submission in status.submissions:
-        numbers = [counts[submission.id, word] for word in shown]
-        if any(numbers):
-            rows.append([submission.id, *numbers, submission.sent.command.removeprefix("python -m ")])
-    return tabulate(rows, ["submission", *shown, "command"], "simple") if rows else ""
-
-
-def _running(status: Status) -> list[str]:
-    """Progress, rate and time left of each run under way."""
-    rows = []
-    for state in status.states.values():
-        if state.state == "running":
-            rate = (state.progress - state.first) / max(1e-9, time.time() - state.since)
-            left = format_seconds((1 - state.progress) / rate) if rate and state.progress < 1 else ""
-            phase = f"{state.progress:.0%}" if state.progress < 1 else "evaluating"
-            rows.append([state.run_id, phase, f"{rate * 60:.0%} a minute" if left else "", left, state.note])
-    return [tabulate(rows, ["running", "trained", "rate", "left", "where"], "simple")] if rows else []
-
-
-def _wrong(status: Status) -> list[str]:
-    lines = [f"unreadable, left alone: {path}: {reason}" for path, reason in status.scan.unreadable.items()]
-    lines += [
-        f"{record.status}: {record.run_id}: {first_line(record.error.message)}"
-        for record in status.scan.records
-        if record.error
-    ]
-    lost = [state for state in status.states.values() if state.state == "lost"]
-    lines += [f"lost: {state.run_id}: {state.note}" for state in lost]
-    waiting = Counter(state.note.partition(": ")[2] for state in status.states.values() if state.state == "queued")
-    lines += [f"{count} queued: {reason}" for reason, count in waiting.items() if reason]
-    unknown = Counter(state.note for state in status.states.values() if state.state == "unknown")
-    lines += [f"{count} unknown: {note}" for note, count in unknown.items()]
-    if lost:
-        lines.append("Issue the command that submitted them again with --retry-failed.")
-    return ["\n".join(lines)] if lines else []
+def missing(store: RunStore) -> tuple[int, int]:
+    """How many of the runs that were submitted have no record, and how many were submitted."""
+    submitted = places(read_all(store.root))
+    recorded = set(store.recorded())
+    return sum(run_id not in recorded for run_id in submitted), len(submitted)
 
 
 def logs(name: str, store: RunStore) -> str:
     """What the job of a run has written, and the traceback of a run that failed. BenchError where there is neither."""
     where = places(read_all(store.root))
-    known = {*where, *(path.parent.name for path in store.root.glob("*/record.json"))}
-    run_id = match(name, known, f"Looked in '{store.root}'; `bench status` lists all.")
+    run_id = match(name, {*where, *store.recorded()}, f"Looked in '{store.root}'; `bench status` lists all.")
     log = Logs().find(*where[run_id]) if run_id in where else None
-    error = store.path(run_id, "error.log")
+    error = store.folder(run_id).path / "error.log"
     files = [path for path in (log, error) if path and path.exists()]
     if not files:
         raise BenchError(f"Run '{run_id}' has no log yet: its job has not started, or never ran on a cluster.")

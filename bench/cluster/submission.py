@@ -10,18 +10,20 @@ is lost if the submitter dies.
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import BenchError
-from bench.store.runs import write_text
+from bench.store.files import write_text
+from bench.store.record import Software
 from slurm.launcher import Array
 
 PREFIX = "bench-"
@@ -32,15 +34,27 @@ class Sent(BaseModel):
     """What the jobs of a submission need to know, beside the runs: see `Job` and `Profile`."""
 
     command: str
+    """The command line."""
     created: str
+    """When, as `timestamp` writes it."""
     data_dir: Path
+    """Where data sets are."""
     user: str
+    """Who submitted it."""
     cluster: str
+    """SLURM's name of the cluster."""
     device: str
+    """"cpu" or "cuda"."""
+    metrics: tuple[str, ...] = ("all",)
+    """What is measured; files by their absolute paths."""
     threads: int
+    """CPU threads of a job."""
     n_workers: int
+    """Runs at a time in a job."""
     force: bool
-    software: dict[str, Any]
+    """Whether records that exist are replaced."""
+    software: Software
+    """What it was submitted with."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +62,11 @@ class Submission:
     """A command that was sent to a cluster, with the runs of each job of each array."""
 
     folder: Path
+    """Where it is kept; its name is the submission's id."""
     sent: Sent
+    """What its jobs need to know."""
     arrays: tuple[Array, ...]
+    """Its jobs."""
 
     @property
     def id(self) -> str:
@@ -77,6 +94,14 @@ class Logs:
             # '12_3_0_log.out', job 3 of array 12; or, since one job makes no array, '12_0_log.out'
             self._found[folder] = {int(path.name.split("_")[1]) if n_jobs > 1 else 0: path for path in paths}
         return self._found[folder].get(index)
+
+
+def user() -> str:
+    """Who runs this; the number of one without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def root(results: Path) -> Path:

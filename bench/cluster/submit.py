@@ -1,20 +1,23 @@
-"""Submit a plan to a cluster: what of it is not there yet, packed into jobs, in arrays."""
+"""SLURM as an executor: what of some runs is not there yet is packed into jobs, and submitted in arrays."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.cluster.follow import follow
+from bench.cluster.profiles import require_accepted
 from bench.cluster.states import ask_queue, states_of
-from bench.cluster.submission import PREFIX, Sent, Submission, new_id, read_all, root, write
+from bench.cluster.submission import PREFIX, Sent, Submission, new_id, read_all, root, user, write
 from bench.errors import BenchError, counted
-from bench.execute.environment import software, timestamp, user
-from bench.execute.job import Job
-from bench.plan.plan import Plan
+from bench.execute.dispatch import Batch, Executor, Survey, require_data
+from bench.execute.environment import software
+from bench.execute.job import Job, OnEvent
 from bench.store.lock import Lock, LockLostError, acquire
+from bench.store.record import timestamp
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
 from slurm import launcher, watcher
@@ -23,6 +26,7 @@ from slurm.launcher import Array
 from slurm.profile import Profile
 
 PAYLOAD = "bench.cluster.node:carry_out"
+"""What jobs call. It lies in jobs that are queued: to rename it is to lose them."""
 PACK_SECONDS = 600
 """Runs whose duration is known are packed into jobs of about this long: queueing and starting one costs seconds."""
 DEFAULT_ARRAY_SIZE = 1001
@@ -30,37 +34,119 @@ DEFAULT_ARRAY_SIZE = 1001
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """What was asked for on the command line."""
+class Layout:
+    """How runs become jobs."""
 
-    profile: Profile
     runs_per_job: int | None = None
+    """Runs in a job; None: by their duration."""
     max_parallel: int | None = None
+    """Jobs at a time; None leaves it to the cluster."""
+
+    def share(self, submission: Submission) -> int | None:
+        """Of the jobs that may run at a time, those of each array."""
+        return self.max_parallel // len(submission.arrays) if self.max_parallel else None
 
 
-def narrow(plan: Plan, store: RunStore, retry_failed: bool) -> tuple[Plan, list[str]]:
-    """Take what a cluster has from what is to do, and what it lost unless that is to be tried again.
+class Slurm(Executor):
+    """Jobs of a cluster.
 
-    Returns the plan, and ids of jobs that wait for ever with runs that are to be tried again. BenchError where SLURM
-    does not say what it has.
+    Parameters
+    ----------
+    profile : Profile
+        What a job asks for.
+    layout : Layout
+        How runs become jobs.
+    wait : bool
+        Whether to follow the runs to their end.
     """
-    submissions = read_all(store.root)
-    if not submissions:
-        return plan, []
-    states = states_of([spec.run_id for spec in plan.todo], store, submissions, ask_queue())
-    if unknown := [state for state in states.values() if state.state == "unknown"]:
-        raise BenchError(f"{len(unknown)} of these runs were submitted before, and may be queued: {unknown[0].note}")
-    submitted = [run_id for run_id, state in states.items() if state.active]
-    lost = [run_id for run_id, state in states.items() if state.state == "lost"]
-    held = {job.job_id for run_id in lost if (job := states[run_id].job) and job.active}
-    kept = {*submitted, *([] if retry_failed else lost)}
-    todo = [spec for spec in plan.todo if spec.run_id not in kept]
-    narrowed = replace(plan, todo=todo, submitted=submitted, lost=[] if retry_failed else lost)
-    return narrowed, sorted(held) if retry_failed else []
+
+    interrupted = "The jobs go on. Issue the same command to follow them again, or `bench cancel` to end them."
+
+    def __init__(self, profile: Profile, layout: Layout, wait: bool) -> None:
+        self.profile, self.layout, self.follows = profile, layout, wait
+        self._lock: Lock | None = None
+
+    def place(self, job: Job) -> str:
+        return f"slurm, {job.device}"
+
+    def choose_device(self, wanted: str) -> str:
+        """What the profile asks for, which this machine need not have."""
+        on_gpu = self.profile.gpus > 0
+        if wanted == "cuda" and not on_gpu:
+            raise BenchError("--device cuda: the profile asks for no GPU; use --profile gpu, or --slurm gpus=1.")
+        return wanted if wanted != "auto" else "cuda" if on_gpu else "cpu"
+
+    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
+        """BenchError where the cluster would refuse the profile, or the data are absent."""
+        if specs:
+            require_accepted(self.profile)
+        require_data(specs, replace(job, device="cpu"))
+
+    @contextmanager
+    def alone(self, results: Path) -> Iterator[None]:
+        """Let no other command submit from the same results folder meanwhile."""
+        with _one_at_a_time(results) as self._lock:
+            yield
+
+    def survey(self, specs: Sequence[RunSpec], store: RunStore, retry_failed: bool) -> Survey:
+        """Take what the cluster has from what is to do, and what it lost unless that is to be tried again.
+
+        BenchError where SLURM does not say what it has.
+        """
+        submissions = read_all(store.root)
+        if not submissions:
+            return Survey(list(specs))
+        states = states_of([spec.run_id for spec in specs], store, submissions, ask_queue())
+        if unknown := [state for state in states.values() if state.state == "unknown"]:
+            raise BenchError(
+                f"{len(unknown)} of these runs were submitted before, and may be queued: {unknown[0].note}"
+            )
+        submitted = [run_id for run_id, state in states.items() if state.active]
+        lost = [run_id for run_id, state in states.items() if state.state == "lost"]
+        held = {job.job_id for run_id in lost if (job := states[run_id].job) and job.active}
+        left = {*submitted, *([] if retry_failed else lost)}
+        todo = [spec for spec in specs if spec.run_id not in left]
+        return Survey(todo, submitted, [] if retry_failed else lost, sorted(held) if retry_failed else ())
+
+    def lay_out(self, survey: Survey, job: Job, seconds: Mapping[str, float]) -> Batch:
+        """Pack the runs into jobs and arrays; nothing is written or submitted before they are handed over."""
+        submission = pack(survey.todo, job, self.profile, self.layout, seconds)
+        pending = [*survey.submitted, *submission.run_ids]
+        store = RunStore(job.results)
+
+        def follow_all(on_event: OnEvent) -> str:
+            silence = follow(pending, store, on_event)
+            return f"{silence} Jobs may still run; `python -m bench status` tells later." if silence else ""
+
+        if not submission.arrays:
+            return Batch(follow_all, pending=pending)
+
+        def hand_over() -> str:
+            assert self._lock is not None, "only the command that is alone submits"
+            watcher.cancel(list(survey.held))
+            specs = {spec.run_id: spec for spec in survey.todo}
+            job_ids = submit(submission, specs, store, self.profile, self.layout, self._lock)
+            return f"Submitted {submission.id}: SLURM {'job' if len(job_ids) == 1 else 'jobs'} {', '.join(job_ids)}."
+
+        script = launcher.script(submission.arrays[0], self.profile, submission.folder, self.layout.share(submission))
+        return Batch(
+            follow_all,
+            hand_over,
+            pending,
+            describe(submission, self.profile, seconds),
+            f"The script of {submission.arrays[0].name}:\n\n{script}",
+        )
+
+    def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
+        """Submit runs, and follow them to their end."""
+        with self.alone(job.results):
+            batch = self.lay_out(Survey(list(specs)), job, {})
+            batch.hand_over()
+        batch.follow(on_event)
 
 
 @contextmanager
-def one_at_a_time(results: Path) -> Iterator[Lock]:
+def _one_at_a_time(results: Path) -> Iterator[Lock]:
     """Let no other command submit from the same results folder meanwhile; whoever submits looks at the lock first."""
     root(results).mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 120
@@ -78,13 +164,15 @@ def one_at_a_time(results: Path) -> Iterator[Lock]:
         lock.release()
 
 
-def lay_out(plan: Plan, results: Path, job: Job, cluster: Cluster, seconds: Mapping[str, float]) -> Submission:
-    """Pack the runs, of which some durations are known, into jobs and arrays; nothing is written or submitted."""
-    n_workers = cluster.profile.n_workers
+def pack(
+    specs: Sequence[RunSpec], job: Job, profile: Profile, layout: Layout, seconds: Mapping[str, float]
+) -> Submission:
+    """Pack runs, of which some durations are known, into jobs and arrays; nothing is written or submitted."""
+    n_workers = profile.n_workers
     shared = {run_id: value / n_workers for run_id, value in seconds.items()}
-    per_job = cluster.runs_per_job or (n_workers if n_workers > 1 and len(seconds) < len(plan.todo) else None)
-    target = min(PACK_SECONDS, cluster.profile.minutes * 60 / 4)
-    jobs = launcher.pack([spec.run_id for spec in plan.todo], shared, target, per_job)
+    per_job = layout.runs_per_job or (n_workers if n_workers > 1 and len(seconds) < len(specs) else None)
+    target = min(PACK_SECONDS, profile.minutes * 60 / 4)
+    jobs = launcher.pack([spec.run_id for spec in specs], shared, target, per_job)
     try:
         limits = watcher.limits()
     except watcher.SlurmUnavailable:  # a dry run elsewhere
@@ -97,18 +185,19 @@ def lay_out(plan: Plan, results: Path, job: Job, cluster: Cluster, seconds: Mapp
         user=user(),
         cluster=limits.cluster,
         device=job.device,
-        threads=cluster.profile.cpus,
+        metrics=job.metrics,
+        threads=profile.cpus,
         n_workers=n_workers,
         force=job.force,
         software=software(),
     )
     arrays = launcher.arrays(f"{PREFIX}{submission_id}", jobs, limits.max_array_size)
-    if cluster.max_parallel and cluster.max_parallel < len(arrays):
+    if layout.max_parallel and layout.max_parallel < len(arrays):
         raise BenchError(
-            f"--max-parallel {cluster.max_parallel} cannot be kept by {len(arrays)} arrays, which run a job at a time "
+            f"--max-parallel {layout.max_parallel} cannot be kept by {len(arrays)} arrays, which run a job at a time "
             f"each; allow {len(arrays)}, or pack the runs into fewer jobs with --runs-per-job."
         )
-    return Submission(root(results.absolute()) / submission_id, sent, tuple(arrays))
+    return Submission(root(job.results.absolute()) / submission_id, sent, tuple(arrays))
 
 
 def describe(submission: Submission, profile: Profile, seconds: Mapping[str, float]) -> str:
@@ -126,14 +215,13 @@ def describe(submission: Submission, profile: Profile, seconds: Mapping[str, flo
     )
 
 
-def scripts(submission: Submission, cluster: Cluster) -> str:
-    """The script of the first array; the others differ in name and size only."""
-    limit = _share(cluster, submission)
-    return launcher.script(submission.arrays[0], cluster.profile, submission.folder, limit)
-
-
 def submit(
-    submission: Submission, specs: Mapping[str, RunSpec], store: RunStore, cluster: Cluster, lock: Lock
+    submission: Submission,
+    specs: Mapping[str, RunSpec],
+    store: RunStore,
+    profile: Profile,
+    layout: Layout,
+    lock: Lock,
 ) -> list[str]:
     """Hand the arrays to SLURM; their job ids.
 
@@ -147,9 +235,9 @@ def submit(
     job_ids = []
     try:
         for array in submission.arrays:
-            limit = _share(cluster, submission)
             lock.require()
-            job_ids.append(launcher.submit(array, cluster.profile, submission.folder, PAYLOAD, limit))
+            limit = layout.share(submission)
+            job_ids.append(launcher.submit(array, profile, submission.folder, PAYLOAD, limit))
             accepted.append(array)
     except SlurmError as error:
         if not accepted:
@@ -160,8 +248,3 @@ def submit(
         if len(accepted) < len(submission.arrays):
             write(replace(submission, arrays=tuple(accepted)))
     return job_ids
-
-
-def _share(cluster: Cluster, submission: Submission) -> int | None:
-    """Of the jobs that may run at a time, those of each array."""
-    return cluster.max_parallel // len(submission.arrays) if cluster.max_parallel else None

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.compare.stats import Interval, best_and_ties, t_intervals
-from bench.store.spec import Record
+from bench.store.record import Record
 from metrics.base import MetricInfo
 
 GroupKey = tuple[str, str, str, str]
@@ -17,11 +17,12 @@ GroupKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Column:
-    """A metric as a column: its name in records, how it is read, and one line of explanation."""
+    """A metric as a column."""
 
     name: str
+    """Its name in records: `metric`, or `metric.key`."""
     info: MetricInfo
-    explanation: str
+    """How it is read."""
 
     @property
     def header(self) -> str:
@@ -33,55 +34,48 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A model and variant, and what its runs scored.
-
-    Attributes
-    ----------
-    values : dict
-        Metric -> seed -> value.
-    intervals : dict
-        Metric -> mean and interval over seeds.
-    failures : dict
-        Seed -> message of a failed run.
-    metric_errors : dict
-        Metric -> seed -> message, for metrics that raised in runs that are done.
-    """
+    """A model and variant, and what its runs scored."""
 
     model: str
+    """Display name of the model."""
     variant: dict[str, Any]
+    """What differs from the model's setting."""
     label: str
+    """Both, as the board names the row."""
     n_done: int
+    """Seeds whose runs are done."""
     values: dict[str, dict[int, float]]
+    """Metric -> seed -> value."""
     intervals: dict[str, Interval]
+    """Metric -> mean and interval over seeds."""
     failures: dict[int, str]
+    """Seed -> message of a failed run."""
     metric_errors: dict[str, dict[int, str]]
+    """Metric -> seed -> message, for metrics that raised in runs that are done."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """The rows of one data set, setting and budget, best first by the first ranked column.
-
-    Attributes
-    ----------
-    columns : list of Column
-        Every scalar that some row has, in the registry's order.
-    ties : dict
-        Ranked metric -> labels of the best row and of those not separable from it; absent below three seeds.
-    records : list of Record
-        The runs behind the rows.
-    superseded : int
-        Older runs under the label of a newer one of other hyperparameters, code or version; they are not shown.
-    """
+    """The rows of one data set, setting and budget."""
 
     dataset: str
+    """Display name of the data set."""
     settings: str
+    """"native" or "matched"."""
     budget: str
+    """A name of `bench.store.spec.BUDGETS`."""
     columns: list[Column]
+    """Every scalar that some row has, in the order of the metrics."""
     rows: list[Row]
+    """Best first by the first ranked column."""
     ties: dict[str, set[str]]
+    """Ranked metric -> labels of the best row and of those not separable from it; absent below three seeds."""
     records: list[Record]
+    """The runs behind the rows."""
     superseded: int
+    """Older runs under the label of a newer one of other hyperparameters, code or version; they are not shown."""
     data_version: str
+    """Start of the data's checksum, where one name stands for several; else ""."""
 
     @property
     def title(self) -> str:
@@ -114,7 +108,7 @@ def other_software(records: Sequence[Record]) -> list[str]:
     return [
         f"{record.run_id} ran with other software than it was submitted with: {', '.join(differs)}"
         for record in records
-        if (differs := record.provenance.get("cluster", {}).get("differs"))
+        if (differs := record.provenance.cluster and record.provenance.cluster.differs)
     ]
 
 
@@ -142,7 +136,7 @@ def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
 
 def _board(records: list[Record], columns: Sequence[Column], data_version: str) -> Board:
     by_label: dict[str, list[Record]] = defaultdict(list)
-    for record in sorted(records, key=lambda record: str(record.provenance.get("end", ""))):
+    for record in sorted(records, key=lambda record: record.provenance.end):
         by_label[record.spec.label].append(record)
     current = {label: _current(runs) for label, runs in by_label.items()}
     rows = [_row(label, runs) for label, runs in current.items()]
@@ -168,12 +162,10 @@ def _current(runs: Sequence[Record]) -> dict[int, Record]:
     def identity(record: Record) -> tuple[Any, ...]:
         return record.spec.config, record.spec.code, record.spec.max_steps, record.spec.max_eval
 
-    def version(record: Record) -> Any:
-        return record.provenance.get("software", {}).get("bench")
-
     of_its_kind = [run for run in runs if identity(run) == identity(runs[-1])]
-    newest = next((version(run) for run in reversed(of_its_kind) if version(run)), None)
-    return {run.spec.seed: run for run in of_its_kind if version(run) in (None, newest)}
+    versions = [run.provenance.version for run in of_its_kind]
+    newest = next((version for version in reversed(versions) if version), None)
+    return {run.spec.seed: run for run, version in zip(of_its_kind, versions, strict=True) if version in (None, newest)}
 
 
 def _comparable(column: Column, records: Sequence[Record]) -> Column:
@@ -190,10 +182,7 @@ def _expand(column: Column, found: set[str]) -> list[Column]:
     if column.name in found:
         return [column]
     keys = sorted(name.partition(".")[2] for name in found if name.partition(".")[0] == column.name)
-    return [
-        Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}"), column.explanation)
-        for key in keys
-    ]
+    return [Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}")) for key in keys]
 
 
 def _row(label: str, runs: Mapping[int, Record]) -> Row:

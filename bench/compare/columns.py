@@ -1,17 +1,40 @@
-"""The columns that boards have, from the registered metrics."""
+"""The columns that boards have: what the runs say that their metrics mean, else the metrics of this package."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.compare.boards import Column
+from bench.plugins.loading import load_metric
 from bench.plugins.registry import METRIC_REGISTRY
-from bench.plugins.source import metric_info
+from bench.store.record import Record
+from bench.store.runs import RunStore
+from metrics.base import MetricInfo
 
 
-def columns() -> list[Column]:
-    """A column per metric. Imports no metric whose file says plainly how it is read."""
-    infos = {name: metric_info(plugin) for name, plugin in METRIC_REGISTRY.plugins.items()}
-    if None in infos.values():
-        from bench.plugins.loading import all_metrics
+def columns(records: Sequence[Record], store: RunStore) -> list[Column]:
+    """A column per metric that some record has a number of, or an error; the built-in ones first, in their order.
 
-        infos = {name: function.info for name, function in all_metrics().items()}  # type: ignore[attr-defined]
-    return [Column(name, info, METRIC_REGISTRY.plugins[name].summary()) for name, info in infos.items() if info]
+    The newest run that has a metric says how it is read. Where none does (runs of schema 1), a built-in metric is
+    imported to say it; a plug-in's code never is.
+    """
+    newest = _newest_of_each(records)
+    infos: dict[str, MetricInfo] = {}
+    for record in {record.run_id: record for record in newest.values()}.values():
+        if newest.keys() - infos.keys():
+            entries = store.folder(record.run_id).legend().metrics
+            infos |= {name: entry.info for name, entry in entries.items() if name in newest and name not in infos}
+    for name in newest.keys() - infos.keys():
+        if name in METRIC_REGISTRY.builtins:
+            infos[name] = load_metric(METRIC_REGISTRY.plugins[name]).info
+    order = [*METRIC_REGISTRY.builtins, *sorted(infos.keys() - METRIC_REGISTRY.builtins.keys())]
+    return [Column(name, infos[name]) for name in order if name in infos]
+
+
+def _newest_of_each(records: Sequence[Record]) -> dict[str, Record]:
+    """Metric, without the keys of those that return several scalars -> the newest record that has it."""
+    alike: dict[tuple[str, ...], Record] = {}  # runs of one kind have the same metrics: each set is looked at once
+    for record in sorted(records, key=lambda record: record.provenance.end):
+        alike[*record.metrics, *record.metric_errors] = record
+    in_order = sorted(alike.items(), key=lambda item: item[1].provenance.end)
+    return {name.partition(".")[0]: record for names, record in in_order for name in names}

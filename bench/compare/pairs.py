@@ -5,42 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tabulate import tabulate
-
 from bench.compare.boards import Board, Column, Row
 from bench.compare.stats import MIN_SEEDS, Interval, paired_p_value, separable, t_interval
 from bench.errors import BenchError, unknown
-from bench.show.tables import format_interval
-
-EXPLANATION = (
-    "difference: A - B, mean over the shared seeds ± 95% paired t interval. better: where a paired t test rejects "
-    "equality at 5%, Holm-adjusted over all metrics that the two share."
-)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of two rows.
-
-    Attributes
-    ----------
-    seeds : int
-        Seeds that both rows have; only these are compared.
-    first, second : float
-        Means over them.
-    difference : Interval
-        First minus second, and the half-width of its paired t interval; None below three seeds.
-    better : str
-        Label of the row that is better: only where the metric is ranked, and the paired t test, Holm-adjusted over the
-        metrics of the comparison, rejects equality at 5%. Else empty.
-    """
+    """One metric of two rows."""
 
     column: Column
+    """The metric."""
     seeds: int
+    """Seeds that both rows have; only these are compared."""
     first: float
+    """Mean of the first row over them."""
     second: float
+    """Mean of the second row over them."""
     difference: Interval
+    """First minus second, with its paired t interval."""
     better: str
+    """Label of the row that is better: only where the metric is ranked, and the paired t test, Holm-adjusted over the
+    metrics of the comparison, rejects equality at 5%. Else empty."""
 
 
 def boards_with(boards: Sequence[Board], first: str, second: str) -> list[Board]:
@@ -80,27 +66,3 @@ def _comparison(
     wins = (difference.mean > 0) == (column.info.direction == "max")
     better = (first if wins else second) if separated else ""
     return Comparison(column, len(pairs), means[0], means[1], difference, better)
-
-
-def text(board: Board, comparisons: Sequence[Comparison], first: str, second: str) -> str:
-    """A table: each metric's means, difference with interval, and what may be concluded."""
-    header = ["metric", "seeds", first, second, "difference", "better"]
-    rows = [
-        [
-            c.column.header,
-            c.seeds,
-            format_interval(Interval(c.first, None)),
-            format_interval(Interval(c.second, None)),
-            format_interval(c.difference),
-            c.better or _why_not(c),
-        ]
-        for c in comparisons
-    ]
-    align = ("left", "right", "right", "right", "right", "left")
-    return f"{board.title}\n{tabulate(rows, header, 'simple', disable_numparse=True, colalign=align)}"
-
-
-def _why_not(comparison: Comparison) -> str:
-    if comparison.column.info.direction == "none":
-        return ""
-    return "too few seeds" if comparison.seeds < MIN_SEEDS else "not separable"

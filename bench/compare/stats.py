@@ -20,10 +20,12 @@ PAIRS_AT_ONCE = 2**14
 
 
 class Interval(NamedTuple):
-    """A mean over seeds and the half-width of its confidence interval; None below three seeds."""
+    """A mean over seeds, and how far it can be trusted."""
 
     mean: float
+    """Over seeds."""
     half_width: float | None
+    """Of its confidence interval; None below three seeds."""
 
 
 def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
@@ -82,15 +84,6 @@ def _p_values(mean: np.ndarray, constant: np.ndarray, squares: np.ndarray, n: np
     flat = spread <= 1e-12 * np.abs(mean)
     p_values = 2 * stdtr(n - 1, -np.abs(mean) / np.where(flat, 1.0, spread) * np.sqrt(n))
     return np.where(flat, np.where(mean == 0, 1.0, 0.0), p_values)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment: controls the chance of any false rejection among several tests."""
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(p_values))
-    stepped = np.array(p_values, dtype=float)[order] * np.arange(len(p_values), 0, -1)
-    adjusted[order] = np.maximum.accumulate(np.minimum(stepped, 1.0))
-    return [float(p) for p in adjusted]
 
 
 def separable(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:

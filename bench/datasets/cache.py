@@ -1,4 +1,4 @@
-"""Arrays that take seconds to minutes to make, kept under the user's cache folder: `$XDG_CACHE_HOME`, else ~/.cache."""
+"""Arrays that take seconds to minutes to make, kept under the user's cache folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_cache_path
 
 
 def cached(name: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -41,6 +42,5 @@ def cached(name: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]) ->
 
 
 def cache_folder() -> Path:
-    """Where cached arrays are."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "sparse-latent-bench"
+    """Where cached arrays are: on Linux `$XDG_CACHE_HOME/sparse-latent-bench`, else in ~/.cache."""
+    return user_cache_path("sparse-latent-bench")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.execute.environment import code_checksum
-from bench.store.runs import write_atomically
+from bench.store.files import write_atomically
 from models.base import Model
 
 MIN_SECONDS = 10.0
@@ -28,31 +28,22 @@ class StopRequestedError(Exception):
 
 @dataclass
 class TrainingState:
-    """How far training is, beside the model, its optimiser and the random numbers.
-
-    Attributes
-    ----------
-    step : int
-        Optimiser steps done.
-    pending : list of Tensor
-        Losses of the steps since the last row of the history.
-    rows : list of dict
-        The history.
-    flops : int
-        Of the first step.
-    seconds, warm_from : float
-        Time of training up to here, and up to the step from which steps are timed.
-    resumed : int
-        How many times training was taken up again.
-    """
+    """How far training is, beside the model, its optimiser and the random numbers."""
 
     step: int = 0
+    """Optimiser steps done."""
     pending: list[Tensor] = field(default_factory=list)
+    """Losses of the steps since the last row of the history."""
     rows: list[dict[str, float]] = field(default_factory=list)
+    """The history."""
     flops: int = 0
+    """Of the first step."""
     seconds: float = 0.0
+    """Time of training up to here."""
     warm_from: float = 0.0
+    """Time of training up to the step from which on steps are timed."""
     resumed: int = 0
+    """How many times training was taken up again."""
 
 
 class Checkpoints:
@@ -64,10 +55,10 @@ class Checkpoints:
         The file; None keeps none.
     made_by : str
         One that another made is not taken up.
+    write : callable
+        Writes the file; raises LockLostError where the run is another process's by now.
     stop : callable
         Whether training has been asked to stop.
-    lost : callable
-        Whether the run is another process's by now: then none is written.
     saved : callable
         Told the progress in [0, 1] of each that goes beyond the one that training began with.
     """
@@ -76,13 +67,13 @@ class Checkpoints:
         self,
         path: Path | None = None,
         made_by: str = "",
+        write: Callable[[Path, Callable[[Path], object]], None] = write_atomically,
         stop: Callable[[], bool] = lambda: False,
-        lost: Callable[[], bool] = lambda: False,
         saved: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.path, self.stop = path, stop
         self._identity = {"code": code_checksum(), "torch": torch.__version__.partition("+")[0], "made_by": made_by}
-        self._lost, self._saved = lost, saved
+        self._write, self._saved = write, saved
         self._last, self._cost, self._first = time.monotonic(), 0.0, 0
 
     def due(self) -> bool:
@@ -91,7 +82,7 @@ class Checkpoints:
 
     def save(self, state: TrainingState, model: Model, optimiser: torch.optim.Optimizer, total_steps: int) -> None:
         """Write one in place of the last. Where that fails (a full disk), the last one stays."""
-        if self.path is None or self._lost():
+        if self.path is None:
             return
         start = time.monotonic()
         content = {
@@ -102,7 +93,7 @@ class Checkpoints:
             "random": _random_state(_device(model)),
         }
         with suppress(OSError, RuntimeError):  # torch reports a full disk as the latter
-            write_atomically(self.path, lambda path: _save(content, path))
+            self._write(self.path, lambda path: _save(content, path))
             if state.step > self._first:
                 self._saved(state.step / total_steps)
         self._last = time.monotonic()

@@ -1,23 +1,18 @@
-"""What a person sees while runs are carried out: a live table on a terminal, one line per run elsewhere."""
+"""What a person sees while runs are carried out: live bars on a terminal, one line per run elsewhere."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.markup import escape
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bench.errors import first_line
 from bench.execute.job import Event
-
-REFRESH_PER_SECOND = 4
 
 
 class Reporter:
@@ -30,63 +25,61 @@ class Reporter:
     results : Path
         The results folder, for the paths of logs.
     console : Console
-        Where to write; a terminal gets the live table.
+        Where to write; a terminal gets the bars.
     """
 
     def __init__(self, n_runs: int, results: Path, console: Console) -> None:
         self.n_runs, self.results, self.console = n_runs, results, console
         self.counts: Counter[str] = Counter()
-        self.active: dict[str, tuple[float, float]] = {}
-        self.started = time.monotonic()
-        self.live: Live | None = None
+        self._bars: dict[str, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[phase]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Show the live table inside the block, if this is a terminal."""
-        if not self.console.is_terminal:
-            yield
-            return
-        with Live(get_renderable=self._table, console=self.console, refresh_per_second=REFRESH_PER_SECOND) as self.live:
+        """Show the bars inside the block, if this is a terminal."""
+        with self._progress:
+            self._all = self._progress.add_task("[bold]all runs", total=self.n_runs, phase=f"0/{self.n_runs}")
             yield
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if event.kind == "started":
-            self.active[event.run_id] = (time.monotonic(), 0.0)
+            self._bars[event.run_id] = self._progress.add_task(escape(event.run_id), total=1.0, phase="")
         elif event.kind == "progress":
-            self.active[event.run_id] = (self.active[event.run_id][0], event.progress)
+            phase = "evaluating" if event.progress >= 1 else f"{event.progress:4.0%}"
+            self._progress.update(self._bars[event.run_id], completed=event.progress, phase=phase)
         elif event.kind != "checkpoint":
-            self.active.pop(event.run_id, None)
-            self.counts[event.record.status if event.record else event.kind] += 1
-            self.console.print(self._line(event), highlight=False, soft_wrap=True)
+            self._end(event)
 
-    def _line(self, event: Event) -> str:
-        """One run that ended: its place in the queue, name, state, and its time, or its error and log."""
+    def _end(self, event: Event) -> None:
+        if event.run_id in self._bars:
+            self._progress.remove_task(self._bars.pop(event.run_id))
+        self.counts[event.record.status if event.record else event.kind] += 1
+        n_ended = sum(self.counts.values())
+        if self.console.is_terminal and self._progress.tasks:
+            self._progress.update(self._all, completed=n_ended, phase=f"{n_ended}/{self.n_runs}")
+        self.console.print(self._line(event, n_ended), highlight=False, soft_wrap=True)
+
+    def _line(self, event: Event, n_ended: int) -> str:
+        """One run that ended: its place in the queue, name, state, and its time and first metric, or its error."""
         run_id, record = event.run_id, event.record
-        width = len(str(self.n_runs))
-        head = f"[{sum(self.counts.values()):>{width}}/{self.n_runs}]".replace("[", r"\[") + f" {escape(run_id)}"
+        head = f"[{n_ended:>{len(str(self.n_runs))}}/{self.n_runs}]".replace("[", r"\[") + f" {escape(run_id)}"
         if record is None:
             return f"{head} [yellow]{event.kind}[/]: {escape(event.note)}"
         if record.error:
-            message = first_line(record.error.message)
             log = self.results / run_id / "error.log"
-            what = f"{escape(record.error.type)}: {escape(message)} (log: {escape(str(log))})"
+            what = f"{escape(record.error.type)}: {escape(first_line(record.error.message))} (log: {escape(str(log))})"
             return f"{head} [red]{record.status}[/]: {what}"
-        fvu = f", FVU {record.metrics['fvu']:.4f}" if "fvu" in record.metrics else ""
-        return f"{head} [green]done[/] in {format_seconds(record.timings['total'])}{fvu}"
-
-    def _table(self) -> Group:
-        """The runs under way, and the whole."""
-        table = Table.grid(padding=(0, 2))
-        now = time.monotonic()
-        for run_id, (start, progress) in self.active.items():
-            bar = ProgressBar(total=1.0, completed=progress, width=24)
-            phase = "evaluating" if progress >= 1 else f"{progress:4.0%}"
-            table.add_row(escape(run_id), bar, phase, format_seconds(now - start))
-        finished = sum(self.counts.values())
-        bar = ProgressBar(total=self.n_runs, completed=finished, width=24)
-        table.add_row("[bold]all runs", bar, f"{finished}/{self.n_runs}", format_seconds(now - self.started))
-        return Group(table)
+        name, value = next(iter(record.metrics.items()), ("", 0.0))
+        score = f", {escape(name)} {value:.4g}" if name else ""
+        return f"{head} [green]done[/] in {format_seconds(record.timings['total'])}{score}"
 
 
 def format_seconds(seconds: float) -> str:

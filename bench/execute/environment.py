@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import importlib.util
 import os
@@ -12,36 +11,39 @@ import shlex
 import socket
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import bench
 from bench.errors import printable
+from bench.execute.job import Job
+from bench.store.record import Hardware, Provenance, Software, timestamp
 
 SOURCES = ("bench", "models", "metrics")
 PACKAGES = ("torchvision", "numpy", "scipy", "scikit-learn", "pydantic")
 
 
 @cache
-def software() -> dict[str, Any]:
+def software() -> Software:
     """Versions of this package, Python and the libraries that make the numbers; commit and dirty flag of a checkout.
 
     `code` tells apart what a commit does not: local changes, and installations without git. torch, slow to import, is
     not imported for it.
     """
     commit = _git("rev-parse", "HEAD")
-    return {
-        "bench": bench.__version__,
-        "code": code_checksum()[:12],
-        "commit": commit,
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")) if commit else None,
-        "python": platform.python_version(),
-        "torch": _torch_version(),
-        **{name: version(name) for name in PACKAGES},
-    }
+    return Software.model_validate(
+        {
+            "bench": bench.__version__,
+            "code": code_checksum()[:12],
+            "commit": commit,
+            "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")) if commit else None,
+            "python": platform.python_version(),
+            "torch": _torch_version(),
+            **{name: version(name) for name in PACKAGES},
+        }
+    )
 
 
 @cache
@@ -55,30 +57,33 @@ def code_checksum() -> str:
 
 
 @cache
-def hardware() -> dict[str, Any]:
-    """Host, processor, cores, memory in GiB and GPUs."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "host": socket.gethostname(),
-        "platform": platform.platform(),
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "gpus": _gpu_names(),
-    }
+def hardware() -> Hardware:
+    """Host, processor, cores, memory and GPUs."""
+    return Hardware(
+        host=socket.gethostname(),
+        platform=platform.platform(),
+        cpu=_cpu_name(),
+        cores=os.cpu_count(),
+        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        gpus=_gpu_names(),
+    )
 
 
-def timestamp(moment: datetime | None = None) -> str:
-    """A moment, now by default, in UTC to the second: '2026-01-31T12:00:00+00:00'."""
-    return (moment or datetime.now(UTC)).isoformat(timespec="seconds")
+def provenance(job: Job, start: datetime, resumed: int) -> Provenance:
+    """What a record says of how it was made, now that it ends."""
+    import torch
 
-
-def user() -> str:
-    """Who runs this; the number of one without a name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+    return Provenance(
+        software=software(),
+        hardware=hardware(),
+        device=job.device,
+        threads=torch.get_num_threads(),
+        command=job.command,
+        cluster=job.cluster,
+        start=timestamp(start),
+        end=timestamp(),
+        resumed=resumed,
+    )
 
 
 def command() -> str:

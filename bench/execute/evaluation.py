@@ -1,10 +1,9 @@
-"""Evaluation: one pass over a split, then every metric whose needs are met, each given exactly what it asks for."""
+"""Evaluation: every metric whose needs are met, each given exactly what it asks for."""
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
@@ -13,76 +12,100 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Dataset, Split
-from bench.execute.needs import gather
+from bench.execute.outputs import Outputs
 from bench.execute.seeding import seed_everything
 from bench.execute.training import Training
-from models.base import Model
+from metrics.base import Dimension, Metric, NotApplicable
+from metrics.needs import why_absent
 
-BATCH_SIZE = 1000
+Metrics = Mapping[str, Metric[..., Any]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scalars by name (`metric`, or `metric.key`), arrays by name, and the message of each metric that raised."""
+    """What some metrics say of the outputs of a model."""
 
     scalars: dict[str, float] = field(default_factory=dict)
+    """By name: `metric`, or `metric.key`."""
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    """By name."""
     errors: dict[str, str] = field(default_factory=dict)
+    """The message of each metric that raised."""
+    not_applicable: dict[str, str] = field(default_factory=dict)
+    """Why each of the others has no value."""
+
+
+def needs_of(metrics: Metrics) -> set[str]:
+    """All that some metrics ask for."""
+    return {name for metric in metrics.values() for name in metric.parameters}
 
 
 @torch.no_grad()
-def evaluate(
-    model: Model,
-    dataset: Dataset,
-    split: Split,
-    metrics: Mapping[str, Callable[..., Any]],
-    seed: int,
-    training: Training | None = None,
-    batch_size: int = BATCH_SIZE,
-) -> Evaluation:
-    """Compute metrics of a trained model on a split.
+def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training | None = None) -> Evaluation:
+    """Compute metrics of a model's outputs.
 
     Parameters
     ----------
-    metrics : mapping
-        Name -> metric function (see `metrics.base`). One that needs what is missing is n/a: absent from the result.
     seed : int
         Root of the noise of stochastic metrics; each draws from a stream of its own.
-    batch_size : int
-        Samples encoded at a time; the results do not depend on it.
+    training : Training, optional
+        What training cost, for the metrics that ask for it.
     """
-    model.eval()
-    needs = {name: inspect.signature(metric).parameters for name, metric in metrics.items()}
-    given = gather(model, dataset, split, {need for names in needs.values() for need in names}, batch_size)
-    if training:
-        given["training"] = training
-    lengths = {len(split), model.config.n_latents, len(split.labels.unique())}
+    values = outputs.values | ({"training": training} if training else {})
+    lengths: dict[Dimension, int] = {
+        "sample": len(outputs.split),
+        "unit": outputs.model.config.n_latents,
+        "class": len(outputs.split.labels.unique()),
+    }
     result = Evaluation()
     for name, metric in metrics.items():
-        if all(need in given or parameter.default is not Parameter.empty for need, parameter in needs[name].items()):
-            seed_everything(seed, "metric", name)
-            _compute(result, name, metric, {need: given[need] for need in needs[name] if need in given}, lengths)
+        absent = [
+            need
+            for need, parameter in metric.parameters.items()
+            if need not in values and parameter.default is Parameter.empty
+        ]
+        if absent:
+            result.not_applicable[name] = why_absent(metric, absent[0])
+            continue
+        seed_everything(seed, "metric", name)
+        arguments = {need: values[need] for need in metric.parameters if need in values}
+        _compute(result, name, metric, arguments, lengths)
     return result
 
 
 def _compute(
-    result: Evaluation, name: str, metric: Callable[..., Any], arguments: dict[str, Any], lengths: set[int]
+    result: Evaluation,
+    name: str,
+    metric: Metric[..., Any],
+    arguments: dict[str, Any],
+    lengths: Mapping[Dimension, int],
 ) -> None:
     """Run one metric and file what it returns; what it raises is its own failed cell, never the run's."""
     try:
         value = metric(**arguments)
-        if isinstance(value, Tensor) and value.ndim > 0:
-            if len(value) not in lengths:
-                raise ValueError(f"an array has one row a sample, unit or class; its shape is {tuple(value.shape)}")
+        if isinstance(value, NotApplicable):
+            result.not_applicable[name] = value.reason
+        elif isinstance(value, Tensor) and value.ndim > 0:
+            _require_dimensions(value, metric, lengths)
             result.arrays[name] = value.cpu().numpy()
-            return
-        items = value.items() if isinstance(value, dict) else [("", value)]
-        scalars = {name if key == "" else f"{name}.{key}": _scalar(item) for key, item in items}
+        elif isinstance(value, dict):
+            result.scalars.update({f"{name}.{key}": _scalar(item) for key, item in value.items()})
+        else:
+            result.scalars[name] = _scalar(value)
     except (Exception, SystemExit) as error:  # any metric may be a plug-in
         result.errors[name] = f"{type(error).__name__}: {error}"
-    else:
-        result.scalars.update(scalars)
+
+
+def _require_dimensions(value: Tensor, metric: Metric[..., Any], lengths: Mapping[Dimension, int]) -> None:
+    expected = tuple(lengths.get(each, size) for each, size in zip(metric.info.dimensions, value.shape, strict=False))
+    if not metric.info.dimensions:
+        raise ValueError(
+            "it returns an array and does not declare its dimensions: give metric(..., dimensions=('unit',)), say"
+        )
+    if tuple(value.shape) != expected or value.ndim != len(metric.info.dimensions):
+        raise ValueError(
+            f"its array has the shape {tuple(value.shape)}; {metric.info.dimensions} of these outputs is {expected}"
+        )
 
 
 def _scalar(value: Any) -> float:

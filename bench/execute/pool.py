@@ -11,17 +11,19 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
 
-from bench.execute.job import Event, Job
+from bench.execute.job import Event, Job, OnEvent
 from bench.store.failure import ended_record
-from bench.store.runs import RunStore, UnreadableRecord
-from bench.store.spec import RunSpec, Status
+from bench.store.folder import UnreadableRecord
+from bench.store.record import Status
+from bench.store.runs import RunStore
+from bench.store.spec import RunSpec
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 3.0
@@ -56,9 +58,7 @@ class Stop(Protocol):
         """Whether to stop."""
 
 
-def execute(
-    specs: Sequence[RunSpec], job: Job, on_event: Callable[[Event], None], n_workers: int, stop: Stop | None = None
-) -> bool:
+def execute(specs: Sequence[RunSpec], job: Job, on_event: OnEvent, n_workers: int, stop: Stop | None = None) -> bool:
     """Carry out the runs on `n_workers` processes, in order of the queue; whether all have ended.
 
     Where `stop` is requested, those under way leave checkpoints and the others are left.
@@ -112,7 +112,7 @@ def _ready(workers: list[_Worker], queue: deque[RunSpec], stop: Stop | None) -> 
         yield from (w for w in busy if w.connection in ready or w.process.sentinel in ready)
 
 
-def _advance(worker: _Worker, queue: deque[RunSpec], on_event: Callable[[Event], None]) -> bool:
+def _advance(worker: _Worker, queue: deque[RunSpec], on_event: OnEvent) -> bool:
     """Take one message of a worker, an event to pass on; or, where there is none to come, its end.
 
     Whether a run has ended.
@@ -137,14 +137,14 @@ def _record_end(worker: _Worker, status: Status, error: Exception) -> Event:
     assert worker.spec is not None
     spec, store = worker.spec, RunStore(worker.job.results)
     record = ended_record(spec, error, status, worker.job.cluster)
-    with suppress(OSError, UnreadableRecord), store.hold(spec.run_id) as lock:
-        if lock is None:
+    with suppress(OSError, UnreadableRecord), store.claim(spec.run_id) as run:
+        if run is None:
             return Event("skipped", spec.run_id, note="another command has taken it up")
-        existing = store.load(spec.run_id)
+        existing = run.record()
         if existing and worker.job.settles(existing):
             record = existing
         else:
-            store.write_record(record)
+            run.write_record(record)
     return Event("finished", spec.run_id, 1.0, record)
 
 

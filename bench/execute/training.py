@@ -34,33 +34,22 @@ class DivergedError(Exception):
 
 @dataclass(frozen=True)
 class Training:
-    """What training cost and how it went.
-
-    Attributes
-    ----------
-    steps : int
-        Optimiser steps; 0 for a fitted model.
-    seconds : float
-        Wall clock, device synchronised, data-dependent initialisation included.
-    step_seconds : float
-        Mean of a step, the first few left out; 0 for a fitted model.
-    step_flops : int
-        Dense matrix-product FLOPs of one step.
-    peak_memory_mb : float
-        Of the GPU's tensors, or on CPU of the process so far.
-    history : DataFrame
-        One row per `FLUSH_EVERY` steps: step, epoch, and the mean of the total and of each named term.
-    resumed : int
-        How many times it was taken up again from a checkpoint.
-    """
+    """What training cost and how it went."""
 
     steps: int
+    """Optimiser steps; 0 for a fitted model."""
     seconds: float
+    """Wall clock, device synchronised, data-dependent initialisation included."""
     step_seconds: float
+    """Mean of a step, the first few left out; 0 for a fitted model."""
     step_flops: int
+    """Dense matrix-product FLOPs of one step."""
     peak_memory_mb: float
+    """Of the GPU's tensors, or on CPU of the process so far."""
     history: pd.DataFrame
+    """One row per `FLUSH_EVERY` steps: step, epoch, and the mean of the total and of each named term."""
     resumed: int = 0
+    """How many times it was taken up again from a checkpoint."""
 
 
 def train(

@@ -1,114 +1,144 @@
-"""From a trained model and a data set to the arrays that figures draw."""
+"""From the outputs of a model to its views: the samples, atoms and codes that figures draw."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Dataset, Split
-from bench.execute.evaluation import BATCH_SIZE
-from bench.execute.needs import gather
-from metrics.dimensions import class_rates
-from metrics.matrix import Matrix, column_sums, evenly_spaced
-from models.base import Model
+from bench.errors import first_line
+from bench.execute.outputs import Outputs
+from bench.execute.traversing import Classes, classes_of, top_samples, traversals
+from bench.store.views import Views
+from metrics.dimensions import order_by_role, unit_roles
+from metrics.matrix import column_sums, dense, evenly_spaced, rows
 
 MAX_EXAMPLES = 20
 UNLABELLED_EXAMPLES = 10
+MAX_ATOMS = 100
 BUILT, MAX_BUDGETS = 5, 10
+MAPPED, COMPONENTS = 1000, 50
 
-
-@dataclass(frozen=True)
-class View:
-    """What a model does on a split: all that `bench.execute.needs.gather` gives, and the classes that occur."""
-
-    model: Model
-    dataset: Dataset
-    split: Split
-    given: dict[str, Any]
-    classes: list[int]
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the classes that occur, in their order."""
-        known = self.dataset.class_names
-        return [known[label] if label < len(known) else str(label) for label in self.classes]
-
-    @property
-    def active(self) -> Matrix:
-        """(N, M): where units are on."""
-        active: Matrix = self.given["active"]
-        return active
-
-    @property
-    def z(self) -> Matrix:
-        """(N, M): the codes."""
-        z: Matrix = self.given["z"]
-        return z
+Part = dict[str, Any]
 
 
 @torch.no_grad()
-def view_of(model: Model, dataset: Dataset, split: Split) -> View:
-    """Encode and decode a split once, for all figures."""
-    model.eval()
-    given = gather(model, dataset, split, (), BATCH_SIZE)
-    return View(model, dataset, split, given, split.labels.unique().tolist() if "labels" in given else [])
+def views_of(outputs: Outputs) -> Views:
+    """All views of a model; a part that a plug-in's code cannot make is named with the reason, and left out."""
+    classes = classes_of(outputs)
+    parts: dict[str, Callable[[], Part]] = {
+        "reconstructions": lambda: _examples(outputs, classes),
+        "atoms": lambda: _atoms(outputs),
+        "traversals": lambda: traversals(outputs, classes) if classes else {},
+        "top samples": lambda: top_samples(outputs, classes) if classes else {},
+        "rebuilding": lambda: _built(outputs, classes),
+        "map of the codes": lambda: _code_points(outputs, classes),
+        "map of the atoms": lambda: _atom_points(outputs, classes) if classes else {},
+    }
+    found: Part = {"image_shape": np.array(outputs.dataset.image_shape, np.int64)} | _classes(outputs, classes)
+    missing = []
+    for name, make in parts.items():
+        try:
+            found |= make()
+        except (Exception, SystemExit) as error:  # a model may be a plug-in: its numbers stand without pictures
+            missing.append(f"{name}: {type(error).__name__}: {first_line(str(error))}")
+    return Views(**{name: _numpy(value) for name, value in found.items()}, missing=np.array(missing, np.str_))
 
 
-def numbers(values: Tensor) -> np.ndarray:
-    """A tensor as an array."""
-    array: np.ndarray = values.detach().cpu().numpy()
-    return array
+def _numpy(value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
 
 
-def use(view: View) -> np.ndarray:
-    """The rate at which each unit is on, (M,)."""
-    return numbers(column_sums(view.active) / len(view.split))
+def _classes(outputs: Outputs, classes: Classes | None) -> Part:
+    """The classes that occur, and the units by their roles."""
+    if classes is None:
+        return {}
+    roles = unit_roles(classes.rates)
+    known = outputs.dataset.categories
+    return {
+        "class_names": np.array(classes.names, np.str_),
+        "categories": np.array([known[label] for label in classes.labels] if known else [], np.str_),
+        "unit_roles": np.array(roles, np.str_),
+        "unit_order": order_by_role(classes.rates.numpy(), roles),
+    }
 
 
-def examples(view: View) -> tuple[Tensor, list[str]]:
+def _example_samples(outputs: Outputs, classes: Classes | None) -> tuple[Tensor, list[str]]:
     """The first sample of each class, at most 20, and the classes' names; evenly spaced samples without classes."""
-    if not view.classes:
-        return evenly_spaced(len(view.split), UNLABELLED_EXAMPLES), []
-    first = [int((view.split.labels == label).nonzero()[0]) for label in view.classes[:MAX_EXAMPLES]]
-    return torch.tensor(first), view.names[:MAX_EXAMPLES]
+    if classes is None:
+        return evenly_spaced(len(outputs.split), UNLABELLED_EXAMPLES), []
+    first = [int((outputs.split.labels == label).nonzero()[0]) for label in classes.labels[:MAX_EXAMPLES]]
+    return torch.tensor(first), classes.names[:MAX_EXAMPLES]
 
 
-def reconstructed(view: View) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Inputs, their reconstructions and the names of their classes."""
-    chosen, names = examples(view)
-    return numbers(view.split.x[chosen]), numbers(view.given["x_hat"][chosen]), names
+def _examples(outputs: Outputs, classes: Classes | None) -> Part:
+    chosen, names = _example_samples(outputs, classes)
+    chosen = chosen.to(outputs.split.x.device)
+    return {
+        "inputs": outputs.split.x[chosen],
+        "outputs": outputs.values["x_hat"][chosen],
+        "input_names": np.array(names, np.str_),
+    }
 
 
-def rates(view: View) -> Tensor:
-    """The rate at which each unit is on in each class, (C, M)."""
-    return class_rates(view.active, view.split.labels).cpu()
+def _use(outputs: Outputs) -> np.ndarray:
+    """How often each unit is on, (M,)."""
+    return _numpy(column_sums(outputs.values["active"]))
 
 
-def gamma_means(view: View) -> np.ndarray | None:
-    """Mean activation probability of each unit in each class, (C, M); None where the model defines none."""
-    if "gamma" not in view.given or not view.classes:
-        return None
-    return numbers(class_rates(view.given["gamma"], view.split.labels))
+def _atoms(outputs: Outputs) -> Part:
+    """The atoms that are used most; those that are never used only where all are."""
+    if "atoms" not in outputs.values:
+        return {}
+    use = _use(outputs)
+    shown = np.argsort(-use, kind="stable")[: min(MAX_ATOMS, np.count_nonzero(use) or MAX_ATOMS)]
+    return {"atoms": _numpy(outputs.values["atoms"])[shown]}
 
 
-@torch.no_grad()
-def built_up(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]] | None:
-    """Inputs (S, D), rebuilt with more and more units (S, B, D), what each step adds (S, B, D), and the budgets.
-
-    None for a model whose budget cannot be set.
-    """
-    if "encode_with_budget" not in view.given or "k" not in view.given:
-        return None
-    chosen, _ = examples(view)
-    x = view.split.x[chosen[evenly_spaced(len(chosen), BUILT)]]
-    decode: Callable[[Tensor], Tensor] = view.given["decode"]
-    k = view.given["k"]
+def _built(outputs: Outputs, classes: Classes | None) -> Part:
+    """Samples rebuilt with more and more units; nothing for a model whose budget cannot be set."""
+    values = outputs.values
+    if "encode_with_budget" not in values or "k" not in values:
+        return {}
+    chosen, _ = _example_samples(outputs, classes)
+    x = outputs.split.x[chosen[evenly_spaced(len(chosen), BUILT)].to(outputs.split.x.device)]
+    k = values["k"]
     budgets = sorted({int(b) for b in np.geomspace(1, k, MAX_BUDGETS).round()}) if k > MAX_BUDGETS else range(1, k + 1)
-    codes = [view.given["encode_with_budget"](x, budget) for budget in budgets]
-    built = torch.stack([decode(z) for z in [torch.zeros_like(codes[0]), *codes]], dim=1)
-    return numbers(x), numbers(built[:, 1:]), numbers(built.diff(dim=1)), list(budgets)
+    codes = [values["encode_with_budget"](x, budget) for budget in budgets]
+    built = torch.stack([values["decode"](z) for z in [torch.zeros_like(codes[0]), *codes]], dim=1)
+    return {"built_inputs": x, "built": built, "built_budgets": np.array(list(budgets))}
+
+
+def _code_points(outputs: Outputs, classes: Classes | None) -> Part:
+    chosen = evenly_spaced(len(outputs.split), MAPPED)
+    points = _components(dense(rows(outputs.values["z"], chosen)))
+    labels = _numpy(outputs.split.labels)[chosen.numpy()]
+    index = np.searchsorted(classes.labels, labels) if classes else np.full(len(chosen), -1)
+    return {"code_points": points, "code_classes": index}
+
+
+def _atom_points(outputs: Outputs, classes: Classes) -> Part:
+    """The 1,000 most used atoms that are ever on."""
+    if "atoms" not in outputs.values:
+        return {}
+    use = _use(outputs)
+    units = np.argsort(-use, kind="stable")[:MAPPED]
+    units = units[use[units] > 0]
+    points = _components(outputs.values["atoms"][torch.from_numpy(units).to(outputs.split.x.device)])
+    return {"atom_points": points, "atom_classes": classes.rates.numpy().argmax(0)[units]}
+
+
+def _components(points: Tensor) -> np.ndarray:
+    """Coordinates of points (N, P) along at most 50 leading principal components, (N, 50); fewer where P is less."""
+    centred = points.double().cpu()
+    centred = centred - centred.mean(0)
+    if centred.shape[1] <= COMPONENTS:
+        return _numpy(centred)
+    values, vectors = torch.linalg.eigh(centred @ centred.T)
+    top = slice(-min(COMPONENTS, len(centred)), None)
+    return _numpy(vectors[:, top] * values[top].clamp_min(0).sqrt()).astype(np.float64)

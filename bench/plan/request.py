@@ -16,8 +16,11 @@ class Override(NamedTuple):
     """`MODEL.FIELD=VALUE`, or `FIELD=VALUE` for every model that has the field (model None); several values: a grid."""
 
     model: str | None
+    """The model; None for every one that has the field."""
     field: str
+    """The hyperparameter."""
     values: tuple[Any, ...]
+    """Its values."""
 
 
 class Request(BaseModel):
@@ -26,11 +29,19 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: tuple[str, ...] = ("all",)
+    """Names or references; `all` stands for every registered one."""
     datasets: tuple[str, ...] = ("digits",)
+    """The same for data sets."""
+    metrics: tuple[str, ...] = ("all",)
+    """The same for metrics. They are no part of a run's identity."""
     seeds: tuple[int, ...] = (0, 1, 2)
+    """Roots of the streams of random numbers."""
     settings: tuple[Settings, ...] = ("native",)
+    """"native": each model's own; "matched": shared sizes, swept sparsity."""
     budget: Literal["smoke", "quick", "full"] = "quick"
+    """How much training and evaluation a run gets."""
     set: tuple[Override, ...] = ()
+    """Hyperparameters that differ from the setting's."""
 
     @classmethod
     def build(cls, **values: Any) -> Self:
@@ -43,7 +54,7 @@ class Request(BaseModel):
         except ValidationError as error:
             raise BenchError(describe_validation("", error)) from error
 
-    @field_validator("models", "datasets", "settings", mode="before")
+    @field_validator("models", "datasets", "metrics", "settings", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

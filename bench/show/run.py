@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import Any
 
+from bench.store.record import Record
 from bench.store.runs import RunStore
-from bench.store.spec import Record
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
@@ -16,7 +16,8 @@ CURVE_WIDTH = 60
 
 def describe(record: Record, store: RunStore) -> str:
     """Spec, metrics or error, timings, provenance and files of a run."""
-    spec, folder = record.spec, store.path(record.run_id)
+    spec, folder = record.spec, store.folder(record.run_id)
+    made = record.provenance
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in record.timings.items())
     head = {
         "run": record.run_id,
@@ -25,18 +26,20 @@ def describe(record: Record, store: RunStore) -> str:
         "dataset": f"{spec.dataset} (sha256 {spec.dataset_checksum[:12]})",
         "setting": f"{spec.settings}, {spec.budget} budget, seed {spec.seed}",
         "seconds": seconds + (" (beside other runs)" if record.timings_shared else ""),
-        "made": f"{record.provenance.get('start', '?')} on {record.provenance.get('device', '?')}",
-        "commit": record.provenance.get("software", {}).get("commit") or "unknown",
-        "files": ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "lock")) + f" in {folder}",
+        "made": f"{made.start or '?'} on {made.device or '?'}",
+        "commit": (made.software and made.software.commit) or "unknown",
+        "files": ", ".join(sorted(f.name for f in folder.path.iterdir() if f.name != "lock")) + f" in {folder.path}",
     }
     parts = [_pairs(head), "config\n" + _pairs(spec.config, indent="  ")]
-    if curve := _curve(store.read_history(record.run_id)):
+    if curve := _curve(folder.history()):
         parts.append(curve)
     if record.error:
         parts.append(f"error\n{record.error.traceback}")
     if record.metrics:
         parts.append("metrics (test split)\n" + _pairs(record.metrics, indent="  "))
         parts.append("metrics (validation split)\n" + _pairs(record.validation, indent="  "))
+    if reasons := {name: e.not_applicable for name, e in folder.legend().metrics.items() if e.not_applicable}:
+        parts.append("metrics that do not apply\n" + _pairs(reasons, indent="  "))
     if record.metric_errors:
         parts.append("failed metrics\n" + _pairs(record.metric_errors, indent="  "))
     return "\n\n".join(parts)

@@ -17,9 +17,9 @@ from tabulate import tabulate
 from bench.compare.boards import Board, Column, Row, not_ranked, other_software
 from bench.compare.stats import Interval
 from bench.errors import BenchError, first_line, printable
-from bench.store.json_text import json_text
-from bench.store.runs import write_text
-from bench.store.spec import Record
+from bench.show.json_text import json_text
+from bench.store.files import write_text
+from bench.store.record import Record
 
 HEADER_WIDTH = 10
 """Characters after which a header wraps in the terminal."""
@@ -131,17 +131,22 @@ def as_dict(boards: Sequence[Board]) -> dict[str, Any]:
                 "dataset": board.dataset,
                 "settings": board.settings,
                 "budget": board.budget,
-                "columns": [{"name": c.name, "explanation": c.explanation, **vars(c.info)} for c in board.columns],
+                "columns": [{"name": c.name, **_info(c)} for c in board.columns],
                 "rows": [_row_dict(board, row) for row in board.rows],
                 "runs": [
                     {"run_id": r.run_id, "status": r.status, "config": r.spec.config, "seed": r.spec.seed}
-                    | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance}
+                    | {"dataset_checksum": r.spec.dataset_checksum, "provenance": r.provenance.model_dump()}
                     for r in board.records
                 ],
             }
             for board in boards
         ]
     }
+
+
+def _info(column: Column) -> dict[str, Any]:
+    """How a column is read, without what only drawing needs."""
+    return {name: value for name, value in vars(column.info).items() if name not in ("curve", "dimensions", "price")}
 
 
 def _row_dict(board: Board, row: Row) -> dict[str, Any]:
@@ -265,7 +270,7 @@ def _failures(board: Board) -> list[str]:
 
 def _explain(column: Column) -> str:
     info = column.info
-    return f"- **{column.header}** (`{column.name}`, {info.range}): {column.explanation} Source: {info.source}."
+    return f"- **{column.header}** (`{column.name}`, {info.range}): {info.explanation} Source: {info.source}."
 
 
 def provenance(records: Sequence[Record]) -> str:
@@ -274,20 +279,20 @@ def provenance(records: Sequence[Record]) -> str:
     def unique(values: Sequence[Any]) -> str:
         return ", ".join(sorted({str(value) for value in values if value is not None}))
 
-    made = [r.provenance for r in records if {"software", "hardware"} <= r.provenance.keys()]
-    software = [p["software"] for p in made]
+    made = [r.provenance for r in records if r.provenance.software and r.provenance.hardware]
+    software = [p.software for p in made if p.software]
+    hardware = [p.hardware for p in made if p.hardware]
+    shown = ("python", "torch", "numpy")
     facts = {
-        "commit": unique(
-            [f"{s['commit']}{' (with local changes)' if s['dirty'] else ''}" for s in software if s["commit"]]
-        ),
-        "versions": unique([f"python {s['python']}, torch {s['torch']}, numpy {s['numpy']}" for s in software]),
-        "machine": unique([f"{p['hardware']['cpu']}, {p['hardware']['cores']} cores" for p in made]),
-        "device": unique([f"{p['device']}, {p['threads']} threads" for p in made]),
+        "commit": unique([f"{s.commit}{' (with local changes)' if s.dirty else ''}" for s in software if s.commit]),
+        "versions": unique([", ".join(f"{n} {s.versions[n]}" for n in shown if n in s.versions) for s in software]),
+        "machine": unique([f"{h.cpu}, {h.cores} cores" for h in hardware]),
+        "device": unique([f"{p.device}, {p.threads} threads" for p in made]),
         "timings": unique(["taken beside other runs" if r.timings_shared else "taken alone" for r in records]),
         "seeds": unique([record.spec.seed for record in records]),
         "data": unique([f"{r.spec.dataset} sha256:{r.spec.dataset_checksum[:12]}" for r in records]),
-        "command": unique([f"`{p['command']}`" for p in made]),
-        "made": f"{min((p['start'] for p in made), default='')} to {max((p['end'] for p in made), default='')}",
+        "command": unique([f"`{p.command}`" for p in made]),
+        "made": f"{min((p.start for p in made), default='')} to {max((p.end for p in made), default='')}",
     }
     return "\n".join(f"- {name}: {escape_markdown(value)}" for name, value in facts.items() if value)
 

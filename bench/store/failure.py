@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
 
 from bench.errors import printable
-from bench.execute.environment import timestamp
-from bench.store.spec import Record, RunError, RunSpec, Status
+from bench.store.record import ClusterJob, Provenance, Record, RunError, Status, timestamp
+from bench.store.spec import RunSpec
 
 
-def ended_record(spec: RunSpec, error: Exception, status: Status, cluster: dict[str, Any]) -> Record:
-    """The record of a run that was ended from outside: `status` says how, `cluster` by which submission it was sent."""
+def ended_record(spec: RunSpec, error: Exception, status: Status, cluster: ClusterJob | None) -> Record:
+    """The record of a run that was ended from outside: `status` says how, `cluster` which job it was in."""
     record = failed_record(spec, error, status)
-    record.provenance = {"end": timestamp(), "cluster": cluster}
+    record.provenance = Provenance(end=timestamp(), cluster=cluster)
     return record
 
 

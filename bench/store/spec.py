@@ -1,4 +1,4 @@
-"""RunSpec: all that determines a run's numbers; its hash is the run id. Record: all that a run produced."""
+"""RunSpec: all that determines a run's numbers; its hash is the run id."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import json
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 1
-
-Status = Literal["done", "failed", "timeout", "cancelled"]
-"""How a run ended; `timeout`: it made no headway in a whole time limit."""
 Settings = Literal["native", "matched"]
 
 
@@ -22,9 +18,13 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    """What the command line calls it."""
     epochs: int | None = None
+    """Passes over the training split."""
     max_steps: int | None = None
+    """Bound on optimiser steps."""
     max_eval: int | None = None
+    """Bound on evaluated samples."""
 
 
 BUDGETS = {
@@ -35,41 +35,36 @@ BUDGETS = {
 
 
 class RunSpec(BaseModel):
-    """One run, fully determined.
-
-    Attributes
-    ----------
-    model, model_reference, code : str
-        Display name; what to import; SHA-256 of the plug-in's file, None for a built-in.
-    config : dict
-        Every hyperparameter.
-    variant : dict
-        The part of `config` that differs from the model's setting: a row of the board is a model and a variant.
-    dataset, dataset_reference, dataset_checksum : str
-        Display name; what to import; what identifies its content and splits.
-    settings, budget : str
-        "native" or "matched"; a name of `BUDGETS`.
-    max_steps, max_eval : int, optional
-        Bounds on optimiser steps and on evaluated samples.
-    seed : int
-        Root of every stream of random numbers.
-    """
+    """One run, fully determined."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
+    """Display name of the model."""
     model_reference: str
+    """What to import for it."""
     code: str | None = None
+    """SHA-256 of the model's file; None for a built-in, whose commit is recorded."""
     config: dict[str, Any]
+    """Every hyperparameter."""
     variant: dict[str, Any] = {}
+    """The part of `config` that differs from the model's setting: a row of a board is a model and a variant."""
     dataset: str
+    """Display name of the data set."""
     dataset_reference: str
+    """What to import for it."""
     dataset_checksum: str
+    """Identifies its content and splits."""
     settings: Settings
+    """"native": the model's own; "matched": sizes that all models share."""
     budget: str
+    """A name of `BUDGETS`."""
     max_steps: int | None = None
+    """Bound on optimiser steps."""
     max_eval: int | None = None
+    """Bound on evaluated samples."""
     seed: int
+    """Root of every stream of random numbers."""
 
     @property
     def hash(self) -> str:
@@ -88,50 +83,3 @@ class RunSpec(BaseModel):
         """The row it belongs to: the model, and its variant if it has one, e.g. 'topk k=8'."""
         words = [self.model, *(f"{field}={value}" for field, value in self.variant.items())]
         return " ".join(" ".join(words).split())
-
-
-class RunError(BaseModel):
-    """Why a run failed: exception type, message, and the traceback for its log."""
-
-    type: str
-    message: str
-    traceback: str
-
-
-class Record(BaseModel):
-    """Everything one run produced, as `record.json`.
-
-    Attributes
-    ----------
-    metrics, validation : dict
-        Scalars on the test split, and the reconstruction error on the validation split. A metric that does not apply
-        is absent.
-    metric_errors : dict
-        Metrics that raised, with their message.
-    timings : dict
-        Seconds of "load", "train", "evaluate" and "total"; `timings_shared` marks runs that had company.
-    provenance : dict
-        Versions, hardware, commit, command, start and end.
-    """
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")
-
-    schema_version: int = SCHEMA_VERSION
-    run_id: str
-    spec: RunSpec
-    status: Status
-    metrics: dict[str, float] = {}
-    validation: dict[str, float] = {}
-    metric_errors: dict[str, str] = {}
-    timings: dict[str, float] = {}
-    timings_shared: bool = False
-    provenance: dict[str, Any] = {}
-    error: RunError | None = None
-
-    @field_validator("provenance")
-    @classmethod
-    def _groups_are_mappings(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for name in ("software", "hardware", "cluster"):
-            if not isinstance(value.get(name, {}), dict):
-                raise ValueError(f"{name} is no mapping")
-        return value

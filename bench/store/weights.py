@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.store.spec import SCHEMA_VERSION
+from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 AGAIN = "Train the run again with --force, or restore the file."
 
 
-def write_weights(path: Path, weights: dict[str, Tensor], run_id: str) -> None:
+def write_weights(path: Path, weights: Mapping[str, Tensor], run_id: str) -> None:
     """Write tensors as safetensors, with the run and the schema as metadata."""
     from safetensors.torch import save_file
 
@@ -35,10 +36,9 @@ def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
         raise BenchError(f"The weights '{path}' cannot be read ({error}). {AGAIN}") from error
-    found = {"run_id": metadata.get("run_id"), "schema": metadata.get("schema")}
-    for key, expected in {"run_id": run_id, "schema": str(SCHEMA_VERSION)}.items():
-        if found[key] != expected:
-            raise BenchError(f"The weights '{path}' have {key} = {found[key]!r}, expected {expected!r}. {AGAIN}")
+    for key, valid in {"run_id": (run_id,), "schema": tuple(map(str, READABLE_SCHEMAS))}.items():
+        if (found := metadata.get(key)) not in valid:
+            raise BenchError(f"The weights '{path}' have {key} = {found!r}, expected {' or '.join(valid)}. {AGAIN}")
     return weights
 
 

@@ -7,18 +7,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.compare import boards as leaderboard
-from bench.compare.columns import columns
+from bench.compare.boards import build
 from bench.errors import BenchError
 from bench.show.figures.files import save
 from bench.show.figures.study import compare, draw
+from bench.store.record import Record
 from bench.store.runs import RunStore
-from bench.store.spec import Record
 
 
-def write_figures(
-    names: Sequence[str], store: RunStore, out: Path, data_dir: Path, tell: Callable[[str], None]
-) -> list[Path]:
+def write_figures(names: Sequence[str], store: RunStore, out: Path, tell: Callable[[str], None]) -> list[Path]:
     """Draw runs, by names or the lowest seed of each row, and what compares them, into a folder each.
 
     Parameters
@@ -29,11 +26,11 @@ def write_figures(
     records = [store.find(name) for name in names] if names else first_of_each_row(store)
     written = []
     for record in records:
-        paths = save(draw(record, store, data_dir), out / record.run_id)
+        paths = save(draw(record, store.folder(record.run_id)), out / record.run_id)
         tell(_line(out / record.run_id, paths))
         written += paths
     for board, runs in _by_board(records).items():
-        if paths := save(compare(runs), out / board):
+        if paths := save(compare(runs, store.folder(runs[0].run_id).legend()), out / board):
             tell(_line(out / board, paths))
             written += paths
     return written
@@ -41,7 +38,7 @@ def write_figures(
 
 def first_of_each_row(store: RunStore) -> list[Record]:
     """Of each row of each board the run with the lowest seed that is done. BenchError where there is none."""
-    boards = leaderboard.build(store.scan().records, columns())
+    boards = build(store.scan().records, columns=())
     first = [record for board in boards for record in board.representatives.values()]
     if not first:
         raise BenchError(

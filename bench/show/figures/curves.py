@@ -1,4 +1,4 @@
-"""Figures with lines: roles over tau, unit density, reconstruction over the budget at inference, training."""
+"""Figures with lines and bars: a metric along its axis, a histogram over units, training."""
 
 from __future__ import annotations
 
@@ -11,96 +11,108 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from bench.show.figures.style import GREY, ONE_COLUMN, PALETTE, ROLE_COLOURS, TWO_COLUMNS, look, styled, text_inches
+from bench.show.histograms import histogram
 
 HEIGHT = 2.1
 PER_ROW = 3
-ROLE_MARKERS = {"global": "o", "shared": "s", "exclusive": "^"}
+MARKERS = ("o", "s", "^", "D", "v")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What a row of a board scores at several budgets: its model, its label, and points (x, y)."""
+    """What a run or a row scores at several places of an axis."""
 
-    model: str
     label: str
+    """Name in the legend."""
     x: Sequence[float]
+    """Places."""
     y: Sequence[float]
+    """Scores."""
+    model: str = ""
+    """Its model, whose look it has; "" for a series of one run."""
 
 
 @styled
-def roles_over_tau(taus: Sequence[float], counts: Mapping[str, Sequence[float]], dead: float) -> Figure:
-    """Units of each role (global, shared, exclusive) by the rate tau at which a unit counts as on in a class.
+def along_axis(
+    curves: Sequence[Curve], levels: Mapping[str, float], x_label: str, y_label: str, log: bool = False
+) -> Figure:
+    """A metric along its axis.
 
-    Dead units do not depend on tau: a dashed line.
+    Parameters
+    ----------
+    curves : sequence of Curve
+        At least one.
+    levels : mapping
+        Name -> a value that holds everywhere: a dashed line.
+    log : bool
+        Whether the axis is logarithmic.
     """
-    figure = Figure(figsize=(ONE_COLUMN, HEIGHT), layout="constrained")
+    names = [curve.label for curve in curves if curve.label]
+    n_columns = max(1, min(4, int(ONE_COLUMN / (0.5 + text_inches([*names, *levels])))))
+    rows = -(-(len(names) + len(levels)) // n_columns)
+    figure = Figure(figsize=(ONE_COLUMN, HEIGHT + 0.14 * rows), layout="constrained")
     axes = figure.subplots()
-    for role, values in counts.items():
-        axes.plot(taus, values, color=ROLE_COLOURS[role], marker=ROLE_MARKERS[role], label=role, clip_on=False)
-    axes.axhline(dead, color=ROLE_COLOURS["dead"], ls="--", lw=1, label="dead")
-    axes.set_xlabel(r"threshold $\tau$")
-    axes.set_ylabel("units")
-    axes.set_xticks(list(taus))
-    axes.set_ylim(bottom=0, top=1.08 * max(1.0, dead, *(max(values) for values in counts.values())))
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    figure.legend(loc="outside upper center", ncols=4)
+    for index, (curve, dashes) in enumerate(zip(curves, _dashes(curves), strict=True)):
+        style = look(curve.model) if curve.model else None
+        colour = style.colour if style else ROLE_COLOURS.get(curve.label, PALETTE[index % len(PALETTE)])
+        marker = style.marker if style else MARKERS[index % len(MARKERS)]
+        axes.plot(curve.x, curve.y, color=colour, marker=marker, ls=dashes, label=curve.label or None, clip_on=False)
+    for name, value in levels.items():
+        axes.axhline(value, color=ROLE_COLOURS.get(name, GREY), ls="--", lw=1, label=name)
+    _scale(axes, sorted({x for curve in curves for x in curve.x}), log)
+    values = [*levels.values(), *(y for curve in curves for y in curve.y)]
+    if min(values) >= 0:
+        axes.set_ylim(bottom=0, top=1.08 * max(values) or 1)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    whole = all(float(value).is_integer() for value in values)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=whole))
+    if names or levels:
+        figure.legend(loc="outside upper center", ncols=n_columns)
     return figure
 
 
+def _scale(axes: Axes, places: Sequence[float], log: bool) -> None:
+    """Ticks at the places, which are few."""
+    if log:
+        axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(list(places)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x >= 1 or not log else f"1/{1 / x:g}"))
+
+
+def _dashes(curves: Sequence[Curve]) -> list[str]:
+    """A line style for each, another for each row of one model."""
+    styles = ("-", "--", ":", "-.")
+    models = [curve.model for curve in curves]
+    return [styles[models[:i].count(model) % len(styles)] if model else "-" for i, model in enumerate(models)]
+
+
 @styled
-def density(rates: np.ndarray, n_bins: int = 24) -> Figure:
-    """Histogram of the rates (M,) at which units are on, by their logarithm; those never on as a bar of their own."""
+def over_units(values: np.ndarray, label: str) -> Figure:
+    """Histogram of a number of each unit (M,), by its logarithm where it spreads widely, with a bar for zeros."""
+    bins = histogram(values)
+    edges, counts = np.array(bins["edges"]), np.array(bins["counts"])
     figure = Figure(figsize=(ONE_COLUMN, HEIGHT), layout="constrained")
     axes = figure.subplots()
-    live = np.log10(rates[rates > 0])
-    low = float(np.floor(live.min())) if len(live) else -1.0
-    low = min(low, -1.0)
-    axes.hist(live, bins=np.linspace(low, 0, n_bins + 1).tolist(), color=PALETTE[0], label=f"live ({len(live)})")
-    step = -low / n_bins
-    n_dead = len(rates) - len(live)
-    if n_dead:
-        axes.bar(low - 3 * step, n_dead, width=step, color=ROLE_COLOURS["dead"], label=f"never on ({n_dead})")
-    whole = np.arange(int(low), 1)
-    names = [f"$10^{{{power}}}$" if power else "1" for power in whole]
-    axes.set_xticks([*([low - 3 * step] if n_dead else []), *whole], [*(["0"] if n_dead else []), *names])
-    axes.set_xlabel("share of samples a unit is on in")
+    if len(counts):
+        axes.bar(
+            edges[:-1], counts, width=np.diff(edges), align="edge", color=PALETTE[0], label=f"units ({counts.sum()})"
+        )
+    if bins["zeros"]:
+        step = edges[1] - edges[0] if len(edges) > 1 else 1.0
+        start = edges[0] if len(edges) else 0.0
+        axes.bar(
+            start - 3 * step, bins["zeros"], width=step, color=ROLE_COLOURS["dead"], label=f"zero ({bins['zeros']})"
+        )
+        powers = [power for power in range(-50, 50) if len(edges) and edges[0] <= power <= edges[-1] + step]
+        ticks = [start - 3 * step, *powers]
+        axes.set_xticks(ticks, ["0", *(f"$10^{{{power}}}$" if power else "1" for power in powers)])
+    axes.set_xlabel(label + (", logarithmic" if bins["log"] and not bins["zeros"] else ""))
     axes.set_ylabel("units")
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     figure.legend(loc="outside upper center", ncols=2)
     return figure
-
-
-@styled
-def inference_budget(curves: Sequence[Curve]) -> Figure:
-    """FVU when another number of units than the trained one may be active: k'/k on a logarithmic axis."""
-    n_columns = max(1, min(3, int(ONE_COLUMN / (0.5 + text_inches([curve.label for curve in curves])))))
-    figure = Figure(figsize=(ONE_COLUMN, HEIGHT + 0.14 * -(-len(curves) // n_columns)), layout="constrained")
-    axes = figure.subplots()
-    axes.axvline(1, color=GREY, lw=0.8, ls=":")
-    for curve, dashes in zip(curves, _dashes([curve.model for curve in curves]), strict=True):
-        style = look(curve.model)
-        axes.plot(curve.x, curve.y, color=style.colour, marker=style.marker, ls=dashes, label=curve.label)
-    axes.set_xscale("log", base=2)
-    ticks = [factor for factor in (0.125, 0.25, 0.5, 1, 2, 4, 8) if _within(factor, curves)]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}"))
-    axes.set_xlabel("units at inference / trained k")
-    axes.set_ylabel("FVU")
-    axes.set_ylim(bottom=0)
-    figure.legend(loc="outside upper center", ncols=n_columns)
-    return figure
-
-
-def _within(factor: float, curves: Sequence[Curve]) -> bool:
-    points = [x for curve in curves for x in curve.x]
-    return min(points) <= factor <= max(points)
-
-
-def _dashes(models: Sequence[str]) -> list[str]:
-    """A line style for each, another for each row of one model."""
-    styles = ("-", "--", ":", "-.")
-    return [styles[list(models[:i]).count(model) % len(styles)] for i, model in enumerate(models)]
 
 
 @styled

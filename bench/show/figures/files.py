@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from bench.show.figures.style import render
-from bench.store.runs import write_atomically
+from bench.store.files import write_atomically
 
 FORMATS = ("png", "pdf")
 
@@ -23,6 +24,6 @@ def save(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = F
                 raise ValueError(f"'{name}.{kind}' cannot be a file's name; use letters, digits, '-', '_' and '.'")
             path, content = folder / f"{name}.{kind}", render(figure, kind)
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, lambda temporary, content=content: temporary.write_bytes(content))  # type: ignore[misc]
+            write_atomically(path, partial(Path.write_bytes, data=content))
             written.append(path)
     return written

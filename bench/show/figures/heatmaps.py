@@ -11,16 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from bench.show.figures.style import GREY, ONE_COLUMN, ROLE_COLOURS, SMALL_FONT, TWO_COLUMNS, styled, text_inches
-from metrics.roles import ROLES, order_by_role
 
 
 @styled
-def gamma_by_class(means: np.ndarray, roles: Sequence[str], names: Sequence[str]) -> Figure:
-    """Mean activation probability of each unit in each class, (C, M), units ordered by their role.
+def by_class(means: np.ndarray, roles: Sequence[str], order: Sequence[int], names: Sequence[str], label: str) -> Figure:
+    """A number in [0, 1] of each unit in each class, (C, M), units in an order that keeps each role together.
 
-    Colours go with the square root: small probabilities stay visible, and the scale is the same for all models.
+    Colours go with the square root: small values stay visible, and the scale is the same for all models.
     """
-    order = order_by_role(means, roles)
     width, left, right, top = TWO_COLUMNS, 0.1 + text_inches(list(names)), 0.75, 0.2
     strip, below, body = 0.09, 0.36, min(3.0, max(0.35, 0.16 * len(means)))
     height = top + strip + 0.03 + body + below
@@ -32,17 +30,20 @@ def gamma_by_class(means: np.ndarray, roles: Sequence[str], names: Sequence[str]
     inner = width - left - right
     marks = figure.add_axes(box(left, top, inner, strip))
     axes = figure.add_axes(box(left, top + strip + 0.03, inner, body))
-    codes = np.array([[ROLES.index(roles[unit]) for unit in order]])
+    known = list(ROLE_COLOURS)
+    codes = np.array([[known.index(roles[unit]) for unit in order]])
     marks.imshow(
         codes,
         cmap=ListedColormap(list(ROLE_COLOURS.values())),
         vmin=-0.5,
-        vmax=len(ROLES) - 0.5,
+        vmax=len(known) - 0.5,
         aspect="auto",
         interpolation="none",
     )
     marks.set_axis_off()
-    shown = axes.imshow(means[:, order], cmap="viridis", norm=PowerNorm(0.5, 0, 1), aspect="auto", interpolation="none")
+    shown = axes.imshow(
+        means[:, list(order)], cmap="viridis", norm=PowerNorm(0.5, 0, 1), aspect="auto", interpolation="none"
+    )
     axes.set_yticks(range(len(names)), list(names))
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"units (M = {means.shape[1]}), ordered by role")
@@ -50,20 +51,20 @@ def gamma_by_class(means: np.ndarray, roles: Sequence[str], names: Sequence[str]
     bar = figure.colorbar(shown, cax=figure.add_axes(box(left + inner + 0.08, top + strip + 0.03, 0.09, body)))
     bar.set_ticks([0, 0.25, 1] if body < 0.8 else [0, 0.05, 0.25, 0.5, 1])
     bar.ax.minorticks_off()
-    bar.set_label(r"mean $\gamma$", size=SMALL_FONT)
+    bar.set_label(label, size=SMALL_FONT)
     _role_legend(figure, roles, left / width)
     return figure
 
 
 def _role_legend(figure: Figure, roles: Sequence[str], left: float) -> None:
     """The roles that occur and their counts, above the strip that marks them."""
-    counts = {role: list(roles).count(role) for role in ROLES}
+    counts = {role: list(roles).count(role) for role in ROLE_COLOURS}
     handles = [Patch(color=ROLE_COLOURS[role], label=f"{role} ({n})") for role, n in counts.items() if n]
     figure.legend(
         handles=handles,
         loc="upper left",
         bbox_to_anchor=(left, 0.99),
-        ncols=len(ROLES),
+        ncols=len(ROLE_COLOURS),
         borderaxespad=0,
         borderpad=0.2,
         handlelength=1.0,

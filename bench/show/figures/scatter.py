@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, look, styled
+from metrics.base import MetricInfo
 
 
 @styled
@@ -58,11 +59,11 @@ def _cloud(axes: Axes, points: np.ndarray, classes: np.ndarray) -> None:
         spine.set(visible=True, linewidth=0.4, color=GREY)
 
 
-def front(l0: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.ndarray:
-    """Indices of the points that no other beats in both fewer active units and a better value, by L0."""
+def front(price: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.ndarray:
+    """Indices of the points that no other beats in both a lower price and a better value, by price."""
     signed = -values if maximise else values
     best, kept = np.inf, []
-    for i in np.lexsort((signed, l0)).tolist():
+    for i in np.lexsort((signed, price)).tolist():
         if signed[i] < best:
             best = signed[i]
             kept.append(i)
@@ -70,18 +71,21 @@ def front(l0: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.ndar
 
 
 @styled
-def pareto(models: Sequence[str], l0: np.ndarray, values: np.ndarray, label: str, maximise: bool = False) -> Figure:
-    """A metric against L0, both (R,), a mark a run, and the front of the best as a line of steps."""
+def front_figure(
+    models: Sequence[str], price: np.ndarray, values: np.ndarray, paid: MetricInfo, gained: MetricInfo
+) -> Figure:
+    """A metric against what it is paid with, both (R,), a mark a run, and the front of the best as a line of steps."""
+    maximise = gained.direction == "max"
     order = list(dict.fromkeys(models))
     rows = -(-(len(order) + 1) // 3)
     figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * rows), layout="constrained")
     axes = figure.subplots()
-    best = front(l0, values, maximise)
+    best = front(price, values, maximise)
     for model in order:
         mine = np.array([name == model for name in models])
         style = look(model)
         axes.scatter(
-            l0[mine],
+            price[mine],
             values[mine],
             color=style.colour,
             marker=style.marker,
@@ -91,14 +95,14 @@ def pareto(models: Sequence[str], l0: np.ndarray, values: np.ndarray, label: str
             label=model,
             zorder=2,
         )
-    axes.step(l0[best], values[best], where="post", color=GREY, lw=1, zorder=1, label="front")
-    if (l0 > 0).all() and l0.max() > 8 * l0.min():
+    axes.step(price[best], values[best], where="post", color=GREY, lw=1, zorder=1, label="front")
+    if (price > 0).all() and price.max() > 8 * price.min():
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(r"$L_0$ (mean active units)")
-    axes.set_ylabel(label)
+    axes.set_xlabel(f"{paid.label} [{paid.unit}]" if paid.unit else paid.label)
+    axes.set_ylabel(gained.label)
     figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)
     return figure

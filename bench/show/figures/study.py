@@ -1,121 +1,170 @@
-"""The figures of a run, and those that compare runs."""
+"""The figures of a run, and those that compare runs: from what they left, and from how their metrics are declared."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from bench.errors import BenchError
-from bench.execute import views
-from bench.execute.traversing import traversals
-from bench.execute.views import View, view_of
-from bench.plugins.loading import all_metrics, load_dataset, load_source, load_trained
-from bench.plugins.registry import Plugin
 from bench.show.figures import curves, heatmaps, images, scatter
 from bench.show.figures.curves import Curve
-from bench.show.figures.mapping import atom_map, code_map
-from bench.store.runs import RunStore
-from bench.store.spec import Record
-from metrics.robustness import FACTORS
-from metrics.roles import roles
-
-AGAINST_L0 = ("fvu", "probe_accuracy", "class_purity")
-"""Metrics whose front against L0 is drawn."""
+from bench.show.figures.mapping import embed
+from bench.show.sheets import sheets_of
+from bench.store.folder import DamagedFile, RunFolder
+from bench.store.legend import Legend
+from bench.store.record import Record
+from bench.store.views import Views
+from metrics.base import Axis, MetricInfo
 
 MAX_CURVES = 8
-ROLE_NAMES = ("global", "shared", "exclusive")
+FEWEST_POINTS = 3
 
 
-def draw(record: Record, store: RunStore, data_dir: Path) -> dict[str, Figure]:
-    """All figures of one run that apply to its model and data, by name.
+def draw(record: Record, folder: RunFolder) -> dict[str, Figure]:
+    """All figures of one run that what it left can fill, by name.
 
-    BenchError where the run is not done, its weights are missing, or its data have changed.
+    BenchError where the run is not done, or left nothing that can be drawn.
     """
-    spec = record.spec
     if record.status != "done":
         raise BenchError(f"{record.run_id} has status '{record.status}'; figures are drawn of runs that are done.")
-    plugin = Plugin(spec.dataset, spec.dataset_reference, True)
-    if load_source(plugin).checksum(data_dir) != spec.dataset_checksum:
-        raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
-    dataset = load_dataset(plugin, data_dir)
-    view = view_of(load_trained(store, spec, dataset), dataset, dataset.test.head(spec.max_eval))
-    found = _of_the_view(view) | _of_the_record(record) | _of_the_files(record.run_id, store, view)
-    return {name: figure for name, figure in found.items() if figure is not None}
-
-
-def _of_the_view(view: View) -> dict[str, Figure | None]:
-    """What is drawn of the model's own outputs."""
-    shape = view.dataset.image_shape
-    x, x_hat, names = views.reconstructed(view)
-    figures: dict[str, Figure | None] = {"reconstructions": images.reconstructions(x, x_hat, shape, names)}
-    if "atoms" in view.given:
-        figures["atoms"] = images.atoms(views.numbers(view.given["atoms"]), views.use(view), shape)
-    means = views.gamma_means(view)
-    if means is not None:
-        figures["gamma"] = heatmaps.gamma_by_class(means, roles(views.rates(view)), view.names)
-        figures["density"] = curves.density(views.use(view))
-    varied = traversals(view)
-    if varied:
-        figures["traversals"] = images.traversals(varied.x, varied.decoded, shape, varied.labels, varied.steps)
-    built = views.built_up(view)
-    if built:
-        figures["progressive"] = images.progressive(*built[:3], shape, built[3])
-    codes = code_map(view)
-    if codes:
-        figures["t-sne"] = scatter.maps(view.names, *codes, *(atom_map(view) or ()))
-    return figures
-
-
-def _of_the_record(record: Record) -> dict[str, Figure | None]:
-    """What is drawn of scalars."""
-    curve = budget_curve(record)
-    pattern = re.compile(rf"roles\.({'|'.join(ROLE_NAMES)})@(.+)")
-    counts: dict[str, dict[float, float]] = {role: {} for role in ROLE_NAMES}
-    for name, value in record.metrics.items():
-        if matched := pattern.fullmatch(name):
-            counts[matched[1]][float(matched[2])] = value
-    taus = sorted(counts["global"])
-    by_role = {role: [values[tau] for tau in taus] for role, values in counts.items()}
-    dead = record.metrics.get("roles.dead", 0.0)
+    try:
+        arrays, views = folder.arrays(), Views.from_arrays(folder.views())
+    except DamagedFile as error:
+        raise BenchError(str(error)) from error
+    except ValueError as error:
+        raise BenchError(
+            f"views.npz of {record.run_id} is not what a run leaves ({error}); "
+            f"`bench evaluate {record.run_id}` makes it again."
+        ) from error
+    if not views.inputs.size:
+        raise BenchError(f"{record.run_id} left no views; `bench evaluate {record.run_id}` makes them.")
+    legend = folder.legend()
     return {
-        "inference-k": curves.inference_budget([curve]) if curve else None,
-        "roles": curves.roles_over_tau(taus, by_role, dead) if taus else None,
+        **_of_the_views(views),
+        **_of_the_scalars(record, legend),
+        **_of_the_arrays(arrays, views, legend),
+        **_of_the_history(folder.history()),
     }
 
 
-def _of_the_files(run_id: str, store: RunStore, view: View) -> dict[str, Figure | None]:
-    """What is drawn of the arrays and the history that a run leaves beside its record."""
-    figures: dict[str, Figure | None] = {}
-    correlation = store.read_arrays(run_id).get("class_correlation")
-    if correlation is not None and 1 < len(view.classes) == len(correlation) and np.isfinite(correlation).any():
-        known = view.dataset.categories
-        categories = [known[label] for label in view.classes] if known else None
-        figures["class-correlation"] = heatmaps.class_correlation(correlation, view.names, categories)
-    losses = {name: np.array(values) for name, values in store.read_history(run_id).items()}
-    terms = {name: values for name, values in losses.items() if name not in ("step", "epoch")}
-    if len(terms) == 2 and len({values.tobytes() for values in terms.values()}) == 1:
-        terms.pop("total", None)  # of a loss with one term
-    if terms:
-        figures["training"] = curves.training(losses["step"], terms)
+def _of_the_views(views: Views) -> dict[str, Figure]:
+    shape = views.image_shape.tolist()
+    figures = {sheet.name: images.sheet(sheet, shape) for sheet in sheets_of(views)}
+    if views.built.size:
+        budgets = views.built_budgets.tolist()
+        figures["progressive"] = images.progressive(views.built_inputs, views.built, shape, budgets)
+    codes = embed(views.code_points)
+    if codes is not None:
+        atoms = embed(views.atom_points)
+        more = (atoms, views.atom_classes) if atoms is not None else ()
+        figures["t-sne"] = scatter.maps(views.class_names.tolist(), codes, views.code_classes, *more)
     return figures
 
 
-def budget_curve(record: Record) -> Curve | None:
-    """FVU over the budget at inference, as multiples of the trained k; None for a model without budgets."""
-    k = record.spec.config.get("k")
-    if not k:
-        return None
-    budgets = {"k'=1": 1} | {f"{name}k": max(1, round(factor * k)) for name, factor in FACTORS.items()}
-    scores = {budget: record.metrics.get(f"inference_fvu.{name}") for name, budget in budgets.items()}
-    points = [(budget / k, value) for budget, value in sorted(scores.items()) if value is not None]
-    if not points:
-        return None
-    return Curve(record.spec.model, record.spec.model, *zip(*points, strict=True))
+def _of_the_scalars(record: Record, legend: Legend) -> dict[str, Figure]:
+    """Each metric along its axis."""
+    figures = {}
+    for name, entry in legend.metrics.items():
+        axis = entry.info.curve
+        if axis and (found := _series(record, name, axis)):
+            points, levels = found
+            drawn = [_curve(series, each) for series, each in points.items()]
+            figures[_file_name(name)] = curves.along_axis(drawn, levels, axis.label, _y_label(entry.info), axis.log)
+    return figures
+
+
+def _series(
+    record: Record, name: str, axis: Axis
+) -> tuple[dict[str, list[tuple[float, float]]], dict[str, float]] | None:
+    """The points of each series of a metric, and its levels; None for too few places to be a curve."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    levels = {}
+    for key, place in axis.places.items():
+        value = record.metrics.get(f"{name}.{key}")
+        if value is None or not np.isfinite(value):
+            continue
+        if place.at is None:
+            levels[place.series] = value
+        else:
+            points.setdefault(place.series, []).append((place.at, value))
+    return (points, levels) if any(len(each) >= FEWEST_POINTS for each in points.values()) else None
+
+
+def _curve(label: str, points: Sequence[tuple[float, float]], model: str = "") -> Curve:
+    return Curve(label, [x for x, _ in sorted(points)], [y for _, y in sorted(points)], model)
+
+
+def _of_the_arrays(arrays: Mapping[str, np.ndarray], views: Views, legend: Legend) -> dict[str, Figure]:
+    """Each array by its dimensions; of those of classes by units the first, which says most."""
+    names, roles = views.class_names.tolist(), views.unit_roles.tolist()
+    figures: dict[str, Figure] = {}
+    kinds = set()
+    for name, entry in legend.metrics.items():
+        array, dimensions = arrays.get(name), entry.info.dimensions
+        if array is None or array.ndim != len(dimensions) or not np.isfinite(array).any():
+            continue
+        if dimensions == ("class", "unit") and dimensions not in kinds and array.shape == (len(names), len(roles)):
+            kinds.add(dimensions)
+            order = views.unit_order.tolist()
+            figures[_file_name(name)] = heatmaps.by_class(array, roles, order, names, entry.info.label)
+        elif dimensions == ("class", "class") and 1 < len(array) == len(names):
+            categories = views.categories.tolist() or None
+            figures[_file_name(name)] = heatmaps.class_correlation(array, names, categories)
+        elif dimensions == ("unit",) and array.size > 1:
+            figures[_file_name(name)] = curves.over_units(array, entry.info.label)
+    return figures
+
+
+def _of_the_history(history: Mapping[str, Sequence[float]]) -> dict[str, Figure]:
+    losses = {name: np.array(values) for name, values in history.items()}
+    terms = {name: values for name, values in losses.items() if name not in ("step", "epoch")}
+    if len(terms) == 2 and len({values.tobytes() for values in terms.values()}) == 1:
+        terms.pop("total", None)  # of a loss with one term
+    return {"training": curves.training(losses["step"], terms)} if terms and "step" in losses else {}
+
+
+def compare(records: Sequence[Record], legend: Legend) -> dict[str, Figure]:
+    """Figures that compare the runs of one board.
+
+    Every ranked metric of the printed board against the first price on it, and every metric along its axis. A legend of
+    one of the runs says how they are read.
+    """
+    done = [record for record in records if record.status == "done"]
+    return _fronts(done, legend) | _compared_curves(done, legend)
+
+
+def _fronts(records: Sequence[Record], legend: Legend) -> dict[str, Figure]:
+    headline = {name: entry.info for name, entry in legend.metrics.items() if entry.info.headline}
+    price = next((name for name, info in headline.items() if info.price), None)
+    figures = {}
+    for name, info in headline.items():
+        shown = [r for r in records if price and name in r.metrics and r.metrics.get(price, 0.0) > 0]
+        if price and info.direction != "none" and not info.price and len(shown) > 1:
+            x, y = (np.array([record.metrics[key] for record in shown]) for key in (price, name))
+            figures[f"front-{_file_name(name)}"] = scatter.front_figure(
+                [record.spec.model for record in shown], x, y, headline[price], info
+            )
+    return figures
+
+
+def _compared_curves(records: Sequence[Record], legend: Legend) -> dict[str, Figure]:
+    """Metrics with one curve a run: a curve for each of the runs that have it."""
+    figures = {}
+    for name, entry in legend.metrics.items():
+        axis = entry.info.curve
+        if not axis or {place.series for place in axis.places.values()} != {""}:
+            continue
+        found = {record.run_id: _series(record, name, axis) for record in records}
+        chosen = _few_enough([record for record in records if found[record.run_id]])
+        drawn = []
+        for record, label in zip(chosen, short_labels(chosen), strict=True):
+            points, _ = found[record.run_id] or ({}, {})
+            drawn.append(_curve(label, points[""], record.spec.model))
+        if len(drawn) > 1:
+            figures[_file_name(name)] = curves.along_axis(drawn, {}, axis.label, _y_label(entry.info), axis.log)
+    return figures
 
 
 def short_labels(records: Sequence[Record]) -> list[str]:
@@ -130,37 +179,19 @@ def short_labels(records: Sequence[Record]) -> list[str]:
     return labels
 
 
-def compare(records: Sequence[Record]) -> dict[str, Figure]:
-    """Figures that compare the runs of one board: quality against L0, and robustness to the budget at inference."""
-    figures: dict[str, Figure] = {}
-    done = [record for record in records if record.status == "done"]
-    metrics = all_metrics()
-    for name in AGAINST_L0:
-        shown = [record for record in done if name in record.metrics and record.metrics.get("l0", 0.0) > 0]
-        if name in metrics and len(shown) > 1:
-            info = metrics[name].info  # type: ignore[attr-defined]
-            l0, values = (np.array([record.metrics[key] for record in shown]) for key in ("l0", name))
-            models = [record.spec.model for record in shown]
-            figures[f"pareto-{name.replace('_', '-')}"] = scatter.pareto(
-                models, l0, values, info.label, maximise=info.direction == "max"
-            )
-    budgeted = _few_enough([record for record in done if budget_curve(record)])
-    if len(budgeted) > 1:
-        found = [curve for record in budgeted if (curve := budget_curve(record))]
-        labels = short_labels(budgeted)
-        figures["inference-k"] = curves.inference_budget(
-            [replace(curve, label=label) for curve, label in zip(found, labels, strict=True)]
-        )
-    return figures
-
-
 def _few_enough(records: Sequence[Record]) -> list[Record]:
-    """The runs whose curves can be told apart: of more than 8 the first of each model, at the most frequent k."""
+    """The runs whose curves can be told apart: of more than 8 the first of each model."""
     if len(records) <= MAX_CURVES:
         return list(records)
-    ks = [record.spec.config["k"] for record in records]
     first: dict[str, Record] = {}
     for record in sorted(records, key=lambda record: len(record.spec.variant)):
-        if record.spec.config["k"] == max(ks, key=ks.count):
-            first.setdefault(record.spec.model, record)
+        first.setdefault(record.spec.model, record)
     return [record for record in records if record in first.values()]
+
+
+def _file_name(metric: str) -> str:
+    return metric.replace("_", "-")
+
+
+def _y_label(info: MetricInfo) -> str:
+    return f"{info.label} [{info.unit}]" if info.unit else info.label

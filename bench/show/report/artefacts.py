@@ -1,4 +1,4 @@
-"""What the figures need beyond the records: arrays and histories of one run of each row."""
+"""What the page shows beyond the records: what one run of each row left on disk."""
 
 from __future__ import annotations
 
@@ -7,60 +7,57 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.compare.boards import Board
-from bench.errors import BenchError
+from bench.store.folder import DamagedFile, RunFolder
+from bench.store.legend import Legend
 from bench.store.runs import RunStore
+from bench.store.views import Views
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True)
-class Artefacts:
-    """By run id, except for `class_names`; a run that is absent is drawn without.
+class Left:
+    """What a run left beside its record."""
 
-    Attributes
-    ----------
-    arrays : mapping
-        Array-valued metrics: matrices are drawn as heatmaps, vectors as histograms.
-    histories : mapping
-        Columns of the losses over training; "step" is the abscissa.
-    class_names : mapping
-        Data set -> one name per class.
-    """
-
-    arrays: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    histories: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
-    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Array-valued metrics, as float64."""
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Columns of the losses over training."""
+    views: Views = field(default_factory=Views)
+    """What pictures are made of."""
+    legend: Legend = field(default_factory=Legend)
+    """How to read its numbers."""
+    lacks: tuple[str, ...] = ()
+    """What is not there, and how to have it."""
 
 
-def gather(store: RunStore, boards: Sequence[Board]) -> Artefacts:
-    """Read what the shown runs left on disk."""
+def gather(store: RunStore, boards: Sequence[Board]) -> dict[str, Left]:
+    """Run id -> what it left, for the run that stands for each row."""
     records = [record for board in boards for record in board.representatives.values()]
-    ids = [record.run_id for record in records]
-    names = {record.spec.dataset: record.spec.dataset_reference for record in records}
-    return Artefacts(
-        arrays={run_id: _numbers(store.read_arrays(run_id)) for run_id in ids},
-        histories={run_id: store.read_history(run_id) for run_id in ids},
-        class_names={dataset: _class_names(dataset, reference) for dataset, reference in names.items()},
-    )
+    return {record.run_id: _left(store.folder(record.run_id)) for record in records}
+
+
+def _left(folder: RunFolder) -> Left:
+    lacks: list[str] = []
+    try:
+        arrays = _numbers(folder.arrays())
+    except DamagedFile as error:
+        arrays = {}
+        lacks.append(str(error))
+    views = Views()
+    try:
+        views = Views.from_arrays(folder.views())
+        lacks += views.missing.tolist()
+        if not views.inputs.size:
+            lacks.append(f"It left no views; `bench evaluate {folder.run_id}` makes them from its weights.")
+    except DamagedFile as error:
+        lacks.append(str(error))
+    except ValueError as error:
+        lacks.append(f"views.npz is not what a run leaves ({error}); `bench evaluate {folder.run_id}` makes it again.")
+    return Left(arrays, folder.history(), views, folder.legend(), tuple(lacks))
 
 
 def _numbers(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Arrays of real numbers, as float64; a plug-in may leave others, of which nothing can be drawn."""
     return {name: array.astype("float64") for name, array in arrays.items() if array.dtype.kind in "biuf"}
-
-
-def _class_names(dataset: str, reference: str) -> tuple[str, ...]:
-    """What the source declares without loading its data; nothing where it does not, or is not here any more."""
-    from bench.plugins.registry import DATASET_REGISTRY, Plugin
-    from bench.plugins.source import class_names
-
-    plugin = Plugin(dataset, reference, True)
-    if (stated := class_names(plugin)) is not None:
-        return stated
-    try:
-        source = DATASET_REGISTRY.load(plugin)
-    except BenchError:
-        return ()
-    names = getattr(source, "class_names", ())
-    return tuple(map(str, names)) if isinstance(names, tuple | list) else ()

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.compare.boards import Board
 from bench.errors import first_line
-from bench.store.spec import Record
+from bench.store.record import Record
 
 MARKS = {"done": "●", "failed": "✕", "timeout": "◔", "cancelled": "⊘", "missing": "○", "not run": "·"}
 

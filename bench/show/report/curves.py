@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from bench.compare.boards import Board, Column
-
-KEY = re.compile(r"(?:(?P<series>.+)(?P<at>@)|(?P<quantile>q))?(?P<x>\d+(?:\.\d+)?|\d+/\d+)(?P<k>k)?")
-"""'global@0.5', 'q90', '10', '1/2k': what a key of a metric looks like where it is a place on an axis."""
+from metrics.base import Axis
 
 FEWEST_POINTS = 3
 
 
 def curves(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """The metrics whose keys are places on an axis, with the columns that make each of their series."""
-    groups: dict[str, list[tuple[str, float, Column]]] = defaultdict(list)
-    axes: dict[str, str] = {}
+    groups: dict[str, list[Column]] = defaultdict(list)
     for column in columns:
         metric, _, key = column.name.partition(".")
-        if (found := KEY.fullmatch(key)) and (x := _place(found["x"])) is not None:
-            groups[metric].append((found["series"] or "", x, column))
-            axes[metric] = _axis(found)
-    return [
-        {
-            "metric": metric,
-            "label": _label(points[0][2]),
-            "unit": points[0][2].info.unit,
-            "axis": axes[metric],
-            "series": _series(points),
-        }
-        for metric, points in groups.items()
-        if len({x for _, x, _ in points}) >= FEWEST_POINTS
-    ]
+        if column.info.curve and key in column.info.curve.places:
+            groups[metric].append(column)
+    return [_curve(metric, group) for metric, group in groups.items() if len(_abscissas(group)) >= FEWEST_POINTS]
+
+
+def _curve(metric: str, columns: Sequence[Column]) -> dict[str, Any]:
+    axis = _axis(columns[0])
+    series: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    xs = _abscissas(columns)
+    for column in columns:
+        name, at = axis.places[_key(column)]
+        series[name] += [(x, column.name) for x in ((xs[0], xs[-1]) if at is None else (at,))]
+    return {
+        "metric": metric,
+        "label": columns[0].info.label.removesuffix(f" {_key(columns[0])}"),
+        "unit": columns[0].info.unit,
+        "axis": axis.label,
+        "log": axis.log,
+        "series": {name: sorted(points) for name, points in sorted(series.items())},
+    }
+
+
+def _key(column: Column) -> str:
+    return column.name.partition(".")[2]
+
+
+def _axis(column: Column) -> Axis:
+    assert column.info.curve is not None
+    return column.info.curve
+
+
+def _abscissas(columns: Sequence[Column]) -> list[float]:
+    """Where the points of a curve are."""
+    found = {_axis(column).places[_key(column)].at for column in columns}
+    return sorted(at for at in found if at is not None)
 
 
 def sweeps(board: Board) -> list[dict[str, Any]]:
@@ -56,31 +72,3 @@ def sweeps(board: Board) -> list[dict[str, Any]]:
         for (model, field, _), points in groups.items()
         if len(points) > 1
     ]
-
-
-def _place(text: str) -> float | None:
-    """'0.5', '10' or '1/2' as a number; None for what is none, as '1/0'."""
-    try:
-        return float(Fraction(text))
-    except (ValueError, ArithmeticError):
-        return None
-
-
-def _axis(found: re.Match[str]) -> str:
-    if found["at"]:
-        return "threshold"
-    if found["quantile"]:
-        return "quantile [%]"
-    return "share of the trained k" if found["k"] else "size"
-
-
-def _label(column: Column) -> str:
-    """The column's label without the key."""
-    return column.info.label.removesuffix(f" {column.name.partition('.')[2]}")
-
-
-def _series(points: Sequence[tuple[str, float, Column]]) -> dict[str, list[tuple[float, str]]]:
-    series: dict[str, list[tuple[float, str]]] = defaultdict(list)
-    for name, x, column in sorted(points, key=lambda point: point[:2]):
-        series[name].append((x, column.name))
-    return dict(series)

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from bench.errors import printable
-from bench.store.json_text import json_text
+from bench.show.json_text import json_text
 
 LEVEL = 4
 """Of gzip: 9 takes six times as long, for a tenth less."""

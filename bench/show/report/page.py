@@ -16,12 +16,12 @@ from bench.show.report.payload import payload
 from bench.show.report.pictures import pictures
 from bench.show.report.provenance import provenance
 from bench.show.tables import Tables, write_texts
+from bench.store.record import Record
 from bench.store.runs import RunStore
-from bench.store.spec import Record
 
 NAME = "report.html"
 MAX_BYTES = 7_500_000
-"""Pictures that would make the page larger are linked, not embedded."""
+"""Pictures that would make the page larger are left out, and named."""
 
 SCRIPTS = ("core.js", "plots.js", "board.js", "pareto.js", "pairs.js", "structure.js", "start.js")
 
@@ -39,11 +39,11 @@ def write(records: Sequence[Record], tables: Tables, folder: Path, store: RunSto
         Where the runs are: the arrays, histories and pictures of those that are shown come from there, and the verdicts
         on the papers' claims that lie beside them.
     """
-    write_texts({NAME: render(records, tables, folder, store)}, folder)
+    write_texts({NAME: render(records, tables, store)}, folder)
     return folder / NAME
 
 
-def render(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> str:
+def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
     """The page as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -51,6 +51,7 @@ def render(records: Sequence[Record], tables: Tables, folder: Path, store: RunSt
         loader=PackageLoader("bench.show.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     boards = tables.boards
+    left = gather(store, boards)
     template = environment.get_template("page.html.j2")
     fixed = template.render(
         summary=_summary(records),
@@ -61,9 +62,9 @@ def render(records: Sequence[Record], tables: Tables, folder: Path, store: RunSt
         style=_asset("style.css"),
         scripts="\n".join(_asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),
-        data=packed_json(payload(tables, gather(store, boards))),
+        data=packed_json(payload(tables, left)),
     )
-    shown = pictures(boards, store, folder, MAX_BYTES - len(fixed))
+    shown = pictures(boards, left, MAX_BYTES - len(fixed))
     head, end, tail = fixed.rpartition("</body>")
     return f'{head}<script type="application/json" id="pictures">{script_json(shown)}</script>\n{end}{tail}'
 
@@ -71,9 +72,9 @@ def render(records: Sequence[Record], tables: Tables, folder: Path, store: RunSt
 def _summary(records: Sequence[Record]) -> dict[str, Any]:
     """The facts under the title."""
     done = sum(record.status == "done" for record in records)
-    ends = sorted(str(end) for record in records if (end := record.provenance.get("end")))
-    software = [record.provenance.get("software", {}) for record in records]
-    commits = sorted({str(s["commit"])[:10] + ("+" if s.get("dirty") else "") for s in software if s.get("commit")})
+    ends = sorted(record.provenance.end for record in records if record.provenance.end)
+    software = [record.provenance.software for record in records if record.provenance.software]
+    commits = sorted({s.short_commit + ("+" if s.dirty else "") for s in software if s.commit})
     return {
         "runs": f"{counted(len(records), 'run')}, {done} done",
         "models": len({record.spec.model for record in records}),
@@ -86,14 +87,14 @@ def _summary(records: Sequence[Record]) -> dict[str, Any]:
 
 def _claims(folder: Path) -> dict[str, Any] | None:
     """The claims' table that lies beside the runs, as claims.md words it; why not, where it is damaged."""
-    from bench.show import claim_tables
+    from bench.show import claims
 
     try:
-        rows = claim_tables.read_claims(folder)
+        rows = claims.read_claims(folder)
     except BenchError as error:
         return {"reading": str(error), "counts": "", "rows": []}
-    reading = claim_tables.READING.replace("**", "")
-    return {"reading": reading, "counts": claim_tables.counts(rows), "rows": rows} if rows else None
+    reading = claims.READING.replace("**", "")
+    return {"reading": reading, "counts": claims.counts(rows), "rows": rows} if rows else None
 
 
 def _asset(name: str) -> str:

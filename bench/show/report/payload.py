@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.compare.boards import Board, Column
 from bench.compare.stats import MIN_SEEDS, rank_intervals, t_quantiles
-from bench.plugins.registry import METRIC_REGISTRY
-from bench.show.report.artefacts import Artefacts
+from bench.show.report.artefacts import Left
 from bench.show.report.curves import curves, sweeps
 from bench.show.report.structure import structure
 from bench.show.tables import Tables, cell, seed_count
-from models import FAMILIES
 
 
-def payload(tables: Tables, artefacts: Artefacts) -> dict[str, Any]:
+def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
     """Everything, as plain values for JSON.
 
     The differences of all pairs of rows would grow with the square of the rows; the page takes them from the values by
     seed, with the t quantiles from here.
     """
     boards = tables.boards
-    metric_families = _metric_families()
     found = [column for board in boards for column in board.columns]
     columns = {column.name: column for column in sorted(found, key=lambda column: column.info.direction != "none")}
     order = dict.fromkeys(column.name for column in found)
@@ -31,16 +29,16 @@ def payload(tables: Tables, artefacts: Artefacts) -> dict[str, Any]:
         "leaderboard": tables.content,
         "csv": tables.csv,
         "latex": tables.latex,
-        "boards": [_board(board, artefacts) for board in boards],
-        "columns": {name: _column(columns[name], metric_families) for name in order},
+        "boards": [_board(board, left) for board in boards],
+        "columns": {name: _column(columns[name]) for name in order},
         "models": sorted(models),
-        "families": {model: _family(model) for model in models},
+        "families": _families(boards, left),
         "t": t_quantiles(most),
         "fewest": MIN_SEEDS,
     }
 
 
-def _board(board: Board, artefacts: Artefacts) -> dict[str, Any]:
+def _board(board: Board, left: Mapping[str, Left]) -> dict[str, Any]:
     """Strings as the tables print them, column by column, in the order of the rows."""
     return {
         "title": board.title,
@@ -50,7 +48,7 @@ def _board(board: Board, artefacts: Artefacts) -> dict[str, Any]:
         "ranks": {column.name: _ranks(board, column) for column in board.columns if column.info.direction != "none"},
         "curves": curves(board.columns),
         "sweeps": sweeps(board),
-        "structure": structure(board, artefacts),
+        "structure": structure(board, left),
     }
 
 
@@ -60,26 +58,22 @@ def _ranks(board: Board, column: Column) -> list[tuple[int, int] | None]:
     return [ranks.get(row.label) for row in board.rows]
 
 
-def _column(column: Column, families: dict[str, str]) -> dict[str, Any]:
-    name = column.name if column.name in families else column.name.partition(".")[0]
+def _column(column: Column) -> dict[str, Any]:
     return {
         "header": column.header,
-        "family": families.get(name, "other"),
+        "family": column.info.family or "other",
         "headline": column.info.headline,
+        "price": column.info.price,
         "direction": column.info.direction,
-        "tip": f"{column.explanation}\nRange {column.info.range}. Source: {column.info.source}.",
+        "tip": f"{column.info.explanation}\nRange {column.info.range}. Source: {column.info.source}.",
     }
 
 
-def _family(model: str) -> str:
-    return next((family for family, members in FAMILIES.items() if model in members), "others")
-
-
-def _metric_families() -> dict[str, str]:
-    """Metric -> the name of the file that it is in."""
-    return {
-        name: plugin.target.rpartition(".")[2].replace("_", " ")
-        if plugin.builtin
-        else plugin.target.rpartition("/")[2].removesuffix(".py").rpartition(".")[2].replace("_", " ")
-        for name, plugin in METRIC_REGISTRY.plugins.items()
-    }
+def _families(boards: Sequence[Board], left: Mapping[str, Left]) -> dict[str, str]:
+    """Model -> what kind it is of, as its runs say."""
+    families: dict[str, str] = {}
+    for board in boards:
+        runs = {record.spec.model: left[record.run_id] for record in board.representatives.values()}
+        for row in board.rows:
+            families.setdefault(row.model, runs[row.model].legend.family if row.model in runs else "others")
+    return families

@@ -1,48 +1,72 @@
-"""Pictures of the shown runs: inside the page as long as there is room, then as links to their files."""
+"""Pictures of the shown runs, as numbers that the page paints; those that have no room are named."""
 
 from __future__ import annotations
 
 import base64
-import os
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+
+import numpy as np
 
 from bench.compare.boards import Board
-from bench.show.captions import read_captions
-from bench.show.report.packing import script_json
-from bench.store.runs import RunStore
+from bench.show.report.artefacts import Left
+from bench.show.report.packing import packed_json
+from bench.show.sheets import Sheet, grey, picture_shape, sheets_of
+
+LEVELS = 64
+"""Colours of a picture. More would not be told apart, and take more room."""
+NONE = 255
+"""The level of a value that there is not."""
+MAX_SIDE = 64
+"""Pixels of a picture in each direction, at most; of larger ones every second is shown, or every third."""
+MAX_LENGTH = 512
+"""The same for a vector, which is a line."""
 
 
-def pictures(boards: Sequence[Board], store: RunStore, folder: Path, room: int) -> dict[str, list[dict[str, Any]]]:
-    """Run -> its pictures, each with its labels and the file itself ("png", base64) or a link to it ("link").
+def pictures(boards: Sequence[Board], left: Mapping[str, Left], room: int) -> dict[str, str]:
+    """Run id -> its pictures, packed; "" where there is no room for them.
 
     Parameters
     ----------
-    folder : Path
-        Where the page lies, which paths start from.
     room : int
         Bytes that the pictures may take in the page. A run has all of its pictures there, or none.
     """
     shown = {}
     for board in boards:
         for record in board.representatives.values():
-            found = store.read_pictures(record.run_id)
-            labels = {name: captions for name, png in found.items() if (captions := read_captions(png))}
-            entries = [{"title": name, **asdict(captions)} for name, captions in labels.items()]
-            embedded = [entry | {"png": base64.b64encode(found[entry["title"]]).decode()} for entry in entries]
-            size = len(script_json(embedded))
-            if size <= room:
-                room -= size
-                shown[record.run_id] = embedded
-            else:
-                links = [_link(store.picture_path(record.run_id, name), folder) for name in labels]
-                shown[record.run_id] = [e | {"link": link} for e, link in zip(entries, links, strict=True)]
-    return {run_id: entries for run_id, entries in shown.items() if entries}
+            views = left[record.run_id].views
+            found = [painted(sheet, views.image_shape.tolist()) for sheet in sheets_of(views)]
+            if found:
+                packed = packed_json(found)
+                fits = len(packed) <= room
+                room -= len(packed) if fits else 0
+                shown[record.run_id] = packed if fits else ""
+    return shown
 
 
-def _link(path: Path, folder: Path) -> str:
-    """A path as a relative URL in which nothing of a folder's name has a meaning."""
-    return "./" + quote(Path(os.path.relpath(path, folder)).as_posix())
+def painted(sheet: Sheet, image_shape: Sequence[int]) -> dict[str, Any]:
+    """A sheet as rows of tiles of levels, row by row from the top left: see `assets/pictures.js`."""
+    tiles, is_image = _tiles(sheet.values, image_shape)
+    low, high = sheet.limits
+    levels = np.clip((tiles - low) / (high - low), 0, 1) * (LEVELS - 1)
+    steps = np.where(np.isnan(tiles), NONE, np.nan_to_num(levels).round()).astype(np.uint8)
+    return {
+        "title": sheet.name.replace("-", " "),
+        "caption": sheet.caption,
+        "rows": [name[:MAX_LENGTH] for name in sheet.rows],
+        "columns": list(sheet.columns) if is_image else [],
+        "shape": list(tiles.shape),
+        "signed": sheet.signed,
+        "levels": base64.b64encode(steps.tobytes()).decode("ascii"),
+    }
+
+
+def _tiles(values: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, bool]:
+    """Tiles (R, S, H, W), and whether they are images; vectors are one tile a row, a line each."""
+    values, image_shape = grey(np.asarray(values, dtype=np.float64), image_shape)
+    n_rows, n_columns, n_features = values.shape
+    shape = picture_shape(image_shape, n_features)
+    if shape is None:
+        return values[:, None, :, :: -(-n_features // MAX_LENGTH)], False
+    step = -(-max(shape) // MAX_SIDE)
+    return values.reshape(n_rows, n_columns, *shape)[:, :, ::step, ::step], True

@@ -9,7 +9,8 @@ from typing import Any
 
 from bench.compare.boards import Board, not_ranked, other_software
 from bench.errors import counted
-from bench.store.spec import Record, RunSpec
+from bench.store.record import Provenance, Record, Software
+from bench.store.spec import RunSpec
 
 
 def provenance(boards: Sequence[Board]) -> dict[str, Any]:
@@ -35,43 +36,44 @@ def command(spec: RunSpec) -> str:
 
 def _run(record: Record, environments: dict[str, int]) -> dict[str, Any]:
     made, spec = record.provenance, record.spec
-    software = made.get("software", {})
     return {
         "run_id": record.run_id,
         "status": record.status,
         "label": spec.label,
         "seed": spec.seed,
         "data": f"{spec.dataset} {spec.dataset_checksum[:12]}",
-        "commit": _commit(software) or "not recorded",
+        "commit": _commit(made.software) or "not recorded",
         "environment": environments.setdefault(_environment(made), len(environments) + 1),
-        "made": str(made.get("end", "")),
+        "made": made.end,
         "command": command(spec),
-        "study": str(made.get("command", "")),
+        "study": made.command,
     }
 
 
-def _environment(made: dict[str, Any]) -> str:
+def _environment(made: Provenance) -> str:
     """Versions and machine in one line."""
-    versions = [f"{k} {v}" for k, v in made.get("software", {}).items() if k not in ("commit", "dirty", "code")]
-    machine = made.get("hardware", {})
-    parts = [str(machine[key]) for key in ("cpu", "platform") if machine.get(key)]
-    parts += [f"{machine['cores']} cores"] if machine.get("cores") else []
-    parts += [str(gpu) for gpu in machine.get("gpus") or ()]
-    parts += [f"device {made['device']}"] if made.get("device") else []
-    parts += [f"{made['threads']} threads"] if made.get("threads") else []
+    versions = [f"{name} {version}" for name, version in made.software.versions.items()] if made.software else []
+    parts = []
+    if made.hardware:
+        parts = [words for words in (made.hardware.cpu, made.hardware.platform) if words]
+        parts += [f"{made.hardware.cores} cores"] if made.hardware.cores else []
+        parts += made.hardware.gpus
+    parts += [f"device {made.device}"] if made.device else []
+    parts += [f"{made.threads} threads"] if made.threads else []
     return "; ".join(part for part in (", ".join(versions), ", ".join(parts)) if part) or "not recorded"
 
 
-def _commit(software: dict[str, Any]) -> str:
-    commit = software.get("commit")
-    return f"{str(commit)[:10]}{' with local changes' if software.get('dirty') else ''}" if commit else ""
+def _commit(software: Software | None) -> str:
+    return (
+        f"{software.short_commit}{' with local changes' * bool(software.dirty)}" if software and software.commit else ""
+    )
 
 
 def _warnings(boards: Sequence[Board], records: Sequence[Record]) -> list[str]:
     """What makes rows of one board less comparable than they look."""
     found = []
     for board in boards:
-        commits = sorted({_commit(r.provenance.get("software", {})) for r in board.records} - {""})
+        commits = sorted({_commit(r.provenance.software) for r in board.records} - {""})
         if len(commits) > 1:
             found.append(f"{board.title}: runs of {counted(len(commits), 'commit')} ({', '.join(commits)}).")
         if board.superseded:

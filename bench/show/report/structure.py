@@ -1,4 +1,4 @@
-"""The arrays and histories of the shown runs, rounded to what an eye can tell apart."""
+"""What the shown runs left, rounded to what an eye can tell apart."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.compare.boards import Board
-from bench.show.report.artefacts import Artefacts
-from bench.show.report.histograms import histogram
+from bench.show.histograms import histogram
+from bench.show.report.artefacts import Left
+from metrics.base import Dimension
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,73 +21,72 @@ MOST_UNITS = 2000
 """Units of a heatmap of classes by units; what is left out are the last in the order of roles, the dead ones."""
 MOST_POINTS = 120
 """Points of a curve; longer ones are thinned out evenly."""
-GAMMA, RATES = "class_gamma", "class_rates"
-"""The arrays (C, M) of a run: mean gamma, which a VAE has not, and rates of activity, which give units their roles."""
 
 
-def structure(board: Board, artefacts: Artefacts) -> dict[str, Any]:
-    """Row -> what its figures show, for the rows that have something to show."""
-    names = list(artefacts.class_names.get(board.dataset, ()))
+def structure(board: Board, left: Mapping[str, Left]) -> dict[str, Any]:
+    """Row -> what its figures show, and why some of it is missing."""
     found = {}
     for label, record in board.representatives.items():
-        arrays = artefacts.arrays.get(record.run_id, {})
+        run = left.get(record.run_id, Left())
         found[label] = {
             "run": record.run_id,
             "seed": record.spec.seed,
-            "undrawn": _reasons(record.provenance.get("undrawn")),
-            "units": _by_class(arrays, names),
-            "matrices": _matrices(arrays, names),
-            "vectors": {name: histogram(array) for name, array in arrays.items() if array.ndim == 1 and array.size > 1},
-            "history": _history(artefacts.histories.get(record.run_id, {})),
+            "lacks": list(run.lacks),
+            "reasons": {name: e.not_applicable for name, e in run.legend.metrics.items() if e.not_applicable},
+            "units": _by_class(run),
+            "matrices": _matrices(run),
+            "vectors": {name: histogram(array) for name, array in _arrays(run, ("unit",)).items() if array.size > 1},
+            "history": _history(run.history),
         }
     return found
 
 
-def _reasons(undrawn: Any) -> str:
-    """Why pictures are missing: 'atoms, ValueError: ...'."""
-    return "; ".join(f"{name}, {reason}" for name, reason in undrawn.items()) if isinstance(undrawn, dict) else ""
-
-
-def _by_class(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, Any]:
-    """Mean gamma (where there is none, the rate of activity) by class and unit in 255 steps; units ordered by role."""
-    import numpy as np
-
-    rates = arrays.get(RATES)
-    if rates is None or rates.ndim != 2 or not rates.size or len(rates) > MOST_CLASSES or not np.isfinite(rates).all():
-        return {}
-    import torch
-
-    from metrics.roles import ROLES, order_by_role, roles
-
-    named = roles(torch.from_numpy(rates))
-    kind = GAMMA if GAMMA in arrays and arrays[GAMMA].shape == rates.shape else RATES
-    order = order_by_role(rates, named)[:MOST_UNITS]
-    steps = np.rint(255 * np.clip(np.nan_to_num(arrays[kind][:, order]), 0, 1)).astype(np.uint8)
+def _arrays(run: Left, dimensions: tuple[Dimension, ...]) -> dict[str, np.ndarray]:
+    """Label -> array, of the metrics that are declared to have these dimensions."""
     return {
-        "kind": kind,
-        "names": _class_names(names, len(rates)),
-        "order": order.tolist(),
-        "roles": [(role, named.count(role)) for role in ROLES if role in named],
-        "steps": base64.b64encode(steps.tobytes()).decode("ascii"),
+        entry.info.label: run.arrays[name]
+        for name, entry in run.legend.metrics.items()
+        if entry.info.dimensions == dimensions and name in run.arrays and run.arrays[name].ndim == len(dimensions)
     }
 
 
-def _matrices(arrays: Mapping[str, np.ndarray], names: list[str]) -> dict[str, Any]:
-    """Square ones, with the classes' names where there are as many."""
+def _by_class(run: Left) -> dict[str, Any]:
+    """The first array of classes by units in 255 steps, units in the order of their roles."""
+    import numpy as np
+
+    roles, order = run.views.unit_roles.tolist(), run.views.unit_order[:MOST_UNITS]
+    for label, array in _arrays(run, ("class", "unit")).items():
+        if array.shape[1] != len(roles) or not 0 < len(array) <= MOST_CLASSES or not np.isfinite(array).all():
+            continue
+        steps = np.rint(255 * np.clip(array[:, order], 0, 1)).astype(np.uint8)
+        return {
+            "label": label,
+            "names": _class_names(run, len(array)),
+            "order": order.tolist(),
+            "roles": [
+                (role, roles.count(role)) for role in dict.fromkeys(roles[unit] for unit in run.views.unit_order)
+            ],
+            "steps": base64.b64encode(steps.tobytes()).decode("ascii"),
+        }
+    return {}
+
+
+def _matrices(run: Left) -> dict[str, Any]:
+    """Arrays of classes by classes."""
     import numpy as np
 
     return {
-        name: {
+        label: {
             "values": [[_rounded(value, 2) for value in line] for line in array.tolist()],
-            "names": _class_names(names, len(array)),
+            "names": _class_names(run, len(array)),
         }
-        for name, array in arrays.items()
-        if name not in (GAMMA, RATES) and array.ndim == 2 and array.shape[0] == array.shape[1]
+        for label, array in _arrays(run, ("class", "class")).items()
         if 1 < len(array) <= MOST_CLASSES and np.isfinite(array).any()
     }
 
 
-def _class_names(names: list[str], n_classes: int) -> list[str]:
+def _class_names(run: Left, n_classes: int) -> list[str]:
+    names: list[str] = run.views.class_names.tolist()
     return names if len(names) == n_classes else [str(index) for index in range(n_classes)]
 
 

@@ -16,7 +16,7 @@ from bench.claims.verdict import Arm, Claim, judge
 from bench.compare.stats import t_interval
 from bench.errors import BenchError
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY
-from bench.show.claim_tables import row, write_claims
+from bench.show.claims import row, write_claims
 from bench.store.spec import Record, RunSpec
 from tests.bench.cli.test_cli import bench
 

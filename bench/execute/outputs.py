@@ -1,9 +1,13 @@
-"""What metrics may ask for, by the name of a parameter: codes, reconstructions, what is known, ways to make more."""
+"""What a model makes of a split: codes, reconstructions, what is known of the data, ways to make more.
+
+All that metrics may ask for, by name (`metrics.needs`), and all that views are made of: one encoding serves both.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +18,13 @@ from torch import Tensor
 from bench.datasets.base import Dataset, Split
 from metrics import matrix
 from metrics.matrix import Matrix, entries, evenly_spaced
+from metrics.needs import TRAIN
 from models.base import Codes, DenseCodes, Model, SparseCodes
-from models.capabilities import HasLikelihood
+from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPreactivations, Stochastic
 from models.parts.sparse import sparse_codes
 
 SPIKE_ON = 0.5
+BATCH_SIZE = 1000
 MAX_TRAIN = 5000
 """Training samples that probes are fitted on, and units chosen on, evenly spaced."""
 
@@ -27,19 +33,37 @@ class InvalidOutputError(Exception):
     """A model's codes or reconstructions cannot be measured."""
 
 
-def gather(model: Model, dataset: Dataset, split: Split, needs: Collection[str], batch_size: int) -> dict[str, Any]:
-    """All that a model, a data set and a split can give; what costs another pass only where it is among the needs."""
-    given: dict[str, Any] = {"x": split.x, "model": model, **split.factors, **dataset.truth}
-    given |= _labels(split) | _categories(dataset, split.x.device) | _codes(model, split.x, batch_size)
-    given |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
+@dataclass(frozen=True)
+class Outputs:
+    """What a model makes of a split of a data set."""
+
+    model: Model
+    """In evaluation mode."""
+    dataset: Dataset
+    """Whose split it is."""
+    split: Split
+    """The samples."""
+    values: dict[str, Any]
+    """By the names of `metrics.needs`; what the model or the data set cannot give is absent."""
+
+
+@torch.no_grad()
+def outputs_of(
+    model: Model, dataset: Dataset, split: Split, needs: Collection[str] = (), batch_size: int = BATCH_SIZE
+) -> Outputs:
+    """Encode and decode a split, once; what costs another pass only where it is among the needs."""
+    model.eval()
+    values: dict[str, Any] = {"x": split.x, "model": model, **split.factors, **dataset.truth}
+    values |= _labels(split) | _categories(dataset, split.x.device) | _codes(model, split.x, batch_size)
+    values |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
     if "embed" in needs:
         centre = dataset.train.x.mean(0)
-        given["embed"] = lambda x: x - centre
-    if any(need.startswith("train_") for need in needs):
+        values["embed"] = lambda x: x - centre
+    if any(need.startswith(TRAIN) for need in needs):
         train = dataset.train.take(evenly_spaced(len(dataset.train), MAX_TRAIN))
         found = {"x": train.x, **train.factors, **_labels(train), **_codes(model, train.x, batch_size)}
-        given |= {f"train_{name}": value for name, value in found.items()}
-    return given
+        values |= {f"{TRAIN}{name}": value for name, value in found.items()}
+    return Outputs(model, dataset, split, values)
 
 
 def _labels(split: Split) -> dict[str, Tensor]:
@@ -56,23 +80,21 @@ def _categories(dataset: Dataset, device: torch.device) -> dict[str, Any]:
 
 
 def _ways(model: Model, sparse: bool) -> dict[str, Any]:
-    """The model's own functions, on dense codes (N, M)."""
-
-    def encode(x: Tensor) -> Tensor:
-        return model.encode(x).dense()
+    """The model's own functions, on dense codes (N, M), and its atoms."""
 
     def decode(z: Tensor) -> Tensor:
         return model.decode(sparse_codes(z) if sparse else DenseCodes(z))
 
-    ways: dict[str, Any] = {"encode": encode, "decode": decode}
-    for name in ("encode_with_budget", "sample"):
-        if hasattr(model, name):
-            ways[name] = _densely(getattr(model, name))
-    for name in ("preactivations", "atoms"):
-        if hasattr(model, name):
-            ways[name] = getattr(model, name)
-    if "atoms" in ways:
-        ways["atoms"] = ways["atoms"]()
+    ways: dict[str, Any] = {"encode": _densely(model.encode), "decode": decode}
+    if isinstance(model, Budgeted):
+        ways["encode_with_budget"] = _densely(model.encode_with_budget)
+    if isinstance(model, Stochastic):
+        ways["sample"] = _densely(model.sample)
+    if isinstance(model, HasPreactivations):
+        ways["preactivations"] = model.preactivations
+    if isinstance(model, HasAtoms):
+        ways["atoms"] = model.atoms()
+        _require("atoms", ways["atoms"], (model.config.n_latents, model.n_features))
     if isinstance(model, HasLikelihood):
         ways["likelihood"] = model
     if hasattr(model.config, "k"):
@@ -101,17 +123,17 @@ def _codes(model: Model, x: Tensor, batch_size: int) -> dict[str, Any]:
         if isinstance(codes, DenseCodes) and codes.gamma is not None:
             gammas.append(codes.gamma)
     z = vstack(parts, format="csr") if isinstance(parts[0], csr_array) else torch.cat(parts)
-    given: dict[str, Any] = {"z": z, "x_hat": x_hat}
+    values: dict[str, Any] = {"z": z, "x_hat": x_hat}
     if gammas:
-        given["gamma"] = torch.cat(gammas)
-        _require("encode (its gamma)", given["gamma"], shape, low=0.0, high=1.0)
-        given["active"] = given["gamma_hard"] = given["gamma"] > SPIKE_ON
-        return given
-    given["active"] = _active(z, model.dead_variance)
+        values["gamma"] = torch.cat(gammas)
+        _require("encode (its gamma)", values["gamma"], shape, low=0.0, high=1.0)
+        values["active"] = values["gamma_hard"] = values["gamma"] > SPIKE_ON
+        return values
+    values["active"] = _active(z, model.dead_variance)
     if isinstance(codes, SparseCodes):
-        given["gamma_hard"] = given["active"]
-        given["gamma"] = given["active"].float() if isinstance(z, Tensor) else given["active"]
-    return given
+        values["gamma_hard"] = values["active"]
+        values["gamma"] = values["active"].float() if isinstance(z, Tensor) else values["active"]
+    return values
 
 
 def _active(z: Matrix, dead_variance: float) -> Matrix:

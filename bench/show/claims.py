@@ -15,7 +15,7 @@ from bench.claims.verdict import Outcome, Verdict
 from bench.compare.stats import Interval
 from bench.errors import BenchError, first_line
 from bench.show.tables import escape_markdown, format_interval, provenance, write_texts
-from bench.store.spec import Record
+from bench.store.record import Record
 
 NAME = "claims.json"
 
@@ -105,7 +105,7 @@ def row(verdict: Verdict) -> ClaimRow:
     )
 
 
-def text(rows: Sequence[ClaimRow]) -> str:
+def claims_text(rows: Sequence[ClaimRow]) -> str:
     """The table for the terminal: what was observed and what follows; the files have the rest."""
     cells = [[r.id, r.claim, r.dataset, r.condition, r.interval, r.seed_count, r.verdict] for r in rows]
     header = ["id", "claim", "dataset", "claimed", "observed", "seeds", "verdict"]

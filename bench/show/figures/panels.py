@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.show.figures.style import SMALL_FONT, letter_panels, text_inches
+from bench.show.sheets import grey, picture_shape
 
 PAD = 0.06
 BAR_WIDTH, BAR_SPACE, MIN_BAR = 0.08, 0.62, 0.5
@@ -31,54 +32,34 @@ LINE_INCHES = 0.11
 
 @dataclass(frozen=True)
 class Panel:
-    """One sheet of a figure.
-
-    Attributes
-    ----------
-    values : array, (R, S, D)
-        R rows of S inputs.
-    rows, columns : sequence of str
-        Their labels; none where empty.
-    limits : tuple of float
-        Values of the first and last colour.
-    signed : bool
-        Diverging colours, white at the middle of the limits; else black to white.
-    bar : str
-        Label of the colour bar; without one where empty.
-    """
+    """One sheet of a figure."""
 
     values: np.ndarray
+    """R rows of S inputs, (R, S, D)."""
     rows: Sequence[str]
+    """Labels of the rows; none where empty."""
     columns: Sequence[str]
+    """Labels of the columns; none where empty."""
     limits: tuple[float, float]
+    """Values of the first and last colour."""
     signed: bool = False
+    """Whether colours diverge, white at the middle of the limits; else black to white."""
     bar: str = ""
+    """Label of the colour bar; without one where empty."""
 
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Pictures side by side, NaN between them, and where the rows and columns are centred."""
+    """Pictures side by side."""
 
     pixels: np.ndarray
+    """Their values, NaN between them."""
     row_centres: np.ndarray
+    """Where the rows are centred, in pixels."""
     column_centres: np.ndarray
+    """The same of the columns."""
     is_image: bool
-
-
-def picture_shape(image_shape: Sequence[int], n_features: int) -> tuple[int, int] | None:
-    """Height and width of an input as a picture; None where it is a vector."""
-    sizes = [size for size in image_shape if size > 1]
-    return (sizes[0], sizes[1]) if len(sizes) == 2 and math.prod(sizes) == n_features else None
-
-
-def grey(x: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, Sequence[int]]:
-    """Inputs (..., D) of a colour image as the mean of its three channels, first or last; others as they are."""
-    if len(image_shape) != 3 or math.prod(image_shape) != x.shape[-1] or 3 not in (image_shape[0], image_shape[2]):
-        return x, image_shape
-    axis = 2 if image_shape[2] == 3 else 0
-    kept = [size for i, size in enumerate(image_shape) if i != axis]
-    mean = x.reshape(*x.shape[:-1], *image_shape).mean(axis=axis - 3)
-    return mean.reshape(*x.shape[:-1], math.prod(kept)), kept
+    """Whether inputs are images; else each is a line."""
 
 
 def mosaic(values: np.ndarray, image_shape: Sequence[int]) -> Mosaic:

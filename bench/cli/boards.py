@@ -1,0 +1,138 @@
+"""`bench leaderboard`, `report`, `compare`: boards from the records alone."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench import RESULTS
+from bench.cli.app import EXIT_FAILED, app
+from bench.cli.options import Out, ResultsDir
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.compare.boards import Board
+    from bench.show.tables import Tables
+    from bench.store.record import Record
+    from bench.store.runs import RunStore, Scan
+
+
+@app.command()
+def leaderboard(results: ResultsDir = RESULTS, out: Out = None) -> None:
+    """Rebuild the tables and the page from the records alone, and print the boards."""
+    with _opened(results) as (console, store, scan):
+        tables = build_tables(scan.records, store)
+        print_boards(console, tables.boards)
+        write_tables(console, tables, out or results)
+        write_page(console, scan.records, tables, out or results, store)
+    raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
+
+
+@app.command()
+def report(results: ResultsDir = RESULTS, out: Out = None) -> None:
+    """Rebuild report.html, tables and figures in one file, from the runs alone."""
+    with _opened(results) as (console, store, scan):
+        write_page(console, scan.records, build_tables(scan.records, store), out or results, store)
+    raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A row of the board: a model, or 'topk k=8'.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another row.")],
+    results: ResultsDir = RESULTS,
+    all_: Annotated[bool, typer.Option("--all", help="Every metric, not only those of the printed board.")] = False,
+) -> None:
+    """Compare two rows, metric by metric: paired differences over the seeds that both have."""
+    from bench.compare import pairs
+    from bench.show.pairs import EXPLANATION, pairs_text
+    from bench.show.printing import make_console, print_raw
+    from bench.store.runs import RunStore
+
+    console, store = make_console(), RunStore(results)
+    scan = store.scan()
+    require_records(console, scan, results)
+    for board in pairs.boards_with(build_tables(scan.records, store).boards, first, second):
+        shown = [c for c in pairs.compare(board, first, second) if all_ or c.column.info.headline]
+        print_raw(console, f"\n{pairs_text(board, shown, first, second)}")
+    print_raw(console, f"\n{EXPLANATION}")
+
+
+def build_tables(records: Sequence[Record], store: RunStore) -> Tables:
+    """The tables of all boards of some records."""
+    from bench.compare.boards import build
+    from bench.compare.columns import columns
+    from bench.show.tables import Tables
+
+    return Tables(build(records, columns(records, store)))
+
+
+def print_boards(console: Console, boards: Sequence[Board]) -> None:
+    """Print boards, and how to read them."""
+    from bench.show import tables
+    from bench.show.printing import print_raw
+
+    for board in boards:
+        print_raw(console, f"\n{tables.text(board)}")
+    if any(board.ties for board in boards):
+        print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
+    else:
+        print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
+
+
+def write_tables(console: Console, tables: Tables, folder: Path) -> None:
+    """Write the tables of some boards, and say where."""
+    from bench.show.printing import print_raw
+
+    tables.write(folder)
+    print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
+
+
+def write_page(console: Console, records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> None:
+    """Write the page of some records and the tables of their boards, and say where."""
+    from bench.show import report as page
+    from bench.show.printing import print_raw
+
+    print_raw(console, f"Report: {page.write(records, tables, folder, store)}")
+
+
+def require_records(console: Console, scan: Scan, root: Path) -> None:
+    """Name what could not be read; BenchError where nothing is left."""
+    from bench.show.printing import print_raw, results_flag
+
+    for path, reason in scan.unreadable.items():
+        print_raw(console, f"unreadable, left alone: {path}: {reason}")
+    if scan.unreadable:
+        total = len(scan.unreadable) + len(scan.records)
+        print_raw(console, f"{len(scan.unreadable)} of {total} records cannot be read.")
+    if not scan.records:
+        command = f"python -m bench run --models all{results_flag(root)}"
+        raise BenchError(f"No records that can be read in '{root}'. Make some: {command}")
+
+
+@contextmanager
+def _opened(results: Path) -> Iterator[tuple[Console, RunStore, Scan]]:
+    """A results folder read, and what of it is missing or unreadable said. BenchError where there are no records."""
+    from bench.cluster.status import missing
+    from bench.show.printing import make_console, print_raw, results_flag
+    from bench.store.runs import RunStore
+
+    gc.disable()  # a million numbers and no cycle among them: a tenth of the time would go into looking for some
+    try:
+        console, store = make_console(), RunStore(results)
+        scan = store.scan()
+        n_missing, n_submitted = missing(store)
+        if n_missing:
+            where = f"`python -m bench status{results_flag(store.root)}` says where they are"
+            print_raw(console, f"{n_missing} of {n_submitted} submitted runs have no record yet; {where}.")
+        require_records(console, scan, results)
+        yield console, store, scan
+    finally:
+        gc.enable()

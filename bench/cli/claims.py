@@ -1,0 +1,55 @@
+"""`bench claims`: what the papers claim, checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import RESULTS
+from bench.cli.app import EXIT_FAILED, app
+from bench.cli.options import DataDir, Execution, Out, ResultsDir, with_execution
+from bench.errors import counted
+
+
+@app.command()
+@with_execution
+def claims(
+    claims: Annotated[str | None, typer.Option(help="Ids with commas between, such as A1,M2; default all.")] = None,
+    seeds: Annotated[str, typer.Option(help="How many, or a list such as 0,1,2.")] = "6",
+    budget: Annotated[str, typer.Option(help="smoke (seconds), quick (5 epochs) or full (the papers').")] = "quick",
+    results: ResultsDir = RESULTS,
+    out: Out = None,
+    data_dir: DataDir = Path("data"),
+    *,
+    execution: Execution,
+) -> None:
+    """Check what the papers claim: run what is missing, then give a verdict with its interval for each."""
+    from bench.claims import study
+    from bench.cli.conduct import carry_out, make_job
+    from bench.cli.executors import make_executor
+    from bench.plan.request import Request
+    from bench.plan.runs import load_existing, plan_of
+    from bench.show.claims import claims_text, row, write_claims
+    from bench.show.printing import make_console, print_raw
+    from bench.store.runs import RunStore
+
+    executor = make_executor(execution)
+    chosen = study.choose(claims)
+    request = Request.build(seeds=seeds, budget=budget)
+    runs = study.runs_of(chosen, request.seeds, request.budget, data_dir)
+    store, specs = RunStore(results), study.all_specs(runs)
+    plan = plan_of(specs, store, execution.retry_failed)
+    job = make_job(executor, execution, results, data_dir)
+    what = f"{counted(len(chosen), 'claim')}, {budget} budget"
+    if not carry_out(plan, store, job, what, executor, execution):
+        return
+    records = [record for record in load_existing(specs, store).values() if record]
+    rows = [row(verdict) for verdict in study.verdicts(chosen, runs, records)]
+    console = make_console()
+    print_raw(console, f"\n{claims_text(rows)}")
+    write_claims(rows, records, out or results)
+    print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
+    n_done = sum(record.status == "done" for record in records)
+    raise typer.Exit(0 if n_done == len(specs) else EXIT_FAILED)

@@ -1,0 +1,78 @@
+"""What a trained model is worth: metrics on the test and validation splits, views, and the legend to read them by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.datasets.base import Dataset
+from bench.execute.evaluation import Evaluation, Metrics, evaluate, needs_of
+from bench.execute.outputs import outputs_of
+from bench.execute.seeding import derive_seed
+from bench.execute.training import Training
+from bench.execute.views import views_of
+from bench.plugins.loading import load_metric
+from bench.plugins.plugin import Plugin
+from bench.plugins.registry import METRIC_REGISTRY
+from bench.store.legend import Legend, MetricEntry
+from bench.store.spec import RunSpec
+from bench.store.views import Views
+from models.base import Model
+
+CODE_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What there is to say of a trained model."""
+
+    test: Evaluation
+    """Every metric on the test split."""
+    validation: Evaluation
+    """On the validation split, for whoever chooses hyperparameters: the metrics that are declared for it."""
+    views: Views
+    """What figures draw, of the test split."""
+    legend: Legend
+    """How to read all this."""
+
+
+def assess(
+    model: Model, dataset: Dataset, spec: RunSpec, metrics: Sequence[str], training: Training | None = None
+) -> Assessment:
+    """Evaluate a model once, at the end. The test split is encoded once, for metrics and views alike.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+        Names or references, `all` for every registered one.
+    training : Training, optional
+        What training cost; without it the metrics of cost do not apply.
+    """
+    plugins = METRIC_REGISTRY.choose(metrics)
+    chosen = {plugin.name: load_metric(plugin) for plugin in plugins}
+    noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
+    outputs = outputs_of(model, dataset, dataset.test.head(spec.max_eval), needs_of(chosen))
+    test = evaluate(outputs, chosen, noise, training)
+    also = {name: metric for name, metric in chosen.items() if metric.validation}
+    validation = Evaluation()
+    if also:
+        split = dataset.validation.head(spec.max_eval)
+        validation = evaluate(outputs_of(model, dataset, split, needs_of(also)), also, noise)
+    return Assessment(test, validation, views_of(outputs), _legend(model, plugins, chosen, test))
+
+
+def code_of(plugin: Plugin) -> str:
+    """What identifies the code of a metric: the start of its file's checksum."""
+    return (plugin.content() or "")[:CODE_DIGITS]
+
+
+def _legend(model: Model, plugins: Sequence[Plugin], metrics: Metrics, test: Evaluation) -> Legend:
+    entries = {
+        plugin.name: MetricEntry(
+            info=metrics[plugin.name].info,
+            code=code_of(plugin),
+            not_applicable=test.not_applicable.get(plugin.name, ""),
+        )
+        for plugin in plugins
+    }
+    return Legend(family=model.family, metrics=entries)

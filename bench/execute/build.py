@@ -1,0 +1,45 @@
+"""From a RunSpec to its model: untrained, or with the weights that the run left."""
+
+from __future__ import annotations
+
+import torch
+
+from bench.datasets.base import Dataset
+from bench.errors import BenchError
+from bench.execute.seeding import seed_everything
+from bench.execute.training import require_batch_fits
+from bench.plugins.loading import load_model_class
+from bench.plugins.plugin import Plugin
+from bench.store.folder import RunFolder
+from bench.store.spec import RunSpec
+from bench.store.weights import restore
+from models.base import GradientConfig, Model
+
+
+def dataset_plugin(spec: RunSpec) -> Plugin:
+    """The data set of a run."""
+    return Plugin(spec.dataset, spec.dataset_reference, True)
+
+
+def build_model(spec: RunSpec, dataset: Dataset) -> Model:
+    """The untrained model of a run, on CPU, from the run's own initialisation stream."""
+    plugin = Plugin(spec.model, spec.model_reference, spec.code is None)
+    if plugin.checksum() != spec.code:
+        raise BenchError(f"{spec.model_reference} has changed since this run was planned; issue the command again.")
+    cls = load_model_class(plugin)
+    config = cls.Config(**spec.config)
+    if isinstance(config, GradientConfig):
+        require_batch_fits(spec.model, config.batch_size, len(dataset.train))
+    seed_everything(spec.seed, spec.dataset, "initialisation")
+    return cls(config, dataset.n_features)
+
+
+def load_trained(folder: RunFolder, spec: RunSpec, dataset: Dataset) -> Model:
+    """The trained model of a run that is done, on CPU.
+
+    BenchError where its weights are missing or do not fit, or where the file of a model of your own has changed since.
+    """
+    with torch.random.fork_rng():
+        model = build_model(spec, dataset)
+    restore(model, folder.weights(), f"The weights in '{folder.path}'")
+    return model.eval()

@@ -1,0 +1,139 @@
+"""Executors: ways to carry out a list of runs; those of one machine.
+
+A new one is a subclass of `Executor` in a file of its own, and a line in the table of `bench.cli.executors`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.errors import BenchError
+from bench.execute import pool
+from bench.execute.build import dataset_plugin
+from bench.execute.job import Job, OnEvent
+from bench.execute.run import run_one, settle_process
+from bench.execute.training import require_batch_fits
+from bench.plugins.loading import load_dataset
+from bench.store.runs import RunStore
+from bench.store.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Some runs, by what an executor has of them already."""
+
+    todo: list[RunSpec]
+    """Those that are to be carried out."""
+    submitted: Sequence[str] = ()
+    """Ids of those that are on their way."""
+    lost: Sequence[str] = ()
+    """Ids of those that were on their way and will not come; they are left alone."""
+    held: Sequence[str] = ()
+    """Ids of jobs that wait for ever with runs that are to be carried out."""
+
+
+class Batch(NamedTuple):
+    """Runs that are ready to be carried out."""
+
+    follow: Callable[[OnEvent], str]
+    """Carries them out, or follows them to their end; what there is to say, "" for nothing."""
+    hand_over: Callable[[], str] = str
+    """Before that, hands them to whoever carries them out; what there is to say. Called alone: see `Executor.alone`."""
+    pending: Sequence[str] = ()
+    """Ids of the runs that are on their way once they are handed over."""
+    description: str = ""
+    """How they are laid out, for people; "" where there is nothing to say."""
+    script: str = ""
+    """What a scheduler would be given; "" where there is none."""
+
+
+class Executor(ABC):
+    """A way to carry out runs."""
+
+    follows = True
+    """Whether a command waits until its runs have ended."""
+    interrupted = "{n} finished runs are kept. Issue the same command to resume."
+    """What Ctrl-C means."""
+
+    @abstractmethod
+    def place(self, job: Job) -> str:
+        """Where runs are carried out, for people: 'pool of 2 workers on cpu'."""
+
+    @abstractmethod
+    def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
+        """Carry out runs, and return when all have ended."""
+
+    def choose_device(self, wanted: str) -> str:
+        """The device that "auto", "cpu" or "cuda" means. BenchError for a GPU that is not there."""
+        return choose_device(wanted)
+
+    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
+        """BenchError where runs cannot succeed: their data are absent, say."""
+        require_data(specs, job)
+
+    def alone(self, results: Path) -> AbstractContextManager[object]:
+        """A context in which no other command dispatches runs of the same results folder."""
+        return nullcontext()
+
+    def survey(self, specs: Sequence[RunSpec], store: RunStore, retry_failed: bool) -> Survey:
+        """What of these runs is already on its way."""
+        return Survey(list(specs))
+
+    def lay_out(self, survey: Survey, job: Job, seconds: Mapping[str, float]) -> Batch:
+        """Make ready what is to do; `seconds` are the durations that are known, by run id."""
+
+        def follow(on_event: OnEvent) -> str:
+            if survey.todo:
+                self.execute(survey.todo, job, on_event)
+            return ""
+
+        return Batch(follow)
+
+
+class Inline(Executor):
+    """One run after the other, in this process."""
+
+    def place(self, job: Job) -> str:
+        return f"inline on {job.device}"
+
+    def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
+        for spec in specs:
+            run_one(spec, job, on_event)
+
+
+class Pool(Executor):
+    """Worker processes of this machine."""
+
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+
+    def place(self, job: Job) -> str:
+        return f"pool of {self.n_workers} workers on {job.device}"
+
+    def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
+        pool.execute(specs, job, on_event, self.n_workers)
+
+
+def require_data(specs: Sequence[RunSpec], job: Job) -> None:
+    """Load every data set once, on CPU, before any training. BenchError where one is absent, corrupt or too small."""
+    settle_process(job)
+    for spec in specs:
+        dataset = load_dataset(dataset_plugin(spec), job.data_dir)
+        if isinstance(spec.config.get("batch_size"), int):
+            require_batch_fits(spec.model, spec.config["batch_size"], len(dataset.train))
+
+
+def choose_device(device: str) -> str:
+    """The device meant: for "auto" the GPU where there is one. BenchError for a GPU that is not there."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("--device cuda: torch finds no GPU here; use --device cpu, or auto.")
+    return device

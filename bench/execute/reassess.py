@@ -1,0 +1,82 @@
+"""Evaluation of runs that are done: metrics that are new or have changed, and views, from the weights they left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.execute.assess import assess, code_of
+from bench.execute.build import dataset_plugin, load_trained
+from bench.execute.job import Job
+from bench.execute.run import settle_process
+from bench.plugins.loading import load_dataset, load_metric, load_source
+from bench.plugins.registry import METRIC_REGISTRY
+from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
+from bench.store.legend import Legend
+from bench.store.record import SCHEMA_VERSION, Record
+
+Value = TypeVar("Value")
+
+
+def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
+    """Of some metrics, by names and references, those that a run has not, or has by other code.
+
+    Those of cost are left out: only training can tell them.
+    """
+    entries = folder.legend().metrics
+    return [
+        plugin.name if plugin.name in METRIC_REGISTRY.plugins else plugin.reference
+        for plugin in METRIC_REGISTRY.choose(metrics)
+        if plugin.name not in entries or entries[plugin.name].code != code_of(plugin)
+        if "training" not in load_metric(plugin).parameters
+    ]
+
+
+def lacks_views(folder: RunFolder) -> bool:
+    """Whether a run has nothing to draw, or nothing that can be read."""
+    try:
+        return not folder.views()
+    except DamagedFile:
+        return True
+
+
+def reassess(run: ClaimedRun, record: Record, job: Job, metrics: Sequence[str]) -> Record:
+    """Compute metrics and views of a run that is done, and write its record anew. Other metrics stay as they are.
+
+    BenchError where its weights are missing, or its data or its model's code are not what they were.
+    """
+    spec = record.spec
+    if load_source(dataset_plugin(spec)).checksum(job.data_dir) != spec.dataset_checksum:
+        raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
+    settle_process(job)
+    dataset = load_dataset(dataset_plugin(spec), job.data_dir, job.device)
+    model = load_trained(run, spec, dataset).to(job.device)
+    found = assess(model, dataset, spec, metrics)
+    names = set(found.legend.metrics)
+    legend = Legend(family=model.family, metrics=run.legend().metrics | found.legend.metrics)
+    run.write_evaluation(_without(_arrays(run), names) | found.test.arrays, found.views.to_arrays(), legend)
+    updated = record.model_copy(
+        update={
+            "schema_version": SCHEMA_VERSION,
+            "metrics": _without(record.metrics, names) | found.test.scalars,
+            "validation": _without(record.validation, names) | found.validation.scalars,
+            "metric_errors": _without(record.metric_errors, names) | found.test.errors,
+        }
+    )
+    run.write_record(updated)
+    return updated
+
+
+def _without(values: Mapping[str, Value], metrics: set[str]) -> dict[str, Value]:
+    """What is not of these metrics; `metric.key` is of the metric."""
+    return {name: value for name, value in values.items() if name.partition(".")[0] not in metrics}
+
+
+def _arrays(run: RunFolder) -> dict[str, np.ndarray]:
+    try:
+        return dict(run.arrays())
+    except DamagedFile:
+        return {}

@@ -1,0 +1,118 @@
+"""Models x data sets x seeds x settings -> a list of RunSpec. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from bench.errors import BenchError, unknown
+from bench.plan.request import Override, Request, describe_validation
+from bench.plugins.plugin import Plugin
+from bench.store.spec import BUDGETS, Budget, RunSpec
+from models.base import Model, ModelConfig
+
+MATCHED = {"n_latents": 256, "batch_size": 128, "learning_rate": 1e-3}
+"""What every model shares in the matched setting; its sparsity knob runs over the model's own grid."""
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that was asked for."""
+
+    plugin: Plugin
+    """What names it."""
+    cls: type[Model]
+    """Its class."""
+
+
+@dataclass(frozen=True)
+class DatasetChoice:
+    """A data set that was asked for."""
+
+    plugin: Plugin
+    """What names it."""
+    checksum: str
+    """What identifies its content."""
+
+
+def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
+    """All runs of a request. BenchError for an unknown field or an invalid value, before anything runs."""
+    _check_overrides(request.set, models)
+    specs = {}
+    for settings, choice in itertools.product(request.settings, models):
+        base = _base(choice, settings, BUDGETS[request.budget])
+        for config, variant in _configs(choice, settings, base, request.set):
+            for dataset, seed in itertools.product(datasets, request.seeds):
+                spec = RunSpec(
+                    model=choice.plugin.name,
+                    model_reference=choice.plugin.reference,
+                    code=choice.plugin.checksum(),
+                    config=config,
+                    variant=variant,
+                    dataset=dataset.plugin.name,
+                    dataset_reference=dataset.plugin.reference,
+                    dataset_checksum=dataset.checksum,
+                    settings=settings,
+                    budget=request.budget,
+                    max_steps=BUDGETS[request.budget].max_steps,
+                    max_eval=BUDGETS[request.budget].max_eval,
+                    seed=seed,
+                )
+                specs[spec.run_id] = spec
+    return sorted(specs.values(), key=lambda spec: (spec.seed, spec.dataset))
+
+
+def _base(choice: ModelChoice, settings: str, budget: Budget) -> dict[str, Any]:
+    """The values that a setting and a budget give to the fields that the model has."""
+    wanted: dict[str, Any] = dict(MATCHED) if settings == "matched" else {}
+    if budget.epochs is not None:
+        wanted["epochs"] = budget.epochs
+    return {field: value for field, value in wanted.items() if field in choice.cls.Config.model_fields}
+
+
+def _configs(
+    choice: ModelChoice, settings: str, base: dict[str, Any], overrides: Sequence[Override]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each full config of a model, with its variant: the swept knob, and what differs from the setting."""
+    swept = choice.cls.matched_grid if settings == "matched" else {}
+    grid = dict(swept)
+    for override in sorted(overrides, key=lambda override: override.model is not None):  # the model's own wins
+        if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
+            grid[override.field] = override.values
+    reference = _dump(choice, base)
+    for values in itertools.product(*grid.values()):
+        config = _dump(choice, base | dict(zip(grid, values, strict=True)))
+        yield config, {field: value for field, value in config.items() if field in swept or value != reference[field]}
+
+
+def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:
+    try:
+        return choice.cls.Config(**values)
+    except ValidationError as error:
+        raise BenchError(describe_validation(choice.plugin.name, error)) from error
+
+
+def _dump(choice: ModelChoice, values: dict[str, Any]) -> dict[str, Any]:
+    """A validated config as JSON values. BenchError where a field has none."""
+    try:
+        return _validate(choice, values).model_dump(mode="json")
+    except PydanticSerializationError as error:
+        raise BenchError(f"{choice.plugin.name}.Config has a field that cannot be written as JSON: {error}") from error
+
+
+def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice]) -> None:
+    """Every override must reach a model that is part of the request, and name a field that it has."""
+    fields = {choice.plugin.name: set(choice.cls.Config.model_fields) for choice in models}
+    for model, field, values in overrides:
+        if model is not None and model not in fields:
+            raise unknown("model in --set", model, fields, "It must be one of --models.")
+        valid = fields[model] if model else set().union(*fields.values())
+        if field not in valid:
+            raise unknown(f"field of {model or 'any chosen model'}", field, valid)
+        if not values:
+            raise BenchError(f"--set {field}=[]: an empty list leaves nothing to run; give one value or more.")

@@ -1,0 +1,147 @@
+"""Sheets: what a run's views show as pictures, rows of inputs with the range of their colours. Drawn by nobody yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.store.views import Views
+
+PER_ROW = 10
+CLIPPED = 0.995
+"""Share of an atom sheet's values within its colours: one bright pixel does not make the rest pale."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows of inputs."""
+
+    name: str
+    """What figures and pages call it."""
+    caption: str
+    """What it shows, in a sentence or two."""
+    values: np.ndarray
+    """R rows of S inputs (R, S, D), NaN where there is none."""
+    rows: Sequence[str]
+    """Names of the rows; none where they need none."""
+    columns: Sequence[str]
+    """Names of the columns; none where they need none."""
+    limits: tuple[float, float]
+    """Values of the first and the last colour."""
+    signed: bool
+    """Whether colours diverge from the middle of the limits."""
+    bar: str = ""
+    """Name of the colour scale; "" for one that is not shown."""
+
+
+def sheets_of(views: Views) -> list[Sheet]:
+    """All sheets that a run's views can fill."""
+    found = [_reconstructions(views), _traversals(views), _top_samples(views), _atoms(views)]
+    return [sheet for sheet in found if sheet is not None]
+
+
+def picture_shape(image_shape: Sequence[int], n_features: int) -> tuple[int, int] | None:
+    """Height and width of an input as a picture; None where it is a vector."""
+    sizes = [int(size) for size in image_shape if size > 1]
+    return (sizes[0], sizes[1]) if len(sizes) == 2 and math.prod(sizes) == n_features else None
+
+
+def grey(x: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, Sequence[int]]:
+    """Inputs (..., D) of a colour image as the mean of its three channels, first or last; others as they are."""
+    if len(image_shape) != 3 or math.prod(image_shape) != x.shape[-1] or 3 not in (image_shape[0], image_shape[2]):
+        return x, image_shape
+    axis = 2 if image_shape[2] == 3 else 0
+    rest = [size for i, size in enumerate(image_shape) if i != axis]
+    mean = x.reshape(*x.shape[:-1], *image_shape).mean(axis=axis - 3)
+    return mean.reshape(*x.shape[:-1], math.prod(rest)), rest
+
+
+def value_range(x: np.ndarray) -> tuple[float, float]:
+    """From 0, or below where the data go there, to the largest value."""
+    low, high = min(0.0, float(x.min(initial=0.0))), float(x.max(initial=0.0))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def symmetric_range(values: np.ndarray, within: float = 1.0) -> tuple[float, float]:
+    """-v to v, with a share of the values within it."""
+    bound = float(np.quantile(np.abs(values), within)) if values.size else 0.0
+    bound = bound or float(np.abs(values).max(initial=0.0)) or 1.0
+    return -bound, bound
+
+
+def _reconstructions(views: Views) -> Sheet | None:
+    if not views.inputs.size or views.outputs.shape != views.inputs.shape:
+        return None
+    return Sheet(
+        "reconstructions",
+        "A sample of each class, and what the model makes of it.",
+        np.stack([views.inputs, views.outputs]),
+        ("input", "output"),
+        views.input_names.tolist(),
+        value_range(views.inputs),
+        bool(views.inputs.min() < 0),
+    )
+
+
+def _traversals(views: Views) -> Sheet | None:
+    if not views.traversals.size:
+        return None
+    return Sheet(
+        "traversals",
+        "A unit a row, in a sample of the class it is on in: the input, without the unit, then the unit over quantiles "
+        "of its own values.",
+        np.concatenate([views.traversal_inputs[:, None], views.traversals], axis=1),
+        views.traversal_names.tolist(),
+        ("input", *views.traversal_steps.tolist()),
+        value_range(views.traversal_inputs),
+        bool(views.traversal_inputs.min() < 0),
+    )
+
+
+def _top_samples(views: Views) -> Sheet | None:
+    if not views.top_inputs.size:
+        return None
+    return Sheet(
+        "top-samples",
+        "A unit a row: the samples in which its code is largest, largest first.",
+        views.top_inputs,
+        views.top_names.tolist(),
+        [str(rank + 1) for rank in range(views.top_inputs.shape[1])],
+        value_range(views.top_inputs),
+        bool(views.top_inputs.min() < 0),
+    )
+
+
+def _atoms(views: Views) -> Sheet | None:
+    """The atoms in rows of ten, and the rank of each row's first; vectors as one block."""
+    atoms = views.atoms.astype(np.float64)
+    if not atoms.size:
+        return None
+    signed = bool(atoms.min() < 0)
+    values, ranks = _in_rows(atoms, views.image_shape.tolist())
+    every = 1 if len(atoms) <= 2 * PER_ROW else PER_ROW
+    names = [] if ranks else ["" if rank % every else str(rank + 1) for rank in range(len(atoms))]
+    return Sheet(
+        "atoms",
+        "The units that are on most, most used first; blue is below zero, red above." if signed else
+        "The units that are on most, most used first.",
+        values,
+        ranks,
+        names,
+        symmetric_range(atoms, CLIPPED) if signed else value_range(atoms),
+        signed,
+        bar="weight",
+    )  # fmt: skip
+
+
+def _in_rows(atoms: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, list[str]]:
+    n_atoms, n_features = atoms.shape
+    if picture_shape(image_shape, n_features) is None and len(image_shape) != 3:
+        return atoms[None], []
+    per_row = min(PER_ROW, n_atoms)
+    rows = np.full((-(-n_atoms // per_row) * per_row, n_features), np.nan)
+    rows[:n_atoms] = atoms
+    return rows.reshape(-1, per_row, n_features), [str(rank + 1) for rank in range(0, n_atoms, per_row)]

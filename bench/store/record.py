@@ -1,0 +1,162 @@
+"""Record: everything that one run produced. It is what boards are made of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.store.spec import RunSpec
+
+SCHEMA_VERSION = 2
+READABLE_SCHEMAS = (1, 2)
+"""Schema 1 had pictures in the place of views.npz, and no legend.json."""
+
+Status = Literal["done", "failed", "timeout", "cancelled"]
+"""How a run ended; `timeout`: it made no headway in a whole time limit."""
+
+
+class RunError(BaseModel):
+    """Why a run failed."""
+
+    type: str
+    """Class of the exception."""
+    message: str
+    """What it said."""
+    traceback: str
+    """For the log."""
+
+
+class Software(BaseModel):
+    """What made the numbers: versions, and the commit of a checkout. Other names are packages, with their versions."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+
+    bench: str | None = None
+    """Version of this package."""
+    code: str = ""
+    """Start of the checksum of its source, which tells apart what a commit does not."""
+    commit: str | None = None
+    """Of the checkout; None where there is none."""
+    dirty: bool | None = None
+    """Whether the checkout had local changes."""
+    python: str = ""
+    """Version of Python."""
+    torch: str = ""
+    """Version of torch, with its build."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Name -> version of this package, Python and the libraries."""
+        known = {"bench": self.bench or "", "python": self.python, "torch": self.torch}
+        return {name: version for name, version in {**known, **self.__pydantic_extra__}.items() if version}
+
+    @property
+    def short_commit(self) -> str:
+        """Ten digits of the commit; "" where it is not known."""
+        return self.commit[:10] if self.commit else ""
+
+
+class Hardware(BaseModel):
+    """The machine that a run was on."""
+
+    host: str = ""
+    """Its name."""
+    platform: str = ""
+    """Operating system."""
+    cpu: str = ""
+    """Model of the processor."""
+    cores: int | None = None
+    """Logical cores."""
+    memory_gib: float | None = None
+    """Main memory in GiB."""
+    gpus: list[str] = []
+    """Names of its GPUs."""
+
+
+class ClusterJob(BaseModel):
+    """The job of a cluster that carried a run out."""
+
+    submission: str | None = None
+    """Which submission sent it."""
+    job: str = ""
+    """Id as SLURM writes it, '12_3'."""
+    name: str = ""
+    """Name of its array."""
+    index: int = 0
+    """Place in the array."""
+    node: str = ""
+    """Node that it ran on."""
+    restarts: int = 0
+    """How many times SLURM had started it before."""
+    differs: list[str] = []
+    """How the node's software differed from the submitter's."""
+
+
+class Provenance(BaseModel):
+    """How a record was made."""
+
+    software: Software | None = None
+    """What ran; None where the run never began."""
+    hardware: Hardware | None = None
+    """Where it ran."""
+    device: str = ""
+    """"cpu", "cuda" or "cuda:N"."""
+    threads: int | None = None
+    """CPU threads of the run."""
+    command: str = ""
+    """The command line."""
+    cluster: ClusterJob | None = None
+    """On a cluster: the job."""
+    start: str = ""
+    """When it began, as `timestamp` writes it."""
+    end: str = ""
+    """When it ended."""
+    resumed: int = 0
+    """How many times training was taken up again from a checkpoint."""
+
+    @property
+    def version(self) -> str | None:
+        """Version of this package that made the record; None where it is not known."""
+        return self.software.bench if self.software else None
+
+    @property
+    def submission(self) -> str | None:
+        """Which submission to a cluster made the record; None for none."""
+        return self.cluster.submission if self.cluster else None
+
+
+class Record(BaseModel):
+    """Everything that one run produced, as `record.json`."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    schema_version: int = SCHEMA_VERSION
+    """Of the record and of the files beside it."""
+    run_id: str
+    """The run folder's name."""
+    spec: RunSpec
+    """What determined the numbers."""
+    status: Status
+    """How the run ended."""
+    metrics: dict[str, float] = {}
+    """Scalars on the test split. A metric that does not apply is absent; legend.json says why."""
+    validation: dict[str, float] = {}
+    """Scalars on the validation split, of the metrics that are declared for it."""
+    metric_errors: dict[str, str] = {}
+    """Metrics that raised, with their messages."""
+    timings: dict[str, float] = {}
+    """Seconds of "load", "train", "evaluate" and "total"."""
+    timings_shared: bool = False
+    """Whether the run had company on the machine."""
+    provenance: Provenance = Provenance()
+    """How it was made."""
+    error: RunError | None = None
+    """Why it failed; None for a run that is done."""
+
+
+def timestamp(moment: datetime | None = None) -> str:
+    """A moment, now by default, in UTC to the second: '2026-01-31T12:00:00+00:00'."""
+    return (moment or datetime.now(UTC)).isoformat(timespec="seconds")
