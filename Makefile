@@ -3,7 +3,7 @@
 # make test-cluster  the cluster tests, on a real SLURM that they start (as root, with Debian's packages: slurm/README.md)
 # make benchmark  training steps beside five peer libraries, which get an environment of their own (20 minutes)
 # make fidelity   trained models beside published values, on MNIST and Fashion-MNIST (an hour)
-# make lint       ruff and mypy
+# make lint       ruff, mypy, and which room may import which
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -52,6 +52,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf .venv .venv-peers build *.egg-info

@@ -23,13 +23,3 @@ MODELS: dict[str, str] = {
     "mean": "models.mean:Mean",
     "random": "models.random_atoms:RandomAtoms",
 }
-
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "VAE family": ("vae", "vsc", "vsc-aligned"),
-    "SAE family": (
-        *("relu", "jumprelu", "topk", "topk-l1", "topk-l2", "topk-hoyer", "batchtopk", "matryoshka", "vsae"),
-        *("mp", "omp"),
-    ),
-    "floors": ("pca", "mean", "random"),
-}
-"""What boards can be narrowed to; a model of none of these is somebody's own."""

@@ -31,7 +31,9 @@ class Array:
     """Jobs that are submitted at once: job i carries out the runs `jobs[i]`."""
 
     name: str
+    """By which its jobs are known."""
     jobs: tuple[tuple[str, ...], ...]
+    """The runs of each."""
 
 
 def pack(

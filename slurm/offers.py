@@ -21,28 +21,24 @@ from slurm.watcher import ask, run
 
 @dataclass(frozen=True)
 class Partition:
-    """What one partition offers.
-
-    Attributes
-    ----------
-    name, default, state : str, bool, str
-        Its name, whether jobs that name none go there, and "up", "down", "drain" or "inact".
-    nodes : int
-        How many.
-    cpus, memory_gb, gpus : int, float, int
-        Of its largest node in each respect; memory in GiB.
-    max_minutes : float
-        Its time limit; infinite where it has none.
-    """
+    """What one partition offers."""
 
     name: str
+    """As SLURM calls it."""
     default: bool
+    """Whether jobs that name none go there."""
     state: str
+    """"up", "down", "drain" or "inact"."""
     nodes: int
+    """How many."""
     cpus: int
+    """Of its largest node."""
     memory_gb: float
+    """GiB of the node that has most."""
     gpus: int
+    """Of the node that has most."""
     max_minutes: float
+    """Its time limit; infinite where it has none."""
 
 
 def partitions() -> list[Partition]:

@@ -28,44 +28,34 @@ RESERVED = {
 
 
 class Profile(BaseModel):
-    """The resources of one job, and how the job is told that its time is up.
-
-    Attributes
-    ----------
-    partition, account, qos, constraint : str, optional
-        As in sbatch; None leaves the environment variable SBATCH_<NAME>, else the cluster's default.
-    gpus : int
-        GPUs of a job.
-    cpus : int
-        Cores of a job.
-    memory_gb : float
-        Memory of a job, in GiB.
-    minutes : int
-        Time limit. A job that reaches it is checkpointed and queued again.
-    signal_delay : int
-        Seconds before the limit at which the job is told to checkpoint. SLURM may be up to a minute early.
-    runs_per_gpu : int
-        Runs at a time on one GPU; more than one marks their timings as shared.
-    setup : tuple of str
-        Shell lines before python starts, e.g. "module load cuda".
-    sbatch : dict
-        Any other option of sbatch as it is, e.g. {"exclude": "node7"}; False takes one away that is set by default.
-    """
+    """The resources of one job, and how the job is told that its time is up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     partition: str | None = None
+    """Set of nodes to run on; None leaves SBATCH_PARTITION, else the cluster\'s default."""
     account: str | None = None
+    """Account to charge; None leaves SBATCH_ACCOUNT, else the cluster\'s default."""
     qos: str | None = None
+    """Quality of service; None leaves SBATCH_QOS, else the cluster\'s default."""
     constraint: str | None = None
+    """Features that a node must have; None leaves SBATCH_CONSTRAINT, else the cluster\'s default."""
     gpus: int = Field(default=0, ge=0)
+    """GPUs of a job."""
     cpus: int = Field(default=2, ge=1)
+    """Cores of a job."""
     memory_gb: float = Field(default=8, gt=0, allow_inf_nan=False)
+    """Memory of a job, in GiB."""
     minutes: int = Field(default=60, ge=1)
+    """Time limit. A job that reaches it is checkpointed and queued again."""
     signal_delay: int = Field(default=120, ge=1)
+    """Seconds before the limit at which the job is told to checkpoint. SLURM may be up to a minute early."""
     runs_per_gpu: int = Field(default=1, ge=1)
+    """Runs at a time on one GPU; more than one marks their timings as shared."""
     setup: tuple[str, ...] = ()
+    """Shell lines before python starts, e.g. "module load cuda"."""
     sbatch: dict[str, str | int | float | bool] = {}
+    """Any other option of sbatch as it is, e.g. {"exclude": "node7"}; False takes one away that is set by default."""
 
     @field_validator("sbatch")
     @classmethod

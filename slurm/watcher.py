@@ -24,24 +24,20 @@ PER_CALL = 300  # job ids on one command line
 
 @dataclass(frozen=True)
 class JobState:
-    """What the queue says of one job.
-
-    Attributes
-    ----------
-    name, index : str, int
-        Its array, and its place there; 0 for a job without an array.
-    job_id : str
-        As SLURM writes it, e.g. "12_3"; for scancel and sacct.
-    state, node, reason : str
-        E.g. "PENDING", "n1" (empty while it waits) and "Resources".
-    """
+    """What the queue says of one job."""
 
     name: str
+    """Its array."""
     index: int
+    """Its place there; 0 for a job without an array."""
     job_id: str
+    """As SLURM writes it, e.g. "12_3"; for scancel and sacct."""
     state: str
+    """E.g. "PENDING"."""
     node: str
+    """E.g. "n1"; empty while it waits."""
     reason: str
+    """Why it waits, e.g. "Resources"."""
 
     @property
     def active(self) -> bool:
@@ -61,7 +57,9 @@ class Limits:
     """What one submission must respect; arrays have indices below `max_array_size`."""
 
     cluster: str
+    """SLURM's name of the cluster."""
     max_array_size: int
+    """One more than the greatest index of an array."""
 
 
 def queue(prefix: str) -> dict[tuple[str, int], JobState]:

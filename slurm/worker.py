@@ -91,25 +91,18 @@ class Stop:
 
 @dataclass(frozen=True)
 class Payload:
-    """One job: a function and the runs it carries out.
-
-    Attributes
-    ----------
-    function : str
-        "module:name" of `function(folder, run_ids, stop) -> bool`; True means that everything is finished.
-    folder : str
-        The results folder, on a file system that the nodes share.
-    run_ids : tuple of str
-        The runs of this job.
-    minutes, signal_delay : int
-        Of the profile.
-    """
+    """One job: a function and the runs it carries out."""
 
     function: str
+    """"module:name" of `function(folder, run_ids, stop) -> bool`; True means that everything is finished."""
     folder: str
+    """The results folder, on a file system that the nodes share."""
     run_ids: tuple[str, ...]
+    """The runs of this job."""
     minutes: int
+    """Time limit of the job."""
     signal_delay: int
+    """Seconds before it at which SLURM warns."""
 
     def __call__(self) -> bool:
         """Run the function; where it was cut short by a warning, queue the job again."""

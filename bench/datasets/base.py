@@ -14,20 +14,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """One split, on one device.
-
-    Attributes
-    ----------
-    x, labels : Tensor
-        Inputs (N, D) float32 in [0, 1] and classes (N,) int64, negative for a sample without one.
-    factors : mapping
-        What else is known of each sample, as tensors of N rows, under the name by which metrics ask for it: "gates",
-        "values", "measures".
-    """
+    """One split, on one device."""
 
     x: Tensor
+    """Inputs (N, D), float32 in [0, 1]."""
     labels: Tensor
+    """Classes (N,), int64, negative for a sample without one."""
     factors: Mapping[str, Tensor] = field(default_factory=dict)
+    """What else is known of each sample, as tensors of N rows, under the name by which metrics ask for it: "gates",
+    "values", "measures"."""
 
     def __post_init__(self) -> None:
         for name, values in {"labels": self.labels, **self.factors}.items():
@@ -55,30 +50,23 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A loaded data set.
-
-    Attributes
-    ----------
-    train, validation, test : Split
-        Fixed splits; the test split is read once, after training.
-    image_shape : tuple of int
-        Shape of an input before flattening, for pictures.
-    class_names : tuple of str
-        One name per label value.
-    categories : tuple of str, optional
-        One category per class, where the classes have known relatives.
-    truth : mapping
-        What is known of the whole set, under the name by which metrics ask for it: names and roles of factors, the
-        atoms that generated it.
-    """
+    """A loaded data set."""
 
     train: Split
+    """What models are trained on."""
     validation: Split
+    """What hyperparameters are chosen on."""
     test: Split
+    """What is reported: read once, after training."""
     image_shape: tuple[int, ...]
+    """Shape of an input before flattening, for pictures."""
     class_names: tuple[str, ...]
+    """One name per label value."""
     categories: tuple[str, ...] | None = None
+    """One category per class, where the classes have known relatives."""
     truth: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of the whole set, under the name by which metrics ask for it: names and roles of factors, the
+    atoms that generated it."""
 
     @property
     def n_features(self) -> int:

@@ -35,21 +35,14 @@ Range = tuple[float, float]  # mean and standard deviation
 
 @dataclass(frozen=True)
 class Attribute:
-    """One line of the table below.
-
-    Attributes
-    ----------
-    draw : callable
-        Its shape: places and all values but the last, to signed distances.
-    classes : tuple of int
-        The classes it belongs to.
-    values : mapping
-        Mean and standard deviation of each continuous value, in the order of `draw`; the last is the ink, 0 to 1.
-    """
+    """One line of the table below."""
 
     draw: Shape
+    """Its shape: places and all values but the last, to signed distances."""
     classes: tuple[int, ...]
+    """The classes it belongs to."""
     values: Mapping[str, Range]
+    """Mean and standard deviation of each continuous value, in the order of `draw`; the last is the ink, 0 to 1."""
 
     @property
     def name(self) -> str:

@@ -30,6 +30,7 @@ def both(a: Array, b: Array) -> Array:
 
 
 def disc(x: Array, y: Array, radius: Array | float) -> Array:
+    """A disc about the centre."""
     return np.asarray(np.sqrt(x * x + y * y) - radius)
 
 
@@ -44,6 +45,7 @@ def box(x: Array, y: Array, width: Array | float, height: Array | float) -> Arra
 
 
 def face(x: Array, y: Array) -> Array:
+    """The disc that everything else lies on."""
     return disc(x, y, FACE_RADIUS)
 
 
@@ -53,6 +55,7 @@ def beard(x: Array, y: Array, top: Array, sides: Array) -> Array:
 
 
 def cheeks(x: Array, y: Array, spread: Array, size: Array) -> Array:
+    """Two discs beside the nose."""
     return disc(np.abs(x) - spread, y - 1.5, size)
 
 
@@ -62,11 +65,13 @@ def ears(x: Array, y: Array, height: Array, size: Array) -> Array:
 
 
 def glasses(x: Array, y: Array, size: Array, thickness: Array) -> Array:
+    """Two rings and the bar between them."""
     lenses = outline(disc(np.abs(x) - 4, y - EYE_LINE, size), thickness)
     return either(lenses, box(x, y - EYE_LINE, 4 - size, thickness))
 
 
 def eyes(x: Array, y: Array, spread: Array, size: Array) -> Array:
+    """Two discs on the line of the eyes."""
     return disc(np.abs(x) - spread, y - EYE_LINE, size)
 
 

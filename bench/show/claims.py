@@ -32,19 +32,33 @@ class ClaimRow(BaseModel):
     """One verdict as plain values: a row of the tables."""
 
     id: str
+    """Name of the claim."""
     paper: str
+    """arXiv number or venue."""
     claim: str
+    """The claim in one line."""
     dataset: str
+    """Where it was checked."""
     metric: str
+    """What was measured."""
     comparison: str
+    """Between what."""
     condition: str
+    """Where the claim says that the number is."""
     expected: str
+    """What the paper reports."""
     observed: float | None = Field(allow_inf_nan=False)
+    """Mean over seeds; None without a seed."""
     ci95: float | None = Field(ge=0, allow_inf_nan=False)
+    """Half-width of its 95% interval; None below three seeds."""
     seeds: int
+    """Seeds with a number."""
     missing: int
+    """Seeds without one."""
     verdict: Outcome
+    """What follows."""
     effects: dict[str, float]
+    """Seed -> number."""
 
     @property
     def interval(self) -> str:

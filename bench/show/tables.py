@@ -33,6 +33,7 @@ class Tables:
     """What the files and the page have in common, made once."""
 
     boards: Sequence[Board]
+    """In the order in which they are shown."""
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -302,6 +303,7 @@ def _finite(value: float) -> float | str:
 
 
 def escape_markdown(text: str) -> str:
+    """Text in which nothing has a meaning in a table of markdown."""
     return html.escape(text, quote=False).replace("|", r"\|")
 
 

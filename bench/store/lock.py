@@ -32,16 +32,24 @@ class LockLostError(Exception):
 
 @dataclass
 class Owner:
-    """Who holds a lock, since when (seconds since 1970), and how far its run was then and is, in [0, 1]."""
+    """Who holds a lock."""
 
     host: str
+    """Name of the machine."""
     machine: str
+    """What tells two boots and containers apart; "" where the system does not say."""
     pid: int
+    """The process."""
     process_start: str
+    """When it started, on the kernel's clock."""
     job: str
+    """Job of a cluster that it belongs to; "" for none."""
     since: float
+    """When it acquired the lock, in seconds since 1970."""
     first: float = 0.0
+    """How far its run was then, in [0, 1]."""
     progress: float = 0.0
+    """How far it is now."""
 
 
 class Lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +13,6 @@ from models.base import Losses
 from models.parts.dictionary import TrainedKSparseConfig
 from models.parts.largest import top_k
 from models.parts.sparse import Selection, decode
-
-if TYPE_CHECKING:
-    from models.parts.linear_encoder import LinearEncoderModel
 
 MIN_SILENT_BATCHES = 10
 """On small data a share of an epoch is a batch or two, in which live units are silent too."""
@@ -29,6 +26,19 @@ class AuxKConfig(TrainedKSparseConfig):
     dead_after_epochs: float = Field(
         0.05, gt=0, description="Silence that makes a unit dead; the paper's 10M samples never pass here [choice]"
     )
+
+
+class LinearAutoencoder(Protocol):
+    """What dead units rebuild the residual with."""
+
+    bias: nn.Parameter
+    """b, (D,)."""
+    encoder: nn.Parameter
+    """W, (M, D)."""
+    encoder_bias: nn.Parameter
+    """b_enc, (M,)."""
+    dictionary: nn.Parameter
+    """Atoms, (M, D)."""
 
 
 class AuxK(nn.Module):
@@ -51,14 +61,14 @@ class AuxK(nn.Module):
         self.dead_after = max(silence, MIN_SILENT_BATCHES * self.config.batch_size)
 
     def losses(
-        self, model: LinearEncoderModel, x: Tensor, values: Tensor, selection: Selection, fvu: Tensor, residual: Tensor
+        self, model: LinearAutoencoder, x: Tensor, values: Tensor, selection: Selection, fvu: Tensor, residual: Tensor
     ) -> Losses:
         """The loss of the codes `values` (N, k) on the selected units, `fvu`, and AuxK on its residual (N, D)."""
         auxiliary = self._rebuild(model, x, values.detach(), selection, residual.detach())
         return Losses(fvu + self.config.auxk_weight * auxiliary, {"fvu": fvu, "auxk": auxiliary})
 
     def _rebuild(
-        self, model: LinearEncoderModel, x: Tensor, values: Tensor, selection: Selection, residual: Tensor
+        self, model: LinearAutoencoder, x: Tensor, values: Tensor, selection: Selection, residual: Tensor
     ) -> Tensor:
         """Squared error of the residual rebuilt by dead units only, over its energy: 1 for nothing rebuilt.
 

@@ -76,7 +76,9 @@ class Look(NamedTuple):
     """Colour and marker of a model."""
 
     colour: str
+    """As matplotlib takes it."""
     marker: str
+    """As matplotlib takes it."""
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
