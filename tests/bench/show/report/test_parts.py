@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bench.show.captions import Captions, read_captions
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from typer.testing import CliRunner
@@ -22,12 +23,11 @@ from bench.cli.app import app
 from bench.compare.stats import t_interval
 from bench.plan.request import parse_assignment
 from bench.show import report
-from bench.show.captions import Captions, read_captions
 from bench.show.claims import row, write_claims
+from bench.show.histograms import histogram
 from bench.show.report.artefacts import Artefacts, gather
 from bench.show.report.coverage import coverage
 from bench.show.report.curves import curves, sweeps
-from bench.show.histograms import histogram
 from bench.show.report.packing import script_json
 from bench.show.report.pictures import pictures
 from bench.show.report.provenance import command, provenance
