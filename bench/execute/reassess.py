@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -51,7 +52,7 @@ def reassess(run: ClaimedRun, record: Record, job: Job, metrics: Sequence[str]) 
     spec = record.spec
     if load_source(dataset_plugin(spec)).checksum(job.data_dir) != spec.dataset_checksum:
         raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
-    settle_process(job)
+    settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
     dataset = load_dataset(dataset_plugin(spec), job.data_dir, job.device)
     model = load_trained(run, spec, dataset).to(job.device)
     found = assess(model, dataset, spec, metrics)
