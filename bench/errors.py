@@ -6,6 +6,7 @@ And the words that messages are made of.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -26,8 +27,8 @@ def unknown(kind: str, name: str, valid: Iterable[str], hint: str = "") -> Bench
 
 
 def first_line(text: str) -> str:
-    """The first line that says something."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "(no message)")
+    """The first line that says something, as much of it as can be read."""
+    return clipped(next((line.strip() for line in text.splitlines() if line.strip()), "(no message)"))
 
 
 def counted(n: int, noun: str) -> str:
@@ -35,16 +36,18 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'s' * (n != 1)}"
 
 
-TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, but for tabs and ends of lines; marks that turn the direction of writing; half characters."""
 
 
 def printable(text: str) -> str:
-    """The text with what UTF-8 cannot encode (undecodable bytes of a command line, say) written as escapes.
+    """The text with all that a terminal would obey, and all that UTF-8 cannot encode, written as escapes: '\\x1b[2J'.
 
-    Marks that turn the direction of writing are left out: in a name, they would turn the words around it as well.
+    Names and messages come from other people's records and plug-ins.
     """
-    if text.isascii():
-        return text
-    for mark in TURNING:
-        text = text.replace(mark, "")
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def clipped(text: str, most: int = 300) -> str:
+    """The start of a text that is longer than can be read in a line, and how much is left out."""
+    return text if len(text) <= most else f"{text[:most]} ... ({len(text) - most:,} more characters)"

@@ -10,7 +10,7 @@ from bench.cluster.submission import places, read_all, user
 from bench.errors import BenchError
 from bench.execute.job import Event
 from bench.store.failure import ended_record
-from bench.store.folder import UnreadableRecord
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import ClusterJob
 from bench.store.runs import RunStore, match
 from slurm import watcher

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.cluster.submission import PREFIX, Logs, Submission, places, user
-from bench.store.folder import UnreadableRecord
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore
 from slurm import watcher

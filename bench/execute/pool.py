@@ -20,7 +20,7 @@ from typing import Protocol
 
 from bench.execute.job import Event, Job, OnEvent
 from bench.store.failure import ended_record
-from bench.store.folder import UnreadableRecord
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import Status
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec

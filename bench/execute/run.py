@@ -22,8 +22,9 @@ from bench.execute.seeding import derive_seed, seed_everything
 from bench.execute.training import Training, train
 from bench.plugins.loading import load_dataset
 from bench.store.failure import failed_record
-from bench.store.folder import ClaimedRun, Results, UnreadableRecord
+from bench.store.folder import ClaimedRun, Results
 from bench.store.lock import LockLostError
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec

@@ -9,7 +9,7 @@ from bench.plan.plan import Plan, resolve
 from bench.plan.request import Request
 from bench.plugins.loading import load_model_class, load_source
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
-from bench.store.folder import UnreadableRecord
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import RESULTS
+from bench.errors import printable
 
 
 def make_console() -> Console:
@@ -16,8 +17,8 @@ def make_console() -> Console:
 
 
 def print_raw(console: Console, text: str) -> None:
-    """Print as it is: no markup, no wrapping (a wide table stays a table)."""
-    console.print(text, markup=False, soft_wrap=True)
+    """Print without markup or wrapping (a wide table stays a table). What a terminal would obey is shown, not sent."""
+    console.print(printable(text), markup=False, soft_wrap=True)
 
 
 def results_flag(root: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
-from bench.store.files import sweep, write_atomically
+from bench.store.arrays import read_npz
+from bench.store.files import read_regular, sweep, write_atomically
 from bench.store.legend import Legend
 from bench.store.lock import Lock, Owner, is_stale, read_owner
-from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION, Record
+from bench.store.parsing import parse_record
+from bench.store.record import Record
 from bench.store.weights import read_weights, write_weights
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 BESIDE_THE_RECORD = ("weights.safetensors", "history.csv", "arrays.npz", "views.npz", "legend.json", "checkpoint.pt")
 """What a run writes beside its record."""
 
-
-class UnreadableRecord(Exception):
-    """A record that is truncated, or of another schema. It is named and left alone."""
+MOST_WORDS = 64 * 2**20
+"""Bytes of a history or of a legend that are read."""
 
 
 class DamagedFile(Exception):
@@ -77,7 +77,7 @@ class RunFolder:
 
     def record(self) -> Record | None:
         """The record; None where there is none. Raises UnreadableRecord."""
-        return parse_record(self.record_path) if self.record_path.exists() else None
+        return parse_record(self.record_path) if os.path.lexists(self.record_path) else None
 
     def refresh(self) -> None:
         """Make a network file system look again for files that were not there."""
@@ -104,15 +104,15 @@ class RunFolder:
     def legend(self) -> Legend:
         """How to read its numbers; empty where it left none, or none that can be read."""
         try:
-            return Legend.model_validate_json((self.path / "legend.json").read_bytes())
+            return Legend.model_validate_json(read_regular(self.path / "legend.json", MOST_WORDS))
         except (OSError, ValidationError):
             return Legend()
 
     def history(self) -> dict[str, list[float]]:
         """The columns of the losses over training; none where they are missing or cannot be read."""
         try:
-            with (self.path / "history.csv").open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
+            text = read_regular(self.path / "history.csv", MOST_WORDS).decode("utf-8")
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
             return {
                 name: [float("nan" if row[name] == "" else row[name]) for row in rows]
                 for name in (rows[0] if rows else ())
@@ -121,17 +121,14 @@ class RunFolder:
             return {}
 
     def _read_npz(self, name: str) -> dict[str, np.ndarray]:
-        import numpy as np
-
         path = self.path / name
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in arrays.files}
+            return read_npz(path)
         except FileNotFoundError:
             return {}
-        except Exception as error:  # a damaged archive fails in a dozen ways
+        except (OSError, ValueError) as error:
             raise DamagedFile(
-                f"'{path}' is damaged ({type(error).__name__}: {error}); `bench evaluate {self.run_id}` makes it again."
+                f"'{path}' cannot be read ({error}); `bench evaluate {self.run_id}` makes it again."
             ) from error
 
 
@@ -199,39 +196,3 @@ class ClaimedRun(RunFolder):
 
     def _write_text(self, name: str, text: str) -> None:
         self.write(self.path / name, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def parse_record(path: Path) -> Record:
-    """The record in a file. Raises UnreadableRecord."""
-    try:
-        # Opened in any case: network file systems keep what they know of a closed file. Unbuffered: read at once.
-        with path.open("rb", buffering=0) as file:
-            content = _values(file.read())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UnreadableRecord(f"truncated or not a record ({error})") from error
-    return _validate(content, path.parent.name)
-
-
-def _values(text: bytes) -> Any:
-    """What JSON holds. Pydantic's reader is fast and keeps a word that recurs once; what it refuses, json decides."""
-    try:
-        return from_json(text)
-    except ValueError:
-        return json.loads(text.decode("utf-8"))
-
-
-def _validate(content: Any, run_id: str) -> Record:
-    try:
-        version = content["schema_version"]
-    except (KeyError, TypeError) as error:
-        raise UnreadableRecord(f"truncated or not a record ({error})") from error
-    if version not in READABLE_SCHEMAS:
-        raise UnreadableRecord(f"schema {version}, this version reads up to {SCHEMA_VERSION}; update bench")
-    try:
-        record = Record.model_validate(content)
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise UnreadableRecord(f"{error.error_count()} invalid fields, first {where}") from error
-    if record.run_id != run_id:
-        raise UnreadableRecord(f"the record of another run, {record.run_id}; delete the copy")
-    return record

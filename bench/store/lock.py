@@ -19,6 +19,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from bench.store.files import read_regular
+
+MOST_BYTES = 2**16
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0
 """Silence after which an owner on another machine counts as dead: six beats."""
@@ -143,7 +146,7 @@ def is_stale(path: Path) -> bool:
 def read_owner(path: Path) -> Owner | None:
     """Who holds the lock at `path`; None where nobody does, or the file is no lock of this format."""
     try:
-        return Owner(**json.loads(path.read_text(encoding="utf-8")))
+        return Owner(**json.loads(read_regular(path, MOST_BYTES)))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -179,7 +182,7 @@ def _is_at(file: int, path: Path) -> bool:
     OSError where the file system does not say.
     """
     try:
-        there = os.open(path, os.O_RDONLY)
+        there = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe in its place would be waited for
     except FileNotFoundError:
         return False
     try:

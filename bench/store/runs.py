@@ -27,8 +27,9 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, unknown
 from bench.store.files import write_text
-from bench.store.folder import ClaimedRun, RunFolder, UnreadableRecord, parse_record
+from bench.store.folder import ClaimedRun, RunFolder
 from bench.store.lock import acquire
+from bench.store.parsing import UnreadableRecord, parse_record
 from bench.store.record import Record
 from bench.store.spec import RunSpec
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 Settings = Literal["native", "matched"]
+Name = Annotated[str, StringConstraints(max_length=300)]
+"""Of a model or a data set."""
+MOST_LETTERS = 20_000
+"""Of all hyperparameters of a run, written out."""
 
 
 class Budget(BaseModel):
@@ -39,7 +43,7 @@ class RunSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str
+    model: Name
     """Display name of the model."""
     model_reference: str
     """What to import for it."""
@@ -49,7 +53,7 @@ class RunSpec(BaseModel):
     """Every hyperparameter."""
     variant: dict[str, Any] = {}
     """The part of `config` that differs from the model's setting: a row of a board is a model and a variant."""
-    dataset: str
+    dataset: Name
     """Display name of the data set."""
     dataset_reference: str
     """What to import for it."""
@@ -65,6 +69,12 @@ class RunSpec(BaseModel):
     """Bound on evaluated samples."""
     seed: int
     """Root of every stream of random numbers."""
+
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> Self:
+        if len(str(self.config)) + len(str(self.variant)) > MOST_LETTERS:
+            raise ValueError(f"config and variant have more than {MOST_LETTERS:,} characters")
+        return self
 
     @property
     def hash(self) -> str:
