@@ -28,6 +28,9 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="MODEL.FIELD=VALUE, or FIELD=VALUE; a list is a grid.")
     ] = None,
+    max_runs: Annotated[
+        int | None, typer.Option(min=1, help="Refuse a study of more runs than this; default 100,000.")
+    ] = None,
     study: Annotated[Path | None, typer.Option(help="YAML file with the keys above; flags win over it.")] = None,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
@@ -45,7 +48,7 @@ def run(
 
     executor = make_executor(execution)
     keys: dict[str, object] = {"models": models, "datasets": datasets, "metrics": metrics, "seeds": seeds}
-    keys |= {"settings": settings, "budget": budget, "set": set_}
+    keys |= {"settings": settings, "budget": budget, "set": set_, "max_runs": max_runs}
     given = {key: value for key, value in keys.items() if value is not None}
     request = Request.build(**((read_study(study) if study else {}) | given))
     store = RunStore(results)

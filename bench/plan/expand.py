@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ class DatasetChoice:
 def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
     """All runs of a request. BenchError for an unknown field or an invalid value, before anything runs."""
     _check_overrides(request.set, models)
+    _check_size(request, models, len(datasets))
     specs = {}
     for settings, choice in itertools.product(request.settings, models):
         base = _base(choice, settings, BUDGETS[request.budget])
@@ -80,14 +82,34 @@ def _configs(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each full config of a model, with its variant: the swept knob, and what differs from the setting."""
     swept = choice.cls.matched_grid if settings == "matched" else {}
-    grid = dict(swept)
-    for override in sorted(overrides, key=lambda override: override.model is not None):  # the model's own wins
-        if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
-            grid[override.field] = override.values
+    grid = _grid(choice, settings, overrides)
     reference = _dump(choice, base)
     for values in itertools.product(*grid.values()):
         config = _dump(choice, base | dict(zip(grid, values, strict=True)))
         yield config, {field: value for field, value in config.items() if field in swept or value != reference[field]}
+
+
+def _check_size(request: Request, models: Sequence[ModelChoice], n_datasets: int) -> None:
+    """BenchError where the request comes to more runs than it may, before they are laid out."""
+    rows = sum(
+        math.prod(len(values) for values in _grid(choice, settings, request.set).values())
+        for settings, choice in itertools.product(request.settings, models)
+    )
+    n_runs = rows * n_datasets * len(request.seeds)
+    if n_runs > request.max_runs:
+        raise BenchError(
+            f"This comes to {n_runs:,} runs ({rows:,} variants x {n_datasets} data sets x {len(request.seeds):,} "
+            f"seeds), more than --max-runs {request.max_runs}; ask for less, or raise it."
+        )
+
+
+def _grid(choice: ModelChoice, settings: str, overrides: Sequence[Override]) -> dict[str, Sequence[Any]]:
+    """Field -> its values: those that the setting sweeps, and those that were asked for."""
+    grid: dict[str, Sequence[Any]] = dict(choice.cls.matched_grid if settings == "matched" else {})
+    for override in sorted(overrides, key=lambda override: override.model is not None):  # the model's own wins
+        if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
+            grid[override.field] = override.values
+    return grid
 
 
 def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:

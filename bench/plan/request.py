@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bench.errors import BenchError, unknown
+from bench.plan.yaml_text import load_yaml
+from bench.store.files import read_regular
 from bench.store.spec import BUDGETS, Settings
+
+MOST_SEEDS = 100_000
+"""That a number of seeds may ask for: a larger one is more likely a single seed, such as a date."""
+MOST_RUNS = 100_000
+"""Of a study, unless it says otherwise."""
+MOST_BYTES = 2**20
+"""Of a study file."""
 
 
 class Override(NamedTuple):
@@ -42,6 +51,8 @@ class Request(BaseModel):
     """How much training and evaluation a run gets."""
     set: tuple[Override, ...] = ()
     """Hyperparameters that differ from the setting's."""
+    max_runs: int = Field(MOST_RUNS, ge=1)
+    """How many runs it may come to: more are refused before they are laid out."""
 
     @classmethod
     def build(cls, **values: Any) -> Self:
@@ -70,6 +81,10 @@ class Request(BaseModel):
             words = [word.strip() for word in value.split(",") if word.strip()]
             value = words if "," in value else int(value) if value.strip().isdecimal() else None
         if isinstance(value, int) and not isinstance(value, bool):
+            if value > MOST_SEEDS:
+                raise ValueError(
+                    f"that is a number of seeds, more than {MOST_SEEDS:,}; with a comma, '{value},', it is one seed"
+                )
             value = range(value)
         if not isinstance(value, list | tuple | range) or not value or any(isinstance(seed, bool) for seed in value):
             raise ValueError("give a number of seeds (at least 1) or a list such as 0,1,2")
@@ -111,7 +126,7 @@ def split_assignment(option: str, text: str, form: str, example: str) -> tuple[s
     if not equals or not key:
         raise BenchError(f"{option} '{text}' is not {form}, e.g. {option} {example}")
     try:
-        return key, yaml.safe_load(value)
+        return key, load_yaml(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BenchError(f"{option} '{text}': the value is not readable as YAML ({error})") from error
 
@@ -129,7 +144,7 @@ def read_study(path: Path) -> dict[str, Any]:
 def read_mapping(path: Path, kind: str, example: str, empty: dict[str, Any] | None = None) -> dict[str, Any]:
     """The keys of a YAML file; `empty` for one without content. BenchError where it is unreadable, or no mapping."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(read_regular(path, MOST_BYTES).decode("utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise BenchError(f"The {kind} '{path}' cannot be read: {error}") from error
     content = empty if content is None else content

@@ -14,10 +14,12 @@ from tabulate import tabulate
 from bench.claims.verdict import Outcome, Verdict
 from bench.compare.stats import Interval
 from bench.errors import BenchError, first_line
-from bench.show.tables import escape_markdown, format_interval, provenance, write_texts
+from bench.show.tables import csv_text, escape_markdown, format_interval, provenance, write_texts
+from bench.store.files import read_regular
 from bench.store.record import Record
 
 NAME = "claims.json"
+MOST_BYTES = 16 * 2**20
 
 READING = (
     "Each claim is a number, one for each seed, that the paper says is above a bound, or (equalities) within a margin "
@@ -79,7 +81,7 @@ def write_claims(rows: Sequence[ClaimRow], records: Sequence[Record], folder: Pa
     values = ROWS.dump_python(list(rows))
     texts = {
         "claims.md": markdown(rows, records),
-        "claims.csv": pd.DataFrame(values).drop(columns="effects").to_csv(index=False),
+        "claims.csv": csv_text(pd.DataFrame(values).drop(columns="effects")),
         NAME: json.dumps(values, indent=1, allow_nan=False),
     }
     write_texts(texts, folder)
@@ -89,7 +91,7 @@ def read_claims(folder: Path) -> list[ClaimRow]:
     """The rows that `write_claims` left; none where there is no such file. BenchError where it cannot be read."""
     path = folder / NAME
     try:
-        return ROWS.validate_json(path.read_bytes())
+        return ROWS.validate_json(read_regular(path, MOST_BYTES))
     except FileNotFoundError:
         return []
     except (OSError, ValidationError) as error:

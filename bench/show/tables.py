@@ -43,7 +43,7 @@ class Tables:
     @cached_property
     def csv(self) -> str:
         """What leaderboard.csv holds."""
-        return frame(self.boards).to_csv(index=False)
+        return csv_text(frame(self.boards))
 
     @cached_property
     def latex(self) -> str:
@@ -124,6 +124,22 @@ def frame(boards: Sequence[Board]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(dict.fromkeys(fixed + metrics)))
 
 
+def for_spreadsheet(cell: Any) -> Any:
+    """A cell of a csv that no spreadsheet takes for a formula: text that begins like one gets an apostrophe before it.
+
+    So does text that begins with an apostrophe: taking one away from such a cell gives back what it was.
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else cell
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as csv that a spreadsheet may open."""
+    safe = table.rename(columns=for_spreadsheet)
+    words = safe.select_dtypes(exclude="number").columns
+    safe[words] = safe[words].map(for_spreadsheet)
+    return safe.to_csv(index=False)
+
+
 def as_dict(boards: Sequence[Board]) -> dict[str, Any]:
     """Everything that the tables show, per seed, with the columns' meaning and the provenance of each run."""
     return {
@@ -179,7 +195,7 @@ def latex(boards: Sequence[Board]) -> str:
         parts.append(
             "\n".join(
                 [
-                    rf"% {board.title}",
+                    rf"% {' '.join(board.title.split())}",
                     rf"\begin{{tabular}}{{ll{'r' * (len(table[0]) - 2)}}}",
                     *(r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"),
                     r"\end{tabular}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from bench.errors import BenchError
 from bench.store.arrays import read_npz
 from bench.store.files import read_regular, sweep, write_atomically
 from bench.store.legend import Legend
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 BESIDE_THE_RECORD = ("weights.safetensors", "history.csv", "arrays.npz", "views.npz", "legend.json", "checkpoint.pt")
 """What a run writes beside its record."""
+
+RUN_ID = re.compile(r"[\w-]{1,200}")
 
 MOST_WORDS = 64 * 2**20
 """Bytes of a history or of a legend that are read."""
@@ -57,8 +61,16 @@ class RunFolder:
     """What one run has left on disk."""
 
     def __init__(self, root: Path, run_id: str) -> None:
+        if not RUN_ID.fullmatch(run_id):
+            raise BenchError(f"{run_id!r:.120} is no run id: letters, digits, '_' and '-'.")
         self.run_id = run_id
         self.path = root / run_id
+
+    def make(self) -> None:
+        """Make the folder, where it is not there. OSError where a link, or a file, is in its place."""
+        if self.path.is_symlink():
+            raise OSError(f"'{self.path}' is a link; runs are kept in the results folder itself: remove the link")
+        self.path.mkdir(parents=True, exist_ok=True)
 
     @property
     def lock_path(self) -> Path:

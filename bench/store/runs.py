@@ -26,10 +26,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bench.errors import BenchError, unknown
-from bench.store.files import write_text
+from bench.store.files import read_regular, write_text
 from bench.store.folder import ClaimedRun, RunFolder
 from bench.store.lock import acquire
-from bench.store.parsing import UnreadableRecord, parse_record
+from bench.store.parsing import MOST_BYTES, UnreadableRecord, parse_record
 from bench.store.record import Record
 from bench.store.spec import RunSpec
 
@@ -110,7 +110,7 @@ class RunStore:
             Wait for the process that has the run until this is true; without it, do not wait.
         """
         folder = self.folder(run_id)
-        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.make()
         while (lock := acquire(folder.lock_path, job)) is None and give_up and not give_up():
             time.sleep(WAIT_SECONDS)
         if lock is None:
@@ -124,7 +124,9 @@ class RunStore:
     @contextmanager
     def seize(self, run_id: str) -> Iterator[ClaimedRun]:
         """Claim a run's folder, whoever has it: that process finds out before it writes, and leaves off."""
-        while (lock := acquire(self.folder(run_id).lock_path, seize=True)) is None:
+        folder = self.folder(run_id)
+        folder.make()
+        while (lock := acquire(folder.lock_path, seize=True)) is None:
             time.sleep(WAIT_SECONDS)
         try:
             yield ClaimedRun(self.root, run_id, lock)
@@ -133,15 +135,15 @@ class RunStore:
 
     def write_spec(self, spec: RunSpec) -> None:
         """Leave word of what is to run, for a process that is told the run's id only."""
-        path = self.folder(spec.run_id).path
-        path.mkdir(parents=True, exist_ok=True)
-        write_text(path / "spec.json", spec.model_dump_json(indent=1))
+        folder = self.folder(spec.run_id)
+        folder.make()
+        write_text(folder.path / "spec.json", spec.model_dump_json(indent=1))
 
     def read_spec(self, run_id: str) -> RunSpec:
         """What `write_spec` left. BenchError where there is nothing, or not that."""
         path = self.folder(run_id).path / "spec.json"
         try:
-            spec = RunSpec.model_validate_json(path.read_bytes())
+            spec = RunSpec.model_validate_json(read_regular(path, MOST_BYTES))
         except (OSError, ValidationError) as error:
             raise BenchError(f"'{path}' cannot be read ({error}). Submit the runs again.") from error
         if spec.run_id != run_id:
