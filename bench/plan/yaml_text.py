@@ -13,9 +13,7 @@ class _Strict(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError(
-                f"line {event.start_mark.line + 1}: a reference (*{event.anchor}); write the value out"
-            )
+            raise yaml.YAMLError(f"a reference (*{event.anchor}) stands in it; write the value out")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import uuid
@@ -45,3 +46,9 @@ def read_regular(path: Path, most: int) -> bytes:
         if status.st_size > most:
             raise OSError(f"'{path}' has {status.st_size:,} bytes, more than the {most:,} that are read")
         return file.readall()[:most]
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError
 from bench.store.arrays import read_npz
-from bench.store.files import read_regular, sweep, write_atomically
+from bench.store.files import read_regular, sha256_of, sweep, write_atomically
 from bench.store.legend import Legend
 from bench.store.lock import Lock, Owner, is_stale, read_owner
 from bench.store.parsing import parse_record
@@ -132,6 +132,25 @@ class RunFolder:
         except (OSError, ValueError, TypeError, csv.Error):
             return {}
 
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each file that belongs to the record, by name. Raises OSError."""
+        paths = {name: self.path / name for name in BESIDE_THE_RECORD if name != self.checkpoint_path.name}
+        return {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
+
+    def problems(self, record: Record) -> list[str]:
+        """What has been changed, or is missing, since the record was written; none where all is as it was.
+
+        The record must have a digest.
+        """
+        words = [] if record.compute_digest() == record.digest else ["record.json was changed"]
+        now = self.checksums()
+        for name in record.files.keys() | now.keys():
+            if name not in now:
+                words.append(f"{name} is missing")
+            elif now[name] != record.files.get(name):
+                words.append(f"{name} was changed")
+        return sorted(words)
+
     def _read_npz(self, name: str) -> dict[str, np.ndarray]:
         path = self.path / name
         try:
@@ -198,7 +217,9 @@ class ClaimedRun(RunFolder):
         if record.error:
             for name in BESIDE_THE_RECORD:  # it may be what fills the disk
                 (self.path / name).unlink(missing_ok=True)
-        self._write_text("record.json", record.model_dump_json(indent=1))
+        sealed = record.model_copy(update={"files": self.checksums()})
+        sealed.digest = sealed.compute_digest()
+        self._write_text("record.json", sealed.model_dump_json(indent=1))
         log = self.path / "error.log"
         if record.error:
             self._write_text("error.log", record.error.traceback)

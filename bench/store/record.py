@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -155,6 +157,15 @@ class Record(BaseModel):
     """How it was made."""
     error: RunError | None = None
     """Why it failed; None for a run that is done."""
+    files: dict[str, str] = {}
+    """SHA-256 of each file beside it that belongs to it."""
+    digest: str = ""
+    """SHA-256 of all of the above, `files` included; "" in records of schema 1."""
+
+    def compute_digest(self) -> str:
+        """What `digest` is, where nothing was changed since."""
+        content = self.model_dump(mode="json", exclude={"digest"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def timestamp(moment: datetime | None = None) -> str:
