@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from bench.errors import BenchError, Interrupted
+from bench.errors import BenchError, Interrupted, printable
 from slurm.errors import SlurmError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -24,6 +24,11 @@ VERBS = ("run", "claims", "evaluate", "check", "listing", "boards", "figures", "
 """Modules of this package, each with a verb or a few that belong together, in the order of the help."""
 
 
+def say(text: str) -> None:
+    """Print a line. What a terminal would obey is shown, not sent."""
+    typer.echo(printable(text))
+
+
 def main() -> None:
     """Entry point: bad input, or a file system that refuses, is one message and exit status 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -34,7 +39,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except (BenchError, SlurmError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(printable(f"error: {error}"), err=True)
         sys.exit(EXIT_USAGE)
     except Interrupted as interruption:
         typer.echo(f"\nInterrupted. {interruption}", err=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.app import EXIT_FAILED, app
+from bench.cli.app import EXIT_FAILED, app, say
 from bench.cli.options import DataDir
 
 
@@ -21,9 +21,9 @@ def check(
 
     outcomes = check_object(reference, data_dir)
     for outcome in outcomes:
-        typer.echo(f"{'ok  ' if not outcome.problem else 'FAIL'}  {outcome.what}")
+        say(f"{'ok  ' if not outcome.problem else 'FAIL'}  {outcome.what}")
         if outcome.problem:
-            typer.echo(f"      {outcome.problem}")
+            say(f"      {outcome.problem}")
     n_failed = sum(bool(outcome.problem) for outcome in outcomes)
-    typer.echo(f"{len(outcomes) - n_failed} of {len(outcomes)} checks passed.")
+    say(f"{len(outcomes) - n_failed} of {len(outcomes)} checks passed.")
     raise typer.Exit(EXIT_FAILED if n_failed else 0)

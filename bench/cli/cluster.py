@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench import RESULTS
-from bench.cli.app import EXIT_FAILED, app
+from bench.cli.app import EXIT_FAILED, app, say
 from bench.cli.options import ProfileName, ProfileValues, ResultsDir, RunIds
 from bench.errors import BenchError, counted
 
@@ -25,7 +25,7 @@ def cancel(
     if bool(runs) == all_:
         raise BenchError("Name the runs to cancel, or give --all (not both); `bench status` lists what is running.")
     cancelled = follow.cancel(runs or [], RunStore(results))
-    typer.echo("\n".join([*cancelled, f"{counted(len(cancelled), 'run')} cancelled."]))
+    say("\n".join([*cancelled, f"{counted(len(cancelled), 'run')} cancelled."]))
 
 
 cluster_app = typer.Typer(help="The cluster that this machine submits to.", no_args_is_help=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.app import app
+from bench.cli.app import app, say
 
 if TYPE_CHECKING:
     from bench.plugins.plugin import Plugin
@@ -28,8 +28,8 @@ def list_(
     for name, registry in registries.items():
         if kind in (None, name):
             if kind is None:
-                typer.echo(f"\n{name}")
-            typer.echo("\n".join(_lines(list(registry.plugins.values()))))
+                say(f"\n{name}")
+            say("\n".join(_lines(list(registry.plugins.values()))))
 
 
 def _lines(plugins: list[Plugin]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from bench.datasets.base import Dataset
@@ -10,6 +12,7 @@ from bench.execute.seeding import seed_everything
 from bench.execute.training import require_batch_fits
 from bench.plugins.loading import load_model_class
 from bench.plugins.plugin import Plugin
+from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.store.folder import RunFolder
 from bench.store.spec import RunSpec
 from bench.store.weights import restore
@@ -19,6 +22,26 @@ from models.base import GradientConfig, Model
 def dataset_plugin(spec: RunSpec) -> Plugin:
     """The data set of a run."""
     return Plugin(spec.dataset, spec.dataset_reference, True)
+
+
+def trusted_spec(spec: RunSpec, models: Sequence[Plugin], datasets: Sequence[Plugin]) -> RunSpec:
+    """The spec of somebody's record with references to code that this command trusts, in place of those it names.
+
+    Trusted are built-ins, what is installed, and the plug-ins given. BenchError where there is none of its name.
+    """
+    references = {}
+    for kind, registry, name, given in (
+        ("model", MODEL_REGISTRY, spec.model, models),
+        ("dataset", DATASET_REGISTRY, spec.dataset, datasets),
+    ):
+        known = registry.plugins | {plugin.name: plugin for plugin in given}
+        if name not in known:
+            raise BenchError(
+                f"The {kind} '{name}' of {spec.run_id} is neither built in nor installed, and code that a record names "
+                f"is not run: name its file, --{kind}s FILE.py:{name}"
+            )
+        references[f"{kind}_reference"] = known[name].reference
+    return spec.model_copy(update=references)
 
 
 def build_model(spec: RunSpec, dataset: Dataset) -> Model:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bench.errors import first_line
+from bench.errors import first_line, printable
 from bench.execute.job import Event
 
 
@@ -72,14 +72,19 @@ class Reporter:
         run_id, record = event.run_id, event.record
         head = f"[{n_ended:>{len(str(self.n_runs))}}/{self.n_runs}]".replace("[", r"\[") + f" {escape(run_id)}"
         if record is None:
-            return f"{head} [yellow]{event.kind}[/]: {escape(event.note)}"
+            return f"{head} [yellow]{event.kind}[/]: {_shown(event.note)}"
         if record.error:
             log = self.results / run_id / "error.log"
-            what = f"{escape(record.error.type)}: {escape(first_line(record.error.message))} (log: {escape(str(log))})"
+            what = f"{_shown(record.error.type)}: {_shown(first_line(record.error.message))} (log: {_shown(str(log))})"
             return f"{head} [red]{record.status}[/]: {what}"
         name, value = next(iter(record.metrics.items()), ("", 0.0))
-        score = f", {escape(name)} {value:.4g}" if name else ""
+        score = f", {_shown(name)} {value:.4g}" if name else ""
         return f"{head} [green]done[/] in {format_seconds(record.timings['total'])}{score}"
+
+
+def _shown(text: str) -> str:
+    """Text in which a terminal, and rich, find nothing to obey."""
+    return escape(printable(text))
 
 
 def format_seconds(seconds: float) -> str:

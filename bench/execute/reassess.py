@@ -18,6 +18,7 @@ from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
 from bench.store.legend import Legend
 from bench.store.record import SCHEMA_VERSION, Record
+from bench.store.spec import RunSpec
 
 Value = TypeVar("Value")
 
@@ -44,12 +45,19 @@ def lacks_views(folder: RunFolder) -> bool:
         return True
 
 
-def reassess(run: ClaimedRun, record: Record, job: Job, metrics: Sequence[str]) -> Record:
+def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: Sequence[str]) -> Record:
     """Compute metrics and views of a run that is done, and write its record anew. Other metrics stay as they are.
 
-    BenchError where its weights are missing, or its data or its model's code are not what they were.
+    Parameters
+    ----------
+    spec : RunSpec
+        The record's, with references to code that may be run: see `bench.execute.build.trusted_spec`.
+
+    Raises
+    ------
+    BenchError
+        Where its weights are missing, or its data or its model's code are not what they were.
     """
-    spec = record.spec
     if load_source(dataset_plugin(spec)).checksum(job.data_dir) != spec.dataset_checksum:
         raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
     settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
