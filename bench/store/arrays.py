@@ -33,6 +33,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(content) as archive:
             _require_modest(archive)
+        content.seek(0)
         with np.load(content, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except ValueError:
@@ -53,5 +54,7 @@ def _require_modest(archive: zipfile.ZipFile) -> None:
         with archive.open(member) as file:
             read = {1: npy.read_array_header_1_0, 2: npy.read_array_header_2_0}[npy.read_magic(file)[0]]
             shape, _, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError(f"{member.filename} holds Python objects, which are not read")
         if math.prod(shape) * dtype.itemsize > member.file_size:
             raise ValueError(f"{member.filename} announces the shape {shape} and holds less")
