@@ -173,10 +173,10 @@ HELPER = "Begin the name of a helper with an underscore."
         (LongEncode, ["defines encode(self, x, *, noise, k=4); expected encode(self, x), as the harness calls it."]),
         (StaticSample, ["defines sample(); expected sample(x), as the harness calls it."]),
         (AtomsAsAProperty, ["defines atoms as a property; expected the method atoms()."]),
-        (HalfALikelihood, ["defines elbo() without log_likelihood(); HasLikelihood is all of them or none."]),
+        (HalfALikelihood, ["defines elbo() without log_likelihood(); HasLikelihood needs all of them."]),
         (
             NotTrained,
-            ["defines neither loss(x, labels, progress) nor fit(x); the harness trains it by one of the two."],
+            ["defines neither loss(x, labels, progress) nor fit(x); the harness trains a model by one of the two."],
         ),
         (NoCodes, ["defines no encode(x).", "defines no decode(codes)."]),
         (
