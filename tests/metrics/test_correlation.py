@@ -16,7 +16,7 @@ from tests.metrics.cases import csr
 # Classes 0 and 1 share one pattern, 2 and 3 the opposite one: correlation 1 within the categories, -1 between them.
 PATTERNS = torch.tensor([[1.0, 0, 1, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 1, 0, 1]])
 PAIRED = torch.tensor([0, 0, 1, 1])
-NO_GAP = NotApplicable("no two classes within a category, or of two categories, have a correlation")
+NO_GAP = NotApplicable("no pair of classes within a category, or none between categories, has a correlation")
 
 
 def class_means(rates: Tensor, labels: Tensor) -> np.ndarray:
