@@ -3,7 +3,7 @@
 L = L_VSC + lambda L_JSD (Eq. 7). L_JSD is a mean over the classes that have at least two images in the batch. There are
 two forms for a class. `pairwise`: the mean over its pairs of images of sum_j JSD(Bernoulli(gamma_j) ||
 Bernoulli(gamma'_j)) (Eq. 6; the set of pairs and the mean over classes are choices). `batch`: the Jensen-Shannon
-divergence of all gammas of the class at once, sum_j h(mean gamma_j) - mean h(gamma_j), whose cost is linear in the
+divergence of all gammas of the class at once, sum_j [h(mean gamma_j) - mean h(gamma_j)], whose cost is linear in the
 batch [choice]. The same lambda has a different effect in the two forms. The sum over units is an upper bound on the
 joint divergence.
 """

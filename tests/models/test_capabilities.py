@@ -1,4 +1,4 @@
-"""Capabilities: which built-in has which, and what is said of a class that misses one by a letter or an argument."""
+"""Capabilities: which built-in model has which, and the messages for misspelt names and wrong arguments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENCODERS = {"relu", "jumprelu", "topk", "topk-l1", "topk-l2", "topk-hoyer", "bat
 
 
 class Sound(Model[GradientConfig]):
-    """A model with nothing wrong; each below has one thing wrong."""
+    """A correct model; each class below has one thing wrong."""
 
     Config = GradientConfig
 
@@ -60,7 +60,7 @@ class Helpers(Sound):
 
 
 class Flexible(Sound):
-    """More arguments than the harness passes, with defaults; any arguments; no self; one opted out of."""
+    """Extra arguments with defaults; any arguments; no self; and a method set to None."""
 
     sample = None
 
@@ -73,7 +73,7 @@ class Flexible(Sound):
 
 
 class BothNames(Sound):
-    """`atom` beside `atoms` is no slip."""
+    """`atom` beside `atoms` is not misspelt."""
 
     def atoms(self) -> Tensor: ...
     def atom(self, unit: int) -> Tensor: ...
