@@ -157,7 +157,7 @@ def _python() -> str:
 def _place(array: Array, folder: Path) -> Path:
     if not str(folder.absolute()).isprintable() or "%" in str(folder.absolute()):
         raise SlurmError(
-            f"The path of the results folder {str(folder)!r} has a '%', which SLURM replaces, or a character that "
+            f"The results folder {str(folder)!r} has a '%' in its path, which SLURM replaces, or a character that "
             "cannot be printed; use another folder."
         )
     return folder.absolute() / array.name

@@ -136,9 +136,8 @@ def rank_intervals(
 ) -> dict[str, tuple[int, int]] | None:
     """The possible ranks of each row: from 1 + the number of separably better rows to n - that of separably worse rows.
 
-    Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs. If all rows
-    have the same seeds, these are more tests than in `best_and_ties`: a row that ties with the best there may have rank
-    1 here.
+    Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs. If all rows have the
+    same seeds, these are more tests than in `best_and_ties`: a row that ties with the best there may have rank 1 here.
 
     Parameters
     ----------

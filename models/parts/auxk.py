@@ -26,7 +26,7 @@ class AuxKConfig(TrainedKSparseConfig):
     dead_after_epochs: float = Field(
         0.05,
         gt=0,
-        description="Epochs of silence after which a unit is dead; runs here never reach the paper's 10M [choice]",
+        description="Epochs of silence after which a unit is dead; runs never reach the paper's 10M samples [choice]",
     )
 
 
