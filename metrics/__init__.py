@@ -1,6 +1,7 @@
-"""Metrics, one file a family; pure functions on tensors. `metrics.base` says what a metric is.
+"""Metrics: pure functions on tensors, one file per family. `metrics.base` says what a metric is.
 
-Built-ins are named lazily, so that listing them imports nothing heavy. The order is the order of the boards' columns.
+Built-in metrics are given as strings, "module:function", so that listing them imports nothing heavy. Boards show their
+columns in this order.
 """
 
 METRICS: dict[str, str] = {

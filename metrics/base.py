@@ -1,7 +1,7 @@
-"""What a metric is: a plain function whose parameter names say what it needs, and a declaration of how it is read.
+"""What a metric is: a plain function whose parameter names say what it needs, and a declaration of how to read it.
 
-Evaluation passes exactly what the names ask for; `metrics.needs` lists them. A metric returns a float, a dict of floats
-(each shown as `metric.key`), a tensor (kept for figures), or `NotApplicable` with the reason.
+Evaluation passes exactly the inputs that the names ask for; `metrics.needs` lists the names. A metric returns a float,
+a dict of floats (each shown as `metric.key`), a tensor (kept for figures), or `NotApplicable` with the reason.
 
     @metric(label="dead", direction="min", range="[0, 1]", source="Gao et al. 2024", headline=True)
     def dead_fraction(active: Matrix) -> float:
@@ -20,32 +20,32 @@ from types import MappingProxyType
 from typing import Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
 Direction = Literal["min", "max", "none"]
-"""What is better."""
+"""Which values are better: small, large, or neither."""
 
 Dimension = Literal["class", "unit", "sample", "measure"]
-"""What a tensor has a row, or a column, for."""
+"""What an axis of a tensor runs over."""
 
 P = ParamSpec("P")
 """Parameters of a metric's function."""
 
 R = TypeVar("R")
-"""What a metric's function returns."""
+"""Return type of a metric's function."""
 
 
 class NotApplicable(NamedTuple):
-    """What a metric returns where it has no value: never 0, never NaN."""
+    """Returned by a metric that has no value for a model or a data set, instead of 0 or NaN."""
 
     reason: str
-    """Why, as a clause that a reader can follow: 'fewer than two classes occur'."""
+    """The reason, as a clause: 'fewer than two classes occur'."""
 
 
 class Place(NamedTuple):
-    """Where one key of a metric stands on its axis."""
+    """The position of one key of a metric on its axis."""
 
     series: str
-    """Name of the curve that it is a point of; "" where there is one only."""
+    """Name of the curve that the point is on; "" if there is only one."""
     at: float | None
-    """Its abscissa; None for a level that holds everywhere, drawn as a line across."""
+    """The abscissa; None for a constant, drawn as a horizontal line."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +55,24 @@ class Axis:
     label: str
     """What the abscissa is, such as "threshold"."""
     places: Mapping[str, Place]
-    """Key -> place. A key without a place is on the board and not on the curve."""
+    """Key -> place. A key without a place is on the board, but not on the curve."""
     log: bool = False
-    """Whether its values are spread evenly in the logarithm."""
+    """Whether the axis is logarithmic."""
 
     @classmethod
     def single(cls, label: str, values: Mapping[str, float], log: bool = False) -> Axis:
-        """The axis of one curve, by the abscissa of each key."""
+        """The axis of a single curve, from the abscissa of each key."""
         return cls(label, {key: Place("", float(at)) for key, at in values.items()}, log)
 
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """How a metric is read. Plain data: it is stored beside the numbers, and drawing needs nothing else."""
+    """How to read a metric. Plain data: it is stored beside the numbers, and figures need nothing else."""
 
     label: str
     """Column header."""
     direction: Direction
-    """What is better; "none" for a description that is not ranked."""
+    """Which values are better; "none" for a description, which is not ranked."""
     unit: str
     """Unit of the value; "" for a pure number."""
     range: str
@@ -82,30 +82,30 @@ class MetricInfo:
     headline: bool = False
     """Whether the printed board shows it; the csv has every metric."""
     given: str = ""
-    """The hyperparameter that rows must have in common to be compared by it; "" for none."""
+    """The hyperparameter that must be the same in all rows that the metric compares; "" for none."""
     explanation: str = ""
-    """What it measures, in one line: the first of its docstring."""
+    """What it measures: the first line of its docstring."""
     family: str = ""
-    """What it is grouped with: the words of its file's name."""
+    """The group that it is shown in: the name of its file, in words."""
     price: bool = False
-    """Whether quality is drawn against it, as against L0 and seconds."""
+    """Whether figures plot quality against it, as against L0 or seconds."""
     curve: Axis | None = None
-    """For a dict of numbers: the axis that its keys are places on."""
+    """For a metric that returns a dict of numbers: the axis of its keys."""
     dimensions: tuple[Dimension, ...] = ()
-    """For a tensor: what its axes are. It is drawn as a heatmap, or as a histogram."""
+    """For a metric that returns a tensor: what its axes run over. It is drawn as a heatmap or as a histogram."""
 
 
 class Metric(Generic[P, R]):
-    """A metric: the function, called as it is, with its declaration."""
+    """A metric: a function with its declaration. Calling the metric calls the function."""
 
     function: Callable[P, R]
-    """What computes it."""
+    """The function that computes it."""
     info: MetricInfo
-    """How it is read."""
+    """How to read it."""
     validation: bool
     """Whether it is computed on the validation split as well."""
     own_needs: Mapping[str, str]
-    """Name -> meaning of what it asks for beyond the common vocabulary."""
+    """Name -> meaning of the inputs that it needs beyond `metrics.needs.NEEDS`."""
 
     def __init__(self, function: Callable[P, R], info: MetricInfo, validation: bool, needs: Mapping[str, str]) -> None:
         update_wrapper(self, function)
@@ -138,14 +138,14 @@ def metric(
     validation: bool = False,
     needs: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[P, R]], Metric[P, R]]:
-    """Declare a function to be a metric: see `MetricInfo` for the words.
+    """Declare a function to be a metric. `MetricInfo` explains the other parameters.
 
     Parameters
     ----------
     validation : bool
-        Whether it is computed on the validation split as well, for whoever chooses hyperparameters.
+        Whether it is computed on the validation split as well, for the choice of hyperparameters.
     needs : mapping
-        Name -> meaning of what it asks for beyond `metrics.needs.NEEDS`: what only a data set of your own knows.
+        Name -> meaning of the inputs that it needs beyond `metrics.needs.NEEDS`: those that only your own data set has.
     """
 
     def declare(function: Callable[P, R]) -> Metric[P, R]:

@@ -1,4 +1,4 @@
-"""Do related classes share units, and do units share what they say? Correlation between classes and between units."""
+"""Do related classes share units, and are units redundant? Correlation between classes and between units."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from metrics.matrix import (
 )
 
 SOURCE = "Sangari Abiz et al. 2025 (2505.14476), class correlation"
-"""Where correlations between classes come from."""
+"""Source of the correlations between classes."""
 
 PERMUTATIONS = 9999
-"""Ways to deal out the categories that are tried at most."""
+"""Largest number of permutations of the categories that are tried."""
 
 MIN_EXPECTED = 5
 """Expected co-activations below which a lift is noise: the usual bound of the chi-square test."""
@@ -37,7 +37,7 @@ MIN_EXPECTED = 5
 QUANTILES = (0.95,)
 """Quantiles over pairs of units."""
 
-NO_GAP = NotApplicable("no two classes within a category, or of two categories, have a correlation")
+NO_GAP = NotApplicable("no pair of classes within a category, or none between categories, has a correlation")
 """Why there is no category gap."""
 
 
@@ -53,10 +53,10 @@ def class_correlation(gamma: Matrix, labels: Tensor) -> Tensor:
 
 @metric(label="category gap", direction="none", range="[-2, 2]", source=SOURCE, headline=True)
 def category_gap(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | NotApplicable:
-    """Mean class correlation within categories minus between them.
+    """Mean class correlation within categories minus the mean between categories.
 
-    `categories` (C,) gives each class its category. Positive: boots, sandals and sneakers share units more than boots
-    and shirts do. n/a without two classes of one category and two categories, or where no pair has a correlation.
+    `categories` (C,) is the category of each class. Positive: boots, sandals and sneakers share more units than boots
+    and shirts. n/a if no pair of classes within a category, or none between categories, has a correlation.
     """
     correlation, present = _of_the_classes(gamma, labels, categories)
     gap = float(_gap(correlation, present))
@@ -65,16 +65,16 @@ def category_gap(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | N
 
 @metric(label="category p", direction="none", range="(0, 1]", source="Mantel 1967")
 def category_p_value(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | NotApplicable:
-    """Mantel test of the category gap: the chance of one at least as large when categories are dealt out at random.
+    """p-value of the category gap: the chance of a gap at least as large under random categories (Mantel test).
 
-    One-sided, 9,999 permutations of the classes' categories (all, where there are fewer). n/a where the gap is.
+    One-sided, with 9,999 permutations of the classes' categories, or all if there are fewer. n/a where the gap is n/a.
     """
     correlation, present = _of_the_classes(gamma, labels, categories)
     if not math.isfinite(_gap(correlation, present)):
         return NO_GAP
     result = permutation_test(
         (present,),
-        lambda dealt, axis: _gap(correlation, np.moveaxis(dealt, axis, -1)),
+        lambda permuted, axis: _gap(correlation, np.moveaxis(permuted, axis, -1)),
         permutation_type="pairings",
         vectorized=True,
         n_resamples=PERMUTATIONS,
@@ -90,14 +90,14 @@ def category_correlations(
 ) -> dict[str, float] | NotApplicable:
     """Mean class correlation within each category of two classes or more, and between categories.
 
-    n/a where no pair has a correlation.
+    n/a if no pair has a correlation.
     """
     correlation, present = _of_the_classes(gamma, labels, categories)
     pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1)
     same = present[:, None] == present[None, :]
-    chosen = {name: pairs & same & (present == i)[:, None] for i, name in enumerate(category_names)}
-    chosen["between"] = pairs & ~same
-    means = {name: float(correlation[pair].mean()) for name, pair in chosen.items() if pair.any()}
+    masks = {name: pairs & same & (present == i)[:, None] for i, name in enumerate(category_names)}
+    masks["between"] = pairs & ~same
+    means = {name: float(correlation[pair].mean()) for name, pair in masks.items() if pair.any()}
     return means or NotApplicable("no two classes have a correlation")
 
 
@@ -109,15 +109,15 @@ def category_correlations(
     curve=quantile_axis(QUANTILES),
 )
 def unit_correlation(z: Matrix, active: Matrix) -> dict[str, float] | NotApplicable:
-    """Absolute Pearson correlation of the codes of two live units: mean and 95% quantile over the pairs.
+    """Absolute Pearson correlation between the codes of two live units: mean and 95% quantile over pairs.
 
-    Of 2,048 evenly spaced live units where there are more; n/a below two.
+    If there are more than 2,048 live units, over 2,048 evenly spaced ones; n/a for fewer than two.
     """
     units = live_units(active, MAX_UNITS)
     if len(units) < 2:
         return NotApplicable("fewer than two units are live")
-    chosen = columns(z, units)
-    return _mean_and_quantile(upper_triangle(correlations(chosen, chosen).abs()))
+    codes = columns(z, units)
+    return _mean_and_quantile(upper_triangle(correlations(codes, codes).abs()))
 
 
 @metric(
@@ -128,16 +128,16 @@ def unit_correlation(z: Matrix, active: Matrix) -> dict[str, float] | NotApplica
     curve=quantile_axis(QUANTILES),
 )
 def coactivation_lift(active: Matrix) -> dict[str, float] | NotApplicable:
-    """P(i and j on) / (P(i on) P(j on)) of two live units: mean and 95% quantile over the pairs. 1: independent.
+    """P(i and j on) / (P(i on) P(j on)) of two live units: mean and 95% quantile over pairs. 1: independent.
 
-    Over the pairs expected to meet at least 5 times, of 2,048 evenly spaced live units where there are more; n/a
-    where there is no such pair.
+    Over the pairs that are expected to be on together in at least 5 samples; n/a if there is no such pair. If there are
+    more than 2,048 live units, over 2,048 evenly spaced ones.
     """
     n = active.shape[0]
-    chosen = columns(active, live_units(active, MAX_UNITS))
-    counts = column_sums(chosen)
+    units = columns(active, live_units(active, MAX_UNITS))
+    counts = column_sums(units)
     expected = upper_triangle(torch.outer(counts, counts) / n)
-    together = upper_triangle(transposed_product(chosen, chosen))
+    together = upper_triangle(transposed_product(units, units))
     enough = expected >= MIN_EXPECTED
     if not enough.any():
         return NotApplicable(f"no two live units are expected to be on together {MIN_EXPECTED} times")
@@ -149,14 +149,14 @@ def _mean_and_quantile(values: Tensor) -> dict[str, float]:
 
 
 def _of_the_classes(gamma: Matrix, labels: Tensor, categories: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation (C, C) of the classes that occur and have one, and their categories (C,)."""
+    """Correlations (C, C) of the classes that occur, without classes of constant mean, and their categories (C,)."""
     correlation, present = class_correlation(gamma, labels), categories[labels.unique()]
     known = correlation.diagonal().isfinite()
     return correlation[known][:, known].cpu().numpy(), present[known].cpu().numpy()
 
 
 def _gap(correlation: np.ndarray, categories: np.ndarray) -> np.ndarray:
-    """Within minus between for categories (..., C): (...); NaN where either has no pair."""
+    """Mean correlation within minus between categories (..., C): (...); NaN where either has no pair."""
     pairs = np.triu(np.ones(correlation.shape, dtype=bool), 1)
     same = (categories[..., :, None] == categories[..., None, :])[..., pairs]
     values = correlation[pairs]

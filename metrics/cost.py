@@ -1,4 +1,4 @@
-"""What a model costs. Timings taken beside other runs are marked in the record, not here."""
+"""What a model costs. The record, not the metric, marks timings that were taken beside other runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_STEPS = NotApplicable("the model is not trained by steps")
 
 @metric(label="parameters", direction="min", range="[0, inf)", source="definition", price=True)
 def parameters(model: Any) -> float:
-    """Number of trained parameters; for a fitted model, of all the numbers that it keeps."""
+    """Number of trained parameters; for a model with a closed-form fit, the number of all stored values."""
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return float(trained or sum(tensor.numel() for tensor in model.state_dict().values()))
 
@@ -25,13 +25,16 @@ def train_seconds(training: Any) -> float:
 
 @metric(label="step", direction="none", unit="ms", range="[0, inf)", source="wall clock", price=True)
 def step_ms(training: Any) -> float | NotApplicable:
-    """Mean milliseconds per optimiser step, the first few left out; n/a for a model that is not trained by steps."""
+    """Mean milliseconds per optimiser step, without the first few; n/a if the model is not trained by steps."""
     return 1000 * float(training.step_seconds) if training.steps else NO_STEPS
 
 
 @metric(label="step", direction="none", unit="GFLOP", range="[0, inf)", source="torch.utils.flop_counter", price=True)
 def step_gflops(training: Any) -> float | NotApplicable:
-    """Dense matrix-product operations of one training step, forward and backward, without the sparse ones."""
+    """Operations of the dense matrix products in one training step, forward and backward.
+
+    Sparse products are left out.
+    """
     return float(training.step_flops) / 1e9 if training.steps else NO_STEPS
 
 
@@ -44,5 +47,5 @@ def step_gflops(training: Any) -> float | NotApplicable:
     price=True,
 )
 def peak_memory(training: Any) -> float:
-    """Peak memory of training: of the GPU's tensors, or on CPU of the whole process so far."""
+    """Peak memory of training: of the tensors on a GPU, or of the whole process so far on a CPU."""
     return float(training.peak_memory_mb)

@@ -31,15 +31,15 @@ MAX_SAMPLES = 1000
 """Images whose active atoms are compared, evenly spaced."""
 
 COSTA = "Costa et al. 2025 (2506.05239), after Tropp 2004"
-"""Where the Babel function of active atoms comes from."""
+"""Source of the Babel function of active atoms."""
 
 ONE_ATOM = NotApplicable("there are fewer than two atoms")
-"""Why nothing is said of pairs of atoms."""
+"""Why metrics of pairs of atoms have no value."""
 
 
 @metric(label="coherence", direction="none", range="[0, 1]", source="Tropp 2004, section 2.2")
 def coherence(atoms: Tensor) -> float:
-    """max_{i != j} |D_i . D_j| of unit-norm atoms; 0 for a single atom."""
+    """Largest |cosine| of two atoms, max_{i != j} |D_i . D_j| for unit norms; 0 for a single atom."""
     sums = _neighbour_sums(atoms)
     return sums[0].item() if len(sums) else 0.0
 
@@ -52,9 +52,9 @@ def coherence(atoms: Tensor) -> float:
     curve=Axis.single("size", SIZES, log=True),
 )
 def babel(atoms: Tensor) -> dict[str, float] | NotApplicable:
-    """mu_1(r) = max_j of the summed |D_i . D_j| of the r atoms closest to D_j; for each r below M.
+    """Babel function mu_1(r): the largest sum of |D_i . D_j| over the r atoms closest to one atom D_j.
 
-    n/a for a single atom.
+    For each r below M; n/a for a single atom.
     """
     sums = _neighbour_sums(atoms)
     return {key: sums[r - 1].item() for key, r in SIZES.items() if r <= len(sums)} or ONE_ATOM
@@ -62,10 +62,10 @@ def babel(atoms: Tensor) -> dict[str, float] | NotApplicable:
 
 @metric(label="Babel of active atoms", direction="none", range="[0, L0 - 1]", source=COSTA)
 def active_babel(atoms: Tensor, active: Matrix) -> float | NotApplicable:
-    """Babel function of the atoms that one image selects, all of them: mean over images.
+    """Babel function of all atoms that are active in one image: mean over images.
 
-    Largest over the selected atoms of the summed |cosine| with the other selected ones. Over those of 1,000 evenly
-    spaced images that have an active unit; n/a where none has.
+    For one image: the largest sum of |cosine| of one active atom with all the other active atoms. Over 1,000 evenly
+    spaced images, without those that have no active unit; n/a if none is left.
     """
     unit = torch.nn.functional.normalize(atoms.double(), dim=1)
     largest = []
@@ -86,9 +86,9 @@ def active_babel(atoms: Tensor, active: Matrix) -> float | NotApplicable:
     curve=quantile_axis(QUANTILES),
 )
 def cosine_quantiles(atoms: Tensor) -> dict[str, float] | NotApplicable:
-    """1%, 50% and 99% quantile of the cosine of two atoms; of 2,048 evenly spaced ones where there are more.
+    """1%, 50% and 99% quantiles of the cosine of two atoms.
 
-    n/a for a single atom.
+    If there are more than 2,048 atoms, over 2,048 evenly spaced ones; n/a for a single atom.
     """
     unit = torch.nn.functional.normalize(dense(spread(atoms, MAX_UNITS)).double(), dim=1)
     return quantiles(upper_triangle(unit @ unit.T), QUANTILES) or ONE_ATOM
@@ -96,7 +96,10 @@ def cosine_quantiles(atoms: Tensor) -> dict[str, float] | NotApplicable:
 
 @metric(label="|cosine| of live atoms", direction="none", range="[0, 1]", source="Baker & Li 2025 (2509.22994)")
 def live_cosine(atoms: Tensor, active: Matrix) -> float | NotApplicable:
-    """Mean |cosine| of two atoms of live units; of 2,048 evenly spaced ones where there are more. n/a below two."""
+    """Mean |cosine| of the atoms of two live units.
+
+    If there are more than 2,048 live units, over 2,048 evenly spaced ones; n/a for fewer than two.
+    """
     unit = torch.nn.functional.normalize(atoms[live_units(active, MAX_UNITS)].double(), dim=1)
     if len(unit) < 2:
         return NotApplicable("fewer than two units are live")
@@ -104,7 +107,7 @@ def live_cosine(atoms: Tensor, active: Matrix) -> float | NotApplicable:
 
 
 def _neighbour_sums(atoms: Tensor) -> Tensor:
-    """mu_1(r) for r = 1 ... R, R the largest of `SIZES` below M: from the R largest of each row of |D D^T|."""
+    """mu_1(r) for r = 1 ... R, R the largest of `SIZES` below M, from the R largest entries of each row of |D D^T|."""
     n_sums = max((r for r in SIZES.values() if r < len(atoms)), default=0)
     best = atoms.new_zeros(n_sums, dtype=torch.float64)
     unit = torch.nn.functional.normalize(atoms.double(), dim=1)

@@ -1,7 +1,8 @@
 """Global and class-specific units, by the rate p[c, j] at which unit j is active in class c.
 
-dead: max_c p < 0.01; global: min_c p >= tau; exclusive: p >= tau in one class only; shared: in several but not all;
-class-specific = exclusive + shared. A live unit that reaches tau nowhere has no role (unaligned). Counts at tau = 0.5.
+dead: max_c p < 0.01; global: min_c p >= tau; exclusive: p >= tau in one class only; shared: p >= tau in several, but
+not all classes; class-specific: exclusive or shared. A live unit with p < tau in every class has no role (unaligned).
+Single counts use tau = 0.5.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from metrics.base import Axis, NotApplicable, Place, metric
 from metrics.matrix import Matrix, class_moments
 
 SOURCE = "after Sangari Abiz et al. 2025 (2505.14476), who show pictures; the thresholds are a choice"
-"""Where the roles come from."""
+"""Source of the roles."""
 
 TAU = 0.5
-"""Rate from which a unit belongs to a class."""
+"""A unit belongs to a class if it is active there at this rate or more."""
 
 TAUS = (0.3, 0.5, 0.7, 0.9)
-"""Such rates of the curve."""
+"""Values of tau on the curve."""
 
 DEAD_RATE = 0.01
-"""Rate below which, in every class, a unit is dead."""
+"""A unit is dead if its rate is below this in every class."""
 
 GLOBAL, SHARED, EXCLUSIVE = "global", "shared", "exclusive"
-"""Roles that a unit has by the classes it belongs to: all, several, one."""
+"""Roles of units that belong to all classes, to several, and to one."""
 
 NO_ROLE, DEAD = "no role", "dead"
-"""Roles of the other units: live ones, and dead ones."""
+"""Roles of the units that belong to no class: live ones, and dead ones."""
 
 ROLES = (GLOBAL, SHARED, EXCLUSIVE, NO_ROLE, DEAD)
 """All roles, in the order of figures and of the page."""
@@ -47,25 +48,25 @@ _POINTS = {_key(role, tau): Place(role, tau) for tau in TAUS for role in (GLOBAL
 
 @metric(label="global", direction="none", unit="units", range="[0, M]", source=SOURCE, headline=True)
 def global_units(active: Matrix, labels: Tensor) -> float:
-    """Units active in at least half of the images of every class."""
+    """Number of units that are active in at least half of the images of every class."""
     return roles(active, labels)[_key(GLOBAL, TAU)]
 
 
 @metric(label="class-specific", direction="none", unit="units", range="[0, M]", source=SOURCE, headline=True)
 def class_specific_units(active: Matrix, labels: Tensor) -> float:
-    """Units active in at least half of the images of some classes, but not of all: exclusive + shared."""
+    """Number of units active in at least half of the images of some classes, but not all: exclusive + shared."""
     return exclusive_units(active, labels) + shared_units(active, labels)
 
 
 @metric(label="exclusive", direction="none", unit="units", range="[0, M]", source=SOURCE)
 def exclusive_units(active: Matrix, labels: Tensor) -> float:
-    """Units active in at least half of the images of exactly one class."""
+    """Number of units that are active in at least half of the images of exactly one class."""
     return roles(active, labels)[_key(EXCLUSIVE, TAU)]
 
 
 @metric(label="shared", direction="none", unit="units", range="[0, M]", source=SOURCE)
 def shared_units(active: Matrix, labels: Tensor) -> float:
-    """Units active in at least half of the images of two or more classes, but not of all."""
+    """Number of units that are active in at least half of the images of several classes, but not of all."""
     return roles(active, labels)[_key(SHARED, TAU)]
 
 
@@ -78,7 +79,7 @@ def shared_units(active: Matrix, labels: Tensor) -> float:
     curve=Axis("threshold", {DEAD: Place(DEAD, None), **_POINTS}),
 )
 def roles(active: Matrix, labels: Tensor) -> dict[str, float]:
-    """Counts of dead, global, exclusive and shared units, as a curve over tau in {0.3, 0.5, 0.7, 0.9}.
+    """Numbers of dead, global, exclusive and shared units, as curves over tau = 0.3, 0.5, 0.7, 0.9.
 
     With one class, a unit that reaches tau is global.
     """
@@ -93,7 +94,7 @@ def roles(active: Matrix, labels: Tensor) -> dict[str, float]:
 def selectivity(active: Matrix, labels: Tensor) -> float | NotApplicable:
     """Entropy selectivity: mean over live units of 1 - H(p_j / sum_c p[c, j]) / ln C.
 
-    1: active in one class only; 0: at the same rate in all. n/a for one class, or where all units are dead.
+    1: active in one class only; 0: active at the same rate in all. n/a for one class, or if all units are dead.
     """
     rates = class_rates(active, labels)
     rates = rates[:, rates.sum(0) > 0]
@@ -107,12 +108,12 @@ def selectivity(active: Matrix, labels: Tensor) -> float | NotApplicable:
 
 
 def dead_units(rates: Tensor) -> Tensor:
-    """Which units are on in less than 1% of every class, by their rates (C, M): (M,) bool."""
+    """Which units are on in less than 1% of every class, from their rates (C, M): (M,) bool."""
     return rates.amax(0) < DEAD_RATE
 
 
 def units_by_role(rates: Tensor, tau: float = TAU) -> dict[str, Tensor]:
-    """Which units are global, exclusive and shared, by their rates (C, M): (M,) bool each."""
+    """Which units are global, exclusive and shared, from their rates (C, M): (M,) bool each."""
     n_classes = (rates >= tau).sum(0)
     everywhere = n_classes == len(rates)
     return {
@@ -123,16 +124,16 @@ def units_by_role(rates: Tensor, tau: float = TAU) -> dict[str, Tensor]:
 
 
 def unit_roles(rates: Tensor) -> list[str]:
-    """The role of each unit by its rates (C, M); `NO_ROLE` for a live one without."""
-    found = [NO_ROLE] * rates.shape[1]
+    """The role of each unit, from its rates (C, M); `NO_ROLE` for a live unit that has none."""
+    role_of_unit = [NO_ROLE] * rates.shape[1]
     for role, units in {**units_by_role(rates), DEAD: dead_units(rates)}.items():
         for unit in units.nonzero().flatten().tolist():
-            found[unit] = role
-    return found
+            role_of_unit[unit] = role
+    return role_of_unit
 
 
 def order_by_role(rates: np.ndarray, roles: Sequence[str]) -> np.ndarray:
-    """Units by role, within a role by the class (C, M) that they are on in most, most active first."""
+    """Order of the units: by role, then by the class where their rate (C, M) is largest, then by that rate."""
     ranks = np.array([ROLES.index(role) for role in roles])
     best = np.where(ranks == ROLES.index(GLOBAL), 0, rates.argmax(0))
     return np.lexsort((-rates.max(0), best, ranks))
@@ -140,5 +141,5 @@ def order_by_role(rates: np.ndarray, roles: Sequence[str]) -> np.ndarray:
 
 @metric(label="class rates", direction="none", range="[0, 1]", source=SOURCE, dimensions=("class", "unit"))
 def class_rates(active: Matrix, labels: Tensor) -> Tensor:
-    """The rate p[c, j] of each unit in each class that occurs, in their order: (C, M) float64."""
+    """Rate p[c, j] at which unit j is active in class c, for the classes that occur: (C, M) float64."""
     return class_moments(active, labels).means

@@ -1,7 +1,7 @@
 """Does a class use the same units for all its images? Spread of activation probabilities within and between classes.
 
-Each measure comes in a soft form on gamma (within the VSC family) and in a hard form on the 0/1 activity (across
-families: a probability and an indicator do not have comparable variances). A dense model has neither: n/a.
+Each measure has a soft form on gamma, to compare models of the VSC family, and a hard form on the 0/1 activity, to
+compare families: the variances of a probability and of an indicator are not comparable. Both are n/a for a dense model.
 """
 
 from __future__ import annotations
@@ -16,34 +16,37 @@ from metrics.base import NotApplicable, metric
 from metrics.matrix import Matrix, class_moments, dense, entries, rows
 
 VARIANCE = "after Sangari Abiz et al. 2025 (2505.14476); the normalisations are a choice"
-"""Where the variances come from."""
+"""Source of the variances."""
 
 DIVERGENCE = "Sangari Abiz et al. 2025 (2505.14476), Eq. 6"
-"""Where the divergences come from."""
+"""Source of the divergences."""
 
 MAX_PER_CLASS = 200
-"""Samples of a class of which pairs are formed, the first."""
+"""Pairs are formed among this many samples of a class, the first ones."""
 
 
 @metric(label="activity var", direction="none", range="[0, 0.25]", source=VARIANCE)
 def activity_variance(gamma_hard: Matrix, labels: Tensor) -> float:
-    """Mean over classes and units of the variance of the 0/1 activity within the class."""
+    """Variance of the 0/1 activity of a unit within a class: mean over classes and units."""
     return gamma_variance(gamma_hard, labels)
 
 
 @metric(label="activity var share", direction="min", range="[0, 1]", source=VARIANCE, headline=True)
 def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
-    """Within-class share of the activity's variance, so that shrinking wins nothing. 1 where nothing varies."""
+    """Share of the variance of the 0/1 activity that is within classes; 1 if nothing varies.
+
+    Being a share, it does not improve if all variances shrink.
+    """
     return gamma_variance_share(gamma_hard, labels)
 
 
 @metric(label="activity JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)
 def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
-    """Mean pairwise Jensen-Shannon divergence of the 0/1 activities, within classes, between them, and the gap.
+    """Mean Jensen-Shannon divergence of two images' 0/1 activities: within classes, between classes, and the gap.
 
-    Summed over units. Exact over all pairs: two indicators diverge by ln 2 where they differ, so pairs are counted,
-    not formed. Classes, and pairs of classes, weigh the same; a class of one sample has no pair, and what has none is
-    left out. n/a for a single sample.
+    Summed over units. The gap is between - within. Exact over all pairs of images: the divergence of two indicators is
+    ln 2 where they differ, so pairs are counted, not formed. All classes have the same weight, and so have all pairs of
+    classes. A class of one sample has no pair and is left out; n/a for a single sample.
     """
     sizes, rates, _ = class_moments(gamma_hard, labels)
     differ = 2 * rates * (1 - rates) * (sizes / (sizes - 1).clamp_min(1))[:, None]
@@ -56,9 +59,10 @@ def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | NotAp
     label="activity Jaccard", direction="none", range="[-1, 1]", source="after Sangari Abiz et al. 2025; definition"
 )
 def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
-    """Mean Jaccard index of the active sets of two images of a class, of two classes, and the gap within - between.
+    """Mean Jaccard index of the active sets of two images: within classes, between classes, and the gap.
 
-    Over the first 200 images of each class; two empty sets have index 1. n/a for a single sample.
+    The gap is within - between. Over the first 200 images of each class; two empty sets have index 1. n/a for a single
+    sample.
     """
     groups = [dense(rows(gamma_hard, first)).float() for first in _first_of_each_class(labels)]
     within = [_jaccard(group, group, distinct=True) for group in groups if len(group) > 1]
@@ -77,21 +81,21 @@ def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | N
     dimensions=("class", "unit"),
 )
 def class_gamma(gamma: Matrix, labels: Tensor) -> Tensor:
-    """Mean gamma of each unit in each class that occurs, in their order: (C, M) float64."""
+    """Mean gamma of each unit in each class that occurs: (C, M) float64."""
     return class_moments(gamma, labels).means
 
 
 @metric(label="gamma var", direction="none", range="[0, 0.25]", source=VARIANCE)
 def gamma_variance(gamma: Matrix, labels: Tensor) -> float:
-    """Mean over classes and units of Var(gamma | class)."""
+    """Variance of gamma within a class, Var(gamma | class): mean over classes and units."""
     return class_moments(gamma, labels).variances.mean().item()
 
 
 @metric(label="gamma var share", direction="min", range="[0, 1]", source=VARIANCE)
 def gamma_variance_share(gamma: Matrix, labels: Tensor) -> float:
-    """Within-class over total variance of gamma, classes weighted by their size. 1 where nothing varies.
+    """Share of the variance of gamma that is within classes; 1 if nothing varies.
 
-    By the law of total variance the rest, 1 - share, is the variance of the class means.
+    Classes are weighted by their size. By the law of total variance, 1 - share is the share of the class means.
     """
     sizes, means, variances = class_moments(gamma, labels)
     weights = sizes / sizes.sum()
@@ -103,10 +107,11 @@ def gamma_variance_share(gamma: Matrix, labels: Tensor) -> float:
 
 @metric(label="gamma JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)
 def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
-    """Mean pairwise Jensen-Shannon divergence of gamma, within classes, between them, and the gap; summed over units.
+    """Mean Jensen-Shannon divergence of two images' gammas: within classes, between classes, and the gap.
 
-    Over the first 200 samples of each class: all their pairs within it; between classes the i-th with the i-th. Where
-    gamma is 0 or 1 it is `activity_jsd`, exact over all pairs. n/a for a single sample.
+    Summed over units. The gap is between - within. Over the first 200 samples of each class: within a class all their
+    pairs, between two classes the i-th sample of one with the i-th of the other. If all gammas are 0 or 1, the result
+    is `activity_jsd`, exact over all pairs. n/a for a single sample.
     """
     values = entries(gamma)
     if ((values == 0) | (values == 1)).all():
@@ -122,7 +127,7 @@ def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable
 
 
 def _within_and_between(within: list[float], between: list[float]) -> dict[str, float] | NotApplicable:
-    """Means over classes and over pairs of classes, and their difference; without what has no pair."""
+    """Means over classes and over pairs of classes, and their difference; a mean without pairs is left out."""
     if not within and not between:
         return NotApplicable("there are fewer than two samples")
     means = {name: sum(v) / len(v) for name, v in (("within", within), ("between", between)) if v}
@@ -134,7 +139,7 @@ def _first_of_each_class(labels: Tensor) -> list[Tensor]:
 
 
 def _jaccard(first: Tensor, second: Tensor, distinct: bool = False) -> float:
-    """Mean index over all pairs of one row of each; `distinct` leaves out a row with itself."""
+    """Mean index over all pairs of a row of each matrix; `distinct` leaves out pairs of a row with itself."""
     both = (first @ second.T).double()
     index = jaccard_index(both, first.sum(1)[:, None] + second.sum(1)[None, :] - both)
     if distinct:
@@ -143,7 +148,7 @@ def _jaccard(first: Tensor, second: Tensor, distinct: bool = False) -> float:
 
 
 def jaccard_index(both: Tensor, either: Tensor) -> Tensor:
-    """Units of both sets over units of either, from their numbers; 1 for two empty sets."""
+    """Jaccard index from the sizes of intersections and of unions; 1 for two empty sets."""
     return torch.where(either > 0, both / either.clamp_min(1), 1.0)
 
 

@@ -1,7 +1,8 @@
-"""Are the factors that made the data found? For data sets that know their gates, values, atoms or measures.
+"""Do the codes recover the factors that made the data? For data sets with known gates, values, atoms or measures.
 
-The unit of a factor is chosen on training samples and scored on the evaluated ones, so that the best of many units has
-no head start; only `mcc` matches on the samples it scores, as it is defined.
+The unit of a factor is chosen on training samples and scored on evaluated samples, so that choosing the best of many
+units does not raise the score. `mcc`, `absorption` and `features_found` match units to factors on the samples that they
+score, by definition.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from metrics.base import NotApplicable, metric
 from metrics.matrix import Matrix, column_sums, correlations, dense, rows, spread, transposed_product, variance
 
 RECOVERED = 0.9
-"""AUC from which a gate counts as recovered."""
+"""A gate is recovered if its AUC is at least this."""
 
 MATCHED = 0.5
-"""Correlation of activities from which a learned unit counts as a feature's."""
+"""A true feature is found if its activity and its unit's have at least this correlation."""
 
 MAX_SAMPLES = 10_000
-"""Samples that gates are scored on by their AUC, evenly spaced."""
+"""Samples on which AUCs are computed, evenly spaced."""
 
 COSTA = "Costa et al. 2025 (2506.03093), section 4.1 and Table 1"
-"""Where the measures of hierarchies come from."""
+"""Source of the measures of hierarchies."""
 
 NO_CHANGE = NotApplicable("no factor is present in some samples and absent in others")
 """Why no gate is scored."""
@@ -35,9 +36,9 @@ NO_CHANGE = NotApplicable("no factor is present in some samples and absent in ot
 
 @metric(label="MCC", direction="max", range="[0, 1]", source="Hyvarinen & Morioka 2016 (1605.06336)", headline=True)
 def mcc(z: Matrix, gates: Tensor) -> float | NotApplicable:
-    """Mean |correlation| of gates with the units that the Hungarian method matches them to, one each.
+    """Mean |correlation| of each gate with its own unit, matched one to one by the Hungarian method.
 
-    A gate without a unit counts 0; gates that do not change are left out; n/a where none does.
+    A gate without a unit counts as 0. Constant gates are left out; n/a if all are constant.
     """
     gates = gates[:, gates.any(0) & ~gates.bool().all(0)]
     if gates.shape[1] == 0:
@@ -49,9 +50,11 @@ def mcc(z: Matrix, gates: Tensor) -> float | NotApplicable:
 
 @metric(label="gate AUC", direction="max", range="[0, 1]", source="Fawcett 2006, section 7", headline=True)
 def gate_auc(z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor) -> float | NotApplicable:
-    """Chance that the gate's unit is higher where the gate is on than where it is off: mean over gates.
+    """AUC of a gate's unit as a detector of the gate: mean over gates.
 
-    0.5: chance. A unit that falls where the gate is on counts with its sign changed. n/a where no gate changes.
+    The AUC is the chance that the unit is higher where the gate is on than where it is off; 0.5: chance. If the
+    unit is lower where the gate is on in training, its sign is changed. Constant gates are left out; n/a if all are
+    constant.
     """
     scores = _auc_of_each(z, gates, train_z, train_gates)
     scores = scores[np.isfinite(scores)]
@@ -60,9 +63,9 @@ def gate_auc(z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor) -> 
 
 @metric(label="gate F1", direction="max", range="[0, 1]", source="van Rijsbergen 1979")
 def gate_f1(active: Matrix, gates: Tensor, train_active: Matrix, train_gates: Tensor) -> float:
-    """F1 of 'the unit is active' as a guess of 'the gate is on', for the best unit of each gate: mean over gates.
+    """F1 of predicting 'the gate is on' from 'its best unit is active': mean over gates.
 
-    An always active unit has 2p / (1 + p) where the gate is on in a share p of the samples.
+    A unit that is always active scores 2p / (1 + p) if the gate is on in a share p of the samples.
     """
     best = _f1(train_active, train_gates).argmax(0)
     return _f1(active, gates)[best, torch.arange(gates.shape[1], device=best.device)].mean().item()
@@ -72,9 +75,9 @@ def gate_f1(active: Matrix, gates: Tensor, train_active: Matrix, train_gates: Te
 def factor_recovery(
     z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor, gate_roles: Sequence[str]
 ) -> dict[str, float] | NotApplicable:
-    """Share of the global, and of the class-specific (shared and exclusive), gates with an AUC of 0.9 or more.
+    """Share of the gates with an AUC of 0.9 or more: of the global gates, and of the class-specific gates.
 
-    Gates that do not change are left out; n/a where none does.
+    Class-specific: shared or exclusive. Constant gates are left out; n/a if all are constant.
     """
     scores = _auc_of_each(z, gates, train_z, train_gates)
     roles = np.where(np.isfinite(scores), np.array(gate_roles), "")
@@ -85,9 +88,10 @@ def factor_recovery(
 
 @metric(label="value correlation", direction="max", range="[-1, 1]", source="definition")
 def value_correlation(z: Matrix, values: Tensor, train_z: Matrix, train_values: Tensor) -> float | NotApplicable:
-    """Correlation of each continuous value with its best unit, where its attribute is present: mean over values.
+    """Correlation of each continuous value with its best unit: mean over values.
 
-    With the sign that the unit has on the training samples. n/a where there is no value.
+    Over the samples where the value's attribute is present. Positive if the correlation has the same sign as on the
+    training samples. n/a if no factor has a value.
     """
     train, test = _within(train_z, train_values), _within(z, values)
     best = train.abs().argmax(0)
@@ -105,14 +109,15 @@ def tracking(
     train_measures: Tensor,
     measure_names: Sequence[str],
 ) -> dict[str, float] | NotApplicable:
-    """How closely one unit follows a measure (slant, thickness) in every class: the correlation within a class.
+    """Correlation within a class of a measure (slant, thickness) with the unit that follows it best.
 
-    Mean over classes, and `min`, of the class where it is smallest; with the sign that the unit has over all of them.
-    The unit is the one with the largest mean on training samples. n/a where nothing is measured.
+    Mean over classes, and `min`, the class where it is smallest. The unit is the one whose mean over classes is largest
+    in absolute value on training samples; a correlation is positive if it has the sign of that mean. n/a if the data
+    set has no measures.
     """
     if measures.shape[1] == 0:
         return NotApplicable("no shape is measured")
-    train, test = (_by_class(*given) for given in ((train_z, train_labels, train_measures), (z, labels, measures)))
+    train, test = (_by_class(*split) for split in ((train_z, train_labels, train_measures), (z, labels, measures)))
     means = train.mean(0)
     best = means.abs().argmax(0)
     measure = torch.arange(len(best))
@@ -129,7 +134,7 @@ def tracking(
     dimensions=("unit", "measure"),
 )
 def unit_tracking(z: Matrix, labels: Tensor, measures: Tensor) -> Tensor:
-    """Correlation of every unit with every measure within a class, mean over classes: (M, P)."""
+    """Correlation within a class of every unit with every measure, mean over classes: (M, P)."""
     return _by_class(z, labels, measures).mean(0)
 
 
@@ -137,10 +142,10 @@ def unit_tracking(z: Matrix, labels: Tensor, measures: Tensor) -> Tensor:
 def absorption(
     atoms: Tensor, active: Matrix, gates: Tensor, true_atoms: Tensor, parents: Tensor
 ) -> float | NotApplicable:
-    """Mean cosine of the atom learned for a child with the true atom of its parent: 0 where nothing is absorbed.
+    """Mean cosine of a child's learned atom with its parent's true atom: 0 if nothing is absorbed.
 
-    Learned units and true features are matched by the Hungarian method on the correlation of their activity. Over the
-    children that are recovered: matched with a correlation of 0.5 or more; n/a where none is.
+    The Hungarian method matches learned units to true features by the correlation of their activities. The mean is over
+    the children that are found, with a correlation of 0.5 or more; n/a if there are none.
     """
     units, scores = _match(active, gates)
     children = ((parents >= 0) & (scores >= MATCHED)).nonzero().squeeze(1)
@@ -154,25 +159,25 @@ def absorption(
 
 @metric(label="features found", direction="max", range="[0, 1]", source=COSTA)
 def features_found(active: Matrix, gates: Tensor, true_atoms: Tensor) -> float:
-    """Share of the true features whose matched unit has a correlation of activity of 0.5 or more."""
+    """Share of the true features whose activity correlates by 0.5 or more with that of their matched unit."""
     return (_match(active, gates)[1] >= MATCHED).double().mean().item()
 
 
 @metric(label="atom recovery", direction="max", range="[0, 1]", source="Sharkey et al. 2022, mean max cosine")
 def atom_recovery(atoms: Tensor, true_atoms: Tensor) -> float:
-    """Mean over true atoms of the largest cosine with a learned one."""
+    """Largest cosine of a true atom with a learned atom: mean over true atoms."""
     learned, true = (torch.nn.functional.normalize(a.double(), dim=1) for a in (atoms, true_atoms.to(atoms)))
     return (true @ learned.T).amax(1).mean().clamp(0, 1).item()
 
 
 def _auc_of_each(z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor) -> np.ndarray:
-    """AUC of each gate's unit, (F,); NaN for a gate that does not change."""
+    """AUC of each gate's unit, (F,); NaN for a constant gate."""
     train = _auc(dense(train_z).cpu().numpy(), train_gates.cpu().numpy())
     best = np.abs(np.nan_to_num(train, nan=0.5) - 0.5).argmax(0)
     sign = np.where(train[best, np.arange(len(best))] < 0.5, -1, 1)
-    chosen = dense(spread(z, MAX_SAMPLES)).cpu().numpy()[:, best] * sign
+    codes = dense(spread(z, MAX_SAMPLES)).cpu().numpy()[:, best] * sign
     test_gates = dense(spread(gates, MAX_SAMPLES)).cpu().numpy()
-    return np.array([_auc(chosen[:, [f]], test_gates[:, [f]])[0, 0] for f in range(len(best))])
+    return np.array([_auc(codes[:, [f]], test_gates[:, [f]])[0, 0] for f in range(len(best))])
 
 
 def _auc(z: np.ndarray, gates: np.ndarray) -> np.ndarray:
@@ -201,7 +206,7 @@ def _match(active: Matrix, gates: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _within(z: Matrix, values: Tensor) -> Tensor:
-    """Correlation of each unit with each value over the samples that have the value, (M, V); 0 where one is constant.
+    """Correlation of each unit with each value over the samples that have the value, (M, V); 0 if one is constant.
 
     Values are centred first: the covariance is then a plain sum.
     """

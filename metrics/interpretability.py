@@ -1,4 +1,4 @@
-"""Does a unit stand for one thing? By the classes, and by the likeness, of the images that it is on for."""
+"""Does a unit stand for one thing? Judged by the classes and the similarity of the images that activate it."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ from metrics.matrix import (
 )
 
 BINS = 20
-"""Quantiles that codes are cut at."""
+"""Number of quantile bins of non-zero codes."""
 
 MAX_SAMPLES = 10_000
-"""Images that are compared, evenly spaced."""
+"""Images that are compared at most, evenly spaced."""
 
 PACH = "Pach et al. 2025 (2504.02821), in an exact O(N) form"
-"""Where monosemanticity comes from."""
+"""Source of monosemanticity."""
 
 CHEN = "Chen et al. 2018 (1802.04942), Eq. 5, one class against the rest"
-"""Where the information gap comes from."""
+"""Source of the information gap."""
 
 
 @metric(label="monosemanticity", direction="max", range="[-1, 1]", source=PACH)
 def monosemanticity(
     z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor
 ) -> dict[str, float] | NotApplicable:
-    """Mean cosine of the embeddings of two images, weighted by both activations: mean and median over live units.
+    """Cosine of the embeddings of two images, weighted by both activations: mean and median over live units.
 
-    a = (|z| - min) / (max - min) per unit, e the unit-norm `embed(x)`, which evaluation names: pixels less the mean
-    training image. sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2) / 2, so that no pair is formed.
-    Units that are constant, or on for one image, have no pair and are left out; n/a where none is left. Over 10,000
-    evenly spaced images.
+    Per unit, a = (|z| - min) / (max - min). e is the unit-norm `embed(x)`, which evaluation provides: the pixels minus
+    the mean training image. sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2) / 2, so that no pair is
+    formed. Units that are constant, or on for a single image, have no pair and are left out; n/a if none is left. Over
+    10,000 evenly spaced images.
     """
     z = columns(spread(z, MAX_SAMPLES), live_units(active))
     unit = torch.nn.functional.normalize(embed(dense(spread(x, MAX_SAMPLES))).double(), dim=1)
     magnitude = abs(z)
     lowest, highest = _range(magnitude)
-    if isinstance(magnitude, Tensor):  # from the minimum up, before anything is squared: no digits are lost
+    if isinstance(magnitude, Tensor):  # minus the minimum before squaring: no digits are lost
         magnitude, lowest, highest = magnitude - lowest, torch.zeros_like(lowest), highest - lowest
     norms = unit.square().sum(1, keepdim=True)
     sums, squares, n = column_sums(magnitude), column_squares(magnitude), z.shape[0]
@@ -60,8 +60,8 @@ def monosemanticity(
     directed = rows(magnitude, (norms.squeeze(1) > 0.5).nonzero().squeeze(1))
     own = column_squares(directed) - 2 * lowest * column_sums(directed) + lowest.square() * directed.shape[0]
     pairs = (sums - n * lowest).square() - (squares - 2 * lowest * sums + n * lowest.square())
-    kept = (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
-    scores = ((weighted.square().sum(1) - own) / pairs)[kept].clamp(-1, 1)
+    has_pairs = (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
+    scores = ((weighted.square().sum(1) - own) / pairs)[has_pairs].clamp(-1, 1)
     if len(scores) == 0:
         return NotApplicable("no unit varies and is on for two images or more")
     return {"mean": scores.mean().item(), "median": scores.median().item()}
@@ -69,7 +69,10 @@ def monosemanticity(
 
 @metric(label="class purity", direction="max", range="[1/C, 1]", source="Jacquier et al. 2026; the formula is a choice")
 def class_purity(active: Matrix, labels: Tensor) -> float | NotApplicable:
-    """Share of a unit's images that are of its commonest class: mean over live units; n/a where all are dead."""
+    """Share of a unit's active images that belong to its most frequent class: mean over live units.
+
+    n/a if all units are dead.
+    """
     sizes, rates, _ = class_moments(active, labels)
     counts = rates * sizes[:, None]
     counts = counts[:, counts.sum(0) > 0]
@@ -80,10 +83,11 @@ def class_purity(active: Matrix, labels: Tensor) -> float | NotApplicable:
 
 @metric(label="one-vs-rest MIG", direction="max", range="[0, 1]", source=CHEN)
 def class_mig(z: Matrix, active: Matrix, labels: Tensor) -> float | NotApplicable:
-    """Mutual information gap: of the two units that tell most about 'class c or not', over its entropy; mean over c.
+    """Mutual information gap between the two units most informative about 'class c or not': mean over c.
 
-    Codes are cut at 20 quantiles of their non-zero values, zero is a bin of its own; dead units are left out. Over
-    10,000 evenly spaced images. n/a for one class, or fewer than two live units.
+    The gap is divided by the entropy of 'class c or not'. Non-zero codes are binned at 20 quantiles, and zero has a bin
+    of its own. Dead units are left out. Over 10,000 evenly spaced images. n/a for one class, or for fewer than two live
+    units.
     """
     live = live_units(active)
     classes, targets = dense(spread(labels, MAX_SAMPLES)).unique(return_inverse=True)
@@ -115,7 +119,7 @@ def _class_information(z: Tensor, targets: Tensor) -> Tensor:
 
 
 def _quantile_bins(z: Tensor) -> Tensor:
-    """Bin of each code, (N, M) in 0 ... 20: 0 for zero, else the twentieth of the unit's non-zero values it is in.
+    """Bin of each code, (N, M) in 0 ... 20: 0 for zero, else its quantile bin among the unit's non-zero values.
 
     Equal values share a bin.
     """

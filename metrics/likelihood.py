@@ -20,7 +20,7 @@ IMPORTANCE_SAMPLES = 50
 """Samples of z for each image."""
 
 MAX_SAMPLES = 2000
-"""Images that importance samples are drawn for, evenly spaced."""
+"""Images for which importance samples are drawn, evenly spaced."""
 
 
 @metric(
@@ -33,7 +33,7 @@ MAX_SAMPLES = 2000
     given="likelihood",
 )
 def neg_elbo(likelihood: Any, x: Tensor) -> float:
-    """Negative evidence lower bound per image, one sample of z and analytic KL terms."""
+    """Negative evidence lower bound per image, with one sample of z and analytic KL terms."""
     return -torch.cat([likelihood.elbo(chunk) for chunk in x.split(CHUNK)]).double().mean().item()
 
 

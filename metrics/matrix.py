@@ -1,6 +1,6 @@
 """Codes as a matrix (N, M): a tensor, or a scipy CSR array where the dense one would be too large.
 
-Whatever runs over all samples goes through these functions, in float64 and in bounded memory.
+Every computation over all samples uses these functions. They work in float64 and in bounded memory.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from torch import Tensor
 from metrics.base import Axis
 
 Matrix: TypeAlias = Tensor | csr_array
-"""Codes, or where units are on."""
+"""Codes, or whether units are on."""
 
 MAX_ENTRIES = 2**28
 """Entries above which codes are kept as CSR: 1 GiB of float32."""
 
 BLOCK_ENTRIES = 2**20
-"""Entries of a dense block of rows: one that stays in cache costs a third of one that does not."""
+"""Entries of a dense block of rows: a block that stays in cache costs a third of one that does not."""
 
 SPARSE_ROWS = 2**15
 """Rows of a block of a CSR matrix."""
 
 MAX_UNITS = 2048
-"""Units among which pairs are formed; of more, as many evenly spaced ones."""
+"""Most units among which pairs are formed; if there are more, evenly spaced ones are used."""
 
 
 class ClassMoments(NamedTuple):
-    """Moments of the classes that occur, in their order, float64."""
+    """Moments of the classes that occur, in the order of their labels; float64."""
 
     sizes: Tensor
     """Samples of each class, (C,)."""
@@ -61,18 +61,18 @@ def nonzeros(matrix: Matrix) -> Iterator[tuple[Tensor, Tensor]]:
             continue
         counts = np.diff(part.indptr)
         slots = np.arange(counts.max(initial=0)) < counts[:, None]
-        packed, chosen = np.zeros(slots.shape, part.dtype), np.zeros(slots.shape, np.int64)
-        packed[slots], chosen[slots] = part.data, part.indices
-        yield torch.from_numpy(packed), torch.from_numpy(chosen)
+        packed, indices = np.zeros(slots.shape, part.dtype), np.zeros(slots.shape, np.int64)
+        packed[slots], indices[slots] = part.data, part.indices
+        yield torch.from_numpy(packed), torch.from_numpy(indices)
 
 
 def dense(matrix: Matrix) -> Tensor:
-    """The matrix as a tensor; for a part of one that may be large."""
+    """The matrix as a dense tensor; if a matrix may be large, pass a part of it."""
     return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
 
 
 def entries(matrix: Matrix) -> Tensor:
-    """The values of a matrix, in no order; of a CSR one those that are stored."""
+    """The values of a matrix, in no particular order; only the stored ones for CSR."""
     return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.data)
 
 
@@ -80,7 +80,7 @@ def column_sums(matrix: Matrix) -> Tensor:
     """Sum of each unit over the samples, (M,) float64."""
     if isinstance(matrix, Tensor):
         return matrix.sum(0, dtype=torch.float64)
-    return torch.from_numpy(matrix.astype(np.float64).sum(0))  # its own `dtype` converts after summing
+    return torch.from_numpy(matrix.astype(np.float64).sum(0))  # scipy's `dtype` argument converts only after summing
 
 
 def column_squares(matrix: Matrix) -> Tensor:
@@ -112,7 +112,7 @@ def transposed_product(matrix: Matrix, other: Matrix, power: int = 1) -> Tensor:
     if isinstance(matrix, Tensor) and isinstance(other, Tensor):
         height = max(1, BLOCK_ENTRIES // max(1, matrix.shape[1], other.shape[1]))
         product = torch.zeros(matrix.shape[1], other.shape[1], dtype=torch.float64, device=matrix.device)
-        counts = matrix.dtype == other.dtype == torch.bool  # of a block, which float32 holds exactly
+        counts = matrix.dtype == other.dtype == torch.bool  # the counts of a block are exact in float32
         dtype = torch.float32 if counts else torch.float64
         for left, right in zip(matrix.split(height), other.split(height), strict=True):
             product += left.to(dtype).pow(power).T @ right.to(dtype)
@@ -123,7 +123,7 @@ def transposed_product(matrix: Matrix, other: Matrix, power: int = 1) -> Tensor:
 
 
 def evenly_spaced(n: int, limit: int) -> Tensor:
-    """At most `limit` indices below n, evenly spaced: all of them where they are few enough."""
+    """At most `limit` evenly spaced indices below n; all of them if there are no more than `limit`."""
     return torch.linspace(0, n - 1, limit).round().long() if n > limit else torch.arange(n)
 
 
@@ -133,29 +133,29 @@ def spread(matrix: Matrix, limit: int) -> Matrix:
 
 
 def live_units(active: Matrix, limit: int | None = None) -> Tensor:
-    """Indices of the units that are on anywhere; of more than `limit`, as many evenly spaced ones."""
+    """Indices of the units that are on for any sample; if they are more than `limit`, evenly spaced ones."""
     live = column_sums(active).nonzero().squeeze(1)
     return live if limit is None else live[evenly_spaced(len(live), limit).to(live.device)]
 
 
 def rows(matrix: Matrix, samples: Tensor) -> Matrix:
-    """Some samples of a matrix."""
+    """The rows of a matrix at the indices `samples`."""
     return matrix[samples.to(matrix.device)] if isinstance(matrix, Tensor) else matrix[samples.cpu().numpy()]
 
 
 def columns(matrix: Matrix, units: Tensor) -> Matrix:
-    """Some units of a matrix."""
+    """The columns of a matrix at the indices `units`."""
     return matrix[:, units] if isinstance(matrix, Tensor) else matrix[:, units.cpu().numpy()]
 
 
 def quantiles(values: Tensor, at: Sequence[float]) -> dict[str, float]:
-    """Quantiles by name, such as {"q10": ..., "q95": ...}; none of no values."""
+    """Quantiles by name, such as {"q10": ..., "q95": ...}; an empty dict for no values."""
     numbers = values.cpu().numpy()
     return {_quantile_key(q): float(np.quantile(numbers, q)) for q in at} if len(numbers) else {}
 
 
 def quantile_axis(at: Sequence[float]) -> Axis:
-    """Where `quantiles` stand, in percent."""
+    """The axis for the keys of `quantiles`, in percent."""
     return Axis.single("quantile [%]", {_quantile_key(q): _percent(q) for q in at})
 
 
@@ -174,7 +174,7 @@ def upper_triangle(pairs: Tensor) -> Tensor:
 
 
 def correlations(matrix: Matrix, other: Matrix) -> Tensor:
-    """Pearson correlation of each column of one with each of the other, (M, E) float64; 0 where one is constant."""
+    """Pearson correlation of the columns of two matrices, (M, E) float64; 0 where a column is constant."""
     n = matrix.shape[0]
     product = transposed_product(matrix, other) / n
     means, deviations = zip(*(_moments(m) for m in (matrix, other)), strict=True)
@@ -190,6 +190,6 @@ def _moments(matrix: Matrix) -> tuple[Tensor, Tensor]:
 
 
 def variance(means: Tensor, squares: Tensor) -> Tensor:
-    """E[z^2] - E[z]^2, 0 where it is lost in rounding."""
+    """The variance E[z^2] - E[z]^2; 0 where it is lost in rounding."""
     result = squares - means.square()
     return torch.where(result > 1e-12 * squares, result, 0.0)

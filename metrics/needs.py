@@ -1,4 +1,4 @@
-"""What a metric may ask for, by the name of a parameter.
+"""The inputs that a metric may ask for by the name of a parameter.
 
 N samples, D features, M units, C classes. Matrices (N, M) of more than 2^28 entries are CSR if they are sparse:
 `metrics.matrix` reads both.
@@ -13,44 +13,44 @@ from typing import Any, NamedTuple
 from metrics.base import Metric
 
 TRAIN = "train_"
-"""Before a name: the same of 5,000 training samples."""
+"""Prefix of a name that asks for the same input on 5,000 training samples."""
 
 
 class Need(NamedTuple):
-    """One word of the vocabulary."""
+    """One input that a metric may ask for."""
 
     meaning: str
     """What is passed."""
     absent: str = ""
-    """Why it may be missing, which is then why the metric does not apply; "" for what is always there."""
+    """Why the input may be missing, so that the metric does not apply; "" if it is never missing."""
     of_samples: bool = False
-    """Whether it has a row for each sample, so that there is a `train_` one too."""
+    """Whether it has a row for each sample, and so also comes with the prefix `train_`."""
 
 
 NO_GAMMA = "the model defines no activation probability"
-"""Why what follows from gamma is missing."""
+"""Why inputs that follow from gamma are missing."""
 
 NO_TRUTH = "the data set has no known {}"
-"""Why what made the data is missing."""
+"""Why inputs that describe how the data were made are missing."""
 
 NO_CATEGORIES = "the classes have no known categories"
-"""Why what follows from categories is missing."""
+"""Why inputs that follow from categories are missing."""
 
 NO_MEASURES = "the data set has no measured shapes"
-"""Why what follows from measures is missing."""
+"""Why inputs that follow from measures are missing."""
 
 NEEDS: dict[str, Need] = {
     "x": Need("inputs (N, D)", of_samples=True),
     "x_hat": Need("reconstructions (N, D)", of_samples=True),
     "z": Need("codes (N, M), exact zeros where a unit is off", of_samples=True),
-    "active": Need("where units are on, (N, M) bool", of_samples=True),
+    "active": Need("whether units are on, (N, M) bool", of_samples=True),
     "gamma": Need("activation probabilities (N, M) in [0, 1]", NO_GAMMA, of_samples=True),
-    "gamma_hard": Need("where gamma is above 1/2, (N, M) bool", NO_GAMMA, of_samples=True),
+    "gamma_hard": Need("whether gamma is above 1/2, (N, M) bool", NO_GAMMA, of_samples=True),
     "labels": Need("classes (N,) int64", "not every sample has a label", of_samples=True),
     "categories": Need("index of each class's category (C,)", NO_CATEGORIES),
     "category_names": Need("names of the categories", NO_CATEGORIES),
     "atoms": Need("decoder rows (M, D)", "the model has no atoms"),
-    "k": Need("the number of active units that was trained for", "the model has no k"),
+    "k": Need("the trained number of active units", "the model has no k"),
     "training": Need("what training cost: steps, seconds, ...", "training is not at hand: only weights were loaded"),
     "model": Need("the model itself"),
     "likelihood": Need("the model, for its bounds on log p(x)", "the model has no likelihood"),
@@ -61,7 +61,7 @@ NEEDS: dict[str, Need] = {
     "preactivations": Need(
         "function: inputs -> values before the selection (N, M)", "the model has no pre-activations"
     ),
-    "embed": Need("function: inputs -> inputs less the mean training input"),
+    "embed": Need("function: inputs -> inputs minus the mean training input"),
     "gates": Need("which factors are present, (N, F) bool", NO_TRUTH.format("factors"), of_samples=True),
     "gate_names": Need("names of the factors", NO_TRUTH.format("factors")),
     "gate_roles": Need("role of each factor: global, shared or exclusive", NO_TRUTH.format("roles of factors")),
@@ -76,11 +76,11 @@ NEEDS: dict[str, Need] = {
 """Name -> what evaluation passes to a metric that has a parameter of that name."""
 
 NEAR = 0.8
-"""Likeness from which on an optional parameter is taken for a misspelt need."""
+"""An optional parameter counts as a misspelt need if its name is at least this similar to one."""
 
 
 def find_need(name: str) -> Need | None:
-    """The word that a parameter's name stands for; None for one that is not in the vocabulary."""
+    """The need that a parameter's name stands for; None if there is no such need."""
     if name in NEEDS:
         return NEEDS[name]
     of_train = NEEDS.get(name.removeprefix(TRAIN)) if name.startswith(TRAIN) else None
@@ -88,9 +88,9 @@ def find_need(name: str) -> Need | None:
 
 
 def misspelt(metric: Metric[..., Any]) -> list[str]:
-    """What is wrong with the parameters of a metric, in words; none where all are known.
+    """The problems with the parameters of a metric, one sentence each; an empty list if there are none.
 
-    A parameter with a default that is like no word of the vocabulary is the metric's own affair.
+    A parameter with a default is allowed if its name is not similar to a need: it is an option of the metric.
     """
     words = [*NEEDS, *(f"{TRAIN}{name}" for name, need in NEEDS.items() if need.of_samples), *metric.own_needs]
     problems = []
@@ -111,6 +111,6 @@ def misspelt(metric: Metric[..., Any]) -> list[str]:
 
 
 def why_absent(metric: Metric[..., Any], name: str) -> str:
-    """Why a metric that asks for `name` does not apply where it is missing."""
+    """Why a metric that asks for `name` does not apply if that input is missing."""
     need = find_need(name)
     return (need.absent if need else "") or f"the data set does not know '{name}'"

@@ -1,7 +1,7 @@
-"""Can a linear reader tell the class from the codes, and from how few of them?
+"""Can a linear probe tell the class from the codes, and how few codes does it need?
 
-Probes are fitted on codes of training images and scored on the evaluated split, by scikit-learn's logistic regression
-on codes divided by their standard deviation (not centred: zeros stay zeros).
+Probes are fitted on codes of training images and scored on the evaluated split. They are scikit-learn's logistic
+regression on codes divided by their standard deviation (not centred, so that zeros stay zeros).
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ KEPT = {str(m): m for m in (1, 2, 5)}
 """Key of the probe of largest codes -> number of codes that are kept."""
 
 MAX_SAMPLES = 5000
-"""Samples that probes are scored on, evenly spaced."""
+"""Samples on which probes are scored, evenly spaced."""
 
 MAX_ITERATIONS = 500
 """Iterations of a logistic regression."""
 
 PERTURBED = 1000
-"""Images that units are removed from, evenly spaced."""
+"""Images from whose codes units are removed, evenly spaced."""
 
 ABLATED = 10
 """Units of a class that are removed."""
 
 GURNEE = "Gurnee et al. 2023 (2305.01610)"
-"""Where the k-sparse probe comes from."""
+"""Source of the k-sparse probe."""
 
 REGULARISED = "Jacquier et al. 2026 (2606.27321)"
-"""Where the probe of largest codes comes from."""
+"""Source of the probe of largest codes."""
 
 TPP = "Karvonen et al. 2025 (2503.09532), SAEBench; the probe's contribution as score is a choice"
-"""Where targeted perturbation comes from."""
+"""Source of targeted perturbation."""
 
 ONE_CLASS = NotApplicable("fewer than two classes occur in training")
 """Why there is no probe."""
@@ -63,9 +63,9 @@ def probe_accuracy(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Ten
 def truncated_probe(
     z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor
 ) -> dict[str, float] | NotApplicable:
-    """Accuracy of a linear probe on codes of which only the m largest by magnitude are kept, m = 1, 2, 5.
+    """Accuracy of a linear probe on the m codes of largest magnitude in each image, m = 1, 2, 5.
 
-    n/a for one class.
+    The other codes are set to zero. n/a for one class.
     """
     if len(train_labels.unique()) < 2:
         return ONE_CLASS
@@ -82,10 +82,10 @@ def truncated_probe(
     curve=Axis.single("size", K_SPARSE, log=True),
 )
 def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float] | NotApplicable:
-    """Balanced accuracy of telling one class from the rest by k units, k = 1, 2, 5, 10: mean over classes.
+    """Balanced accuracy of a probe of k units for one class against the rest, k = 1, 2, 5, 10: mean over classes.
 
     The units of a class are those whose training codes differ most between it and the rest, in standard deviations.
-    n/a for one class in training, or where the evaluated samples give none of those classes anything to be told from.
+    n/a for one class in training, or if no class of training occurs in some, but not all, of the evaluated samples.
     """
     train, test = _scaled(dense(train_z), _sample(z))
     targets, test_labels = train_labels.cpu().numpy(), _sample(labels).cpu().numpy()
@@ -114,11 +114,12 @@ def targeted_perturbation(
     train_z: Matrix,
     train_labels: Tensor,
 ) -> float | NotApplicable:
-    """Removing a class's 10 units should hurt the probe of that class, on reconstructions, and no other's.
+    """Drop in a class's recall when its 10 units are removed, minus the mean drop of the other classes.
 
-    Mean over classes of the drop in recall of the class minus the mean drop of the others, on 1,000 images. The probe
-    is fitted on inputs; a class's units are those that add most to its score, on average over its training images.
-    n/a below three classes: with two, what one loses the other gains; and below two that are evaluated.
+    Mean over classes. The probe is fitted on inputs, and recall is measured on reconstructions of 1,000 images. A
+    class's units are those that add most to its score on its training images, compared with the other classes. n/a for
+    fewer than three classes in training, as with two classes one gains what the other loses; n/a if fewer than two of
+    them are evaluated.
     """
     codes = dense(spread(z, PERTURBED)).to(train_x.device)
     truth = dense(spread(labels, PERTURBED)).cpu().numpy()
@@ -138,14 +139,14 @@ def targeted_perturbation(
         drop = before - _recalls(probe, decode(ablated), truth, classes)
         rest = np.delete(drop, i)
         gaps.append(drop[i] - np.nanmean(rest) if np.isfinite(rest).any() else np.nan)
-    kept = [gap for gap in gaps if np.isfinite(gap)]
-    if not kept:
+    finite = [gap for gap in gaps if np.isfinite(gap)]
+    if not finite:
         return NotApplicable("fewer than two classes of training occur in the evaluated samples")
-    return float(np.mean(kept))
+    return float(np.mean(finite))
 
 
 def _unit_effects(decode: Callable[[Tensor], Tensor], means: Tensor, weights: Tensor) -> Tensor:
-    """Change of each class's score per unit of each code, at the mean code: (C, M), by one backward pass a class."""
+    """Derivative of each class's score in each code, at the mean code: (C, M), by one backward pass per class."""
     with torch.enable_grad():
         centre = means.mean(0, keepdim=True).to(weights).requires_grad_()
         scores = decode(centre) @ weights.T
@@ -154,7 +155,7 @@ def _unit_effects(decode: Callable[[Tensor], Tensor], means: Tensor, weights: Te
 
 
 def _gradient(score: Tensor, centre: Tensor) -> Tensor:
-    """Gradient of a score in the one row of codes; zeros where the decoder ignores them."""
+    """Gradient of a score in the single row of codes; zeros if the decoder ignores the codes."""
     if not score.requires_grad:
         return torch.zeros_like(centre[0])
     (gradient,) = torch.autograd.grad(score, centre, retain_graph=True, allow_unused=True)
@@ -174,7 +175,7 @@ def _accuracy(train: Tensor, targets: Tensor, test: Tensor, truth: Tensor) -> fl
 
 
 def _fit(features: np.ndarray, targets: np.ndarray, **options: Any) -> Any:
-    """A logistic regression in float64, of at most 500 iterations: float32 makes the guesses depend on rounding."""
+    """A logistic regression of at most 500 iterations, in float64: in float32, predictions depend on rounding."""
     # Problems this small take three times as long on two threads as on one.
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -182,7 +183,7 @@ def _fit(features: np.ndarray, targets: np.ndarray, **options: Any) -> Any:
 
 
 def _scaled(train: Tensor, test: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Both divided by the training codes' standard deviations; without the units that are constant there."""
+    """Training and test codes over the training codes' standard deviations, without units constant in training."""
     deviation = train.double().std(0, correction=0)
     live = deviation > 1e-6 * train.abs().amax(0)
     scale = deviation[live].to(train)
@@ -192,9 +193,9 @@ def _scaled(train: Tensor, test: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _truncate(z: Tensor, m: int) -> Tensor:
-    """Codes with all but the m largest of each row set to zero."""
-    kept = z.abs().topk(m, dim=1).indices
-    return torch.zeros_like(z).scatter(1, kept, z.gather(1, kept))
+    """Codes with all but the m of largest magnitude in each row set to zero."""
+    largest = z.abs().topk(m, dim=1).indices
+    return torch.zeros_like(z).scatter(1, largest, z.gather(1, largest))
 
 
 def _sample(matrix: Matrix) -> Tensor:

@@ -11,14 +11,14 @@ from metrics.base import metric
 from metrics.matrix import blocks
 
 NORMALISED = "Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
-"""Where the fraction of variance comes from."""
+"""Source of the fraction of variance unexplained."""
 
 
 @metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True, validation=True)
 def fvu(x: Tensor, x_hat: Tensor) -> float:
     """Fraction of variance unexplained: sum ||x - x_hat||^2 / sum ||x - mean(x)||^2.
 
-    1 is what the mean image scores. For constant data: 0 if the reconstruction is exact, infinite otherwise.
+    Predicting the mean image scores 1. For constant data: 0 if the reconstruction is exact, infinite otherwise.
     """
     residual, total = _squared_error(x, x_hat), _squared_error(x, x.mean(0, dtype=torch.float64).expand_as(x))
     if total == 0:

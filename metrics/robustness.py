@@ -1,4 +1,4 @@
-"""What becomes of the codes and the reconstruction when something is changed: the budget, the noise, a unit."""
+"""How codes and reconstructions change with the budget, with noise, and without a unit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metrics.matrix import Matrix, column_sums, dense, spread
 from metrics.reconstruction import fvu
 
 MAX_SAMPLES = 1000
-"""Images that are encoded anew, evenly spaced."""
+"""Images that are encoded again, evenly spaced."""
 
 NOISE = 0.1
 """Standard deviation of the noise."""
@@ -22,16 +22,16 @@ ABLATED = 32
 """Units that are set to zero, one at a time."""
 
 PURSUIT = "Costa et al. 2025 (2506.05239)"
-"""Where the last atom's correlation comes from."""
+"""Source of the last atom's correlation."""
 
 BUDGETS = "Jacquier et al. 2026 (2606.27321); Costa et al. 2025 (2506.05239)"
-"""Where other budgets come from."""
+"""Source of the evaluation at other budgets."""
 
 FACTORS = {"1/4": 0.25, "1/2": 0.5, "1": 1, "2": 2, "4": 4}
-"""Name of a budget -> what it is of the trained k."""
+"""Name of a budget -> its ratio to the trained k."""
 
 SHARES = {f"{name}k": factor for name, factor in FACTORS.items()}
-"""Key of `inference_fvu` -> what the budget is of the trained k."""
+"""Key of `inference_fvu` -> ratio of the budget to the trained k."""
 
 Encoder = Callable[[Tensor], Tensor]
 """From inputs to codes, or from codes to inputs."""
@@ -48,9 +48,9 @@ BudgetedEncoder = Callable[[Tensor, int], Tensor]
     curve=Axis.single("k' / k", SHARES, log=True),
 )
 def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tensor, k: int) -> dict[str, float]:
-    """FVU when k' units may be active at inference: k' = 1, and k/4, k/2, k, 2k, 4k of the trained k, at most M.
+    """FVU with at most k' active units at inference: k' = 1, and k/4, k/2, k, 2k, 4k for the trained k.
 
-    Over 1,000 evenly spaced images.
+    Budgets above M are left out. Over 1,000 evenly spaced images.
     """
     x = dense(spread(x, MAX_SAMPLES))
     largest = encode_with_budget(x[:1], 1).shape[1]
@@ -64,10 +64,11 @@ def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tenso
 def last_atom_correlation(
     encode_with_budget: BudgetedEncoder, decode: Encoder, atoms: Tensor, x: Tensor, k: int
 ) -> float | NotApplicable:
-    """Largest |D_j . (x - x_hat)| / ||x - b|| over images, j the unit that the k-th step of encoding changed.
+    """Largest correlation of the residual with the last atom, |D_j . (x - x_hat)| / ||x - b||, over images.
 
-    0 for matching pursuit, whose residual is orthogonal to the last atom. b is the reconstruction of the empty code.
-    Over 1,000 evenly spaced images, those left out where the k-th step changed nothing; n/a where that is all.
+    j is the unit whose code the k-th step of encoding changed most, and b the reconstruction of the empty code. 0 for
+    matching pursuit, whose residual is orthogonal to the last atom. Over 1,000 evenly spaced images, without those
+    where the k-th step changed nothing; n/a if none is left.
     """
     x = dense(spread(x, MAX_SAMPLES))
     codes = encode_with_budget(x, k)
@@ -87,7 +88,7 @@ def last_atom_correlation(
 def selection_agreement(sample: Encoder, x: Tensor) -> float:
     """Jaccard index of the active sets of two stochastic encodings of an image, mean over 1,000 images.
 
-    Two empty sets agree. For models whose encoder draws noise in training.
+    Two empty sets have index 1. For models whose encoder draws noise in training.
     """
     x = dense(spread(x, MAX_SAMPLES))
     first, second = sample(x) != 0, sample(x) != 0
@@ -108,9 +109,9 @@ def noise_fvu(encode: Encoder, decode: Encoder, x: Tensor) -> float:
 
 @metric(label="FVU lost by a unit", direction="none", range="(-inf, inf)", source="definition")
 def ablation_fvu(decode: Encoder, x: Tensor, z: Matrix, active: Matrix) -> float | NotApplicable:
-    """Mean rise of FVU when one unit is set to zero: over the 32 units that are on most, and 1,000 images.
+    """Mean increase of FVU when one unit is set to zero, over the 32 units that are active most often.
 
-    n/a where all units are dead, or the images are all the same.
+    Over 1,000 evenly spaced images; n/a if all units are dead, or if all images are the same.
     """
     counts = column_sums(active)
     units = counts.topk(min(ABLATED, int((counts > 0).sum()))).indices.tolist()

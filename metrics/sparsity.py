@@ -22,13 +22,13 @@ from metrics.matrix import (
 )
 
 REGULARISED = "Jacquier et al. 2026 (2606.27321)"
-"""Where the measures of pre-activations come from."""
+"""Source of the measures of pre-activations."""
 
 MAX_SAMPLES = 2000
-"""Samples whose pre-activations are read, evenly spaced."""
+"""Samples whose pre-activations are used, evenly spaced."""
 
 ALL_ZERO = NotApplicable("all codes are zero")
-"""Why nothing is said of codes."""
+"""Why a measure of codes has no value."""
 
 
 @metric(
@@ -50,7 +50,7 @@ def l0(active: Matrix) -> float:
 def hoyer(z: Matrix) -> float | NotApplicable:
     """Hoyer sparsity: mean over samples of (sqrt(M) - |z|_1 / |z|_2) / (sqrt(M) - 1).
 
-    1: one active unit; 0: all equal. Over the samples with an active unit; n/a where there are none, or M = 1.
+    1: one active unit; 0: all units equal. Over the samples with an active unit; n/a if there are none, or if M = 1.
     """
     root = math.sqrt(z.shape[1])
     ratios = [v.sum(1) / torch.linalg.vector_norm(v, dim=1) for v in _magnitudes(z)]
@@ -66,7 +66,7 @@ def hoyer(z: Matrix) -> float | NotApplicable:
 def gini(z: Matrix) -> float | NotApplicable:
     """Gini index of |z|: mean over samples of 1 - 2 sum_i |z|_(i) (i - 1/2) / (M |z|_1), largest first.
 
-    0: all units equal; 1 - 1/M: one active unit. Over the samples with an active unit; n/a where there are none.
+    0: all units equal; 1 - 1/M: one active unit. Over the samples with an active unit; n/a if there are none.
     """
     indices = []
     for values in _magnitudes(z):
@@ -84,9 +84,10 @@ def gini(z: Matrix) -> float | NotApplicable:
     price=True,
 )
 def effective_rank(z: Matrix) -> float | NotApplicable:
-    """exp(-sum_i l_i ln l_i), l the eigenvalues of Z^T Z over their sum: how many directions the codes use.
+    """Number of directions that the codes use: the exponential of the entropy of the eigenvalues of Z^T Z.
 
-    With more than 2,048 live units, of 2,048 evenly spaced samples. n/a where all codes are zero.
+    exp(-sum_i l_i ln l_i), where l are the eigenvalues divided by their sum. If there are more than 2,048 live
+    units, over 2,048 evenly spaced samples. n/a if all codes are zero.
     """
     live = live_units(z != 0)
     if len(live) == 0:
@@ -107,7 +108,7 @@ def effective_rank(z: Matrix) -> float | NotApplicable:
 def effective_support(preactivations: Callable[[Tensor], Tensor], x: Tensor) -> float | NotApplicable:
     """Participation ratio (sum a)^2 / sum a^2 of the rectified pre-activations a, before any selection.
 
-    Mean over 2,000 evenly spaced samples with any a > 0; n/a where there are none.
+    Mean over 2,000 evenly spaced samples, without those where all a are zero; n/a if none is left.
     """
     a = _rectified(preactivations, x)
     a = a[a.any(1)]
@@ -118,20 +119,20 @@ def effective_support(preactivations: Callable[[Tensor], Tensor], x: Tensor) -> 
 
 @metric(label="tail ratio", direction="none", range="[0, inf)", source=REGULARISED, price=True)
 def tail_ratio(preactivations: Callable[[Tensor], Tensor], x: Tensor, z: Matrix) -> float | NotApplicable:
-    """Mean rectified pre-activation of the units that the selection leaves out, over that of those it keeps.
+    """Mean rectified pre-activation of the unselected units, divided by the mean of the selected units.
 
-    Over 2,000 evenly spaced samples; n/a where nothing is kept, nothing is left out, or what is kept
-    has no pre-activation above zero.
+    Over 2,000 evenly spaced samples; n/a if no unit is selected, if all units are selected, or if no selected unit has
+    a pre-activation above zero.
     """
     a = _rectified(preactivations, x)
-    kept = dense(spread(z, MAX_SAMPLES)).to(a.device) != 0
-    if not kept.any():
+    selected = dense(spread(z, MAX_SAMPLES)).to(a.device) != 0
+    if not selected.any():
         return NotApplicable("the selection keeps no unit")
-    if kept.all():
+    if selected.all():
         return NotApplicable("the selection leaves no unit out")
-    if not a[kept].any():
+    if not a[selected].any():
         return NotApplicable("no unit that the selection keeps has a pre-activation above zero")
-    return (a[~kept].mean() / a[kept].mean()).item()
+    return (a[~selected].mean() / a[selected].mean()).item()
 
 
 def _rectified(preactivations: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -139,6 +140,6 @@ def _rectified(preactivations: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _magnitudes(z: Matrix) -> list[Tensor]:
-    """Blocks of the samples that have an active unit: |z| without zeros, float64."""
-    kept = (values[values.any(1)] for values, _ in nonzeros(z))
-    return [values.abs().double() for values in kept if len(values)]
+    """|z| without zeros, in float64, for blocks of the samples that have an active unit."""
+    active = (values[values.any(1)] for values, _ in nonzeros(z))
+    return [values.abs().double() for values in active if len(values)]

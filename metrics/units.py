@@ -1,4 +1,4 @@
-"""Which units are used at all."""
+"""How many units are used, and how often."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from metrics.base import NotApplicable, metric
 from metrics.matrix import Matrix, column_sums, quantile_axis, quantiles
 
 ALWAYS_ON = 0.99
-"""Share of the samples above which a unit is always on."""
+"""A unit is always on if it is active on more than this share of the samples."""
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Quantiles over live units."""
@@ -22,7 +22,7 @@ def dead_fraction(active: Matrix) -> float:
 
 @metric(label="always on", direction="min", range="[0, 1]", source="definition", headline=True)
 def always_on_fraction(active: Matrix) -> float:
-    """Share of units that are active on more than 99% of the samples: they tell nothing apart."""
+    """Share of units that are active on more than 99% of the samples, and so distinguish nothing."""
     return (density(active) > ALWAYS_ON).double().mean().item()
 
 
@@ -46,6 +46,6 @@ def density(active: Matrix) -> Tensor:
     curve=quantile_axis(QUANTILES),
 )
 def density_quantiles(active: Matrix) -> dict[str, float] | NotApplicable:
-    """10%, 50% and 90% quantile of the density of the live units; n/a where all are dead."""
+    """10%, 50% and 90% quantiles of the density of the live units; n/a if all units are dead."""
     rates = density(active)
     return quantiles(rates[rates > 0], QUANTILES) or NotApplicable("all units are dead")

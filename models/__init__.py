@@ -1,7 +1,7 @@
 """Sparse latent models, one file each. `models.base` says what a model is.
 
-Built-ins are named lazily, so that listing them imports nothing heavy. The order is the order of the boards' rows
-before they are ranked: the VAE family, the SAE family, the floors.
+Built-in models are given as strings, "module:class", so that listing them imports nothing heavy. Boards show their rows
+in this order before they are ranked: the VAE family, the SAE family, the floors.
 """
 
 MODELS: dict[str, str] = {

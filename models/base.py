@@ -1,8 +1,8 @@
 """What a model is: a validated config, a loss to minimise, an encoder and a decoder.
 
-The harness trains and measures; a model never reports a number of its own. Write a new one by subclassing `Model`;
-one that is not trained by gradient defines `fit(x)` instead of `loss`. What else a model may have is in
-`models.capabilities`.
+The harness trains and evaluates models; a model never reports a number itself. To write a new model, subclass `Model`.
+A model that is not trained by gradient descent defines `fit(x)` instead of `loss`. `models.capabilities` lists the
+optional methods.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing_extensions import TypeVar
 
 
 class ModelConfig(BaseModel):
-    """Hyperparameters of one model; every field has a default, a valid range and a line that names its source."""
+    """Hyperparameters of one model; every field has a default, a valid range and a description with its source."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -38,7 +38,7 @@ class Losses(NamedTuple):
     total: Tensor
     """The scalar that is minimised."""
     terms: dict[str, Tensor]
-    """Its named parts, for the history."""
+    """Parts of the loss by name, for the training history."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class DenseCodes:
     z: Tensor
     """The code that is decoded, (N, M); exact zeros where a unit is off."""
     gamma: Tensor | None = None
-    """Activation probabilities, (N, M) in [0, 1]; None where the model defines none (VAE)."""
+    """Activation probabilities, (N, M) in [0, 1]; None for a model without them (VAE)."""
 
     def dense(self) -> Tensor:
         """The codes as an (N, M) tensor."""
@@ -62,9 +62,9 @@ class SparseCodes:
     values: Tensor
     """Coefficients, (N, k); a zero means that the slot is unused."""
     indices: Tensor
-    """Units in [0, M), (N, k) int64. A unit that stands twice in a row counts with the sum of its values."""
+    """Indices of units in [0, M), (N, k) int64. If a unit appears twice in a row, its values are added."""
     n_latents: int
-    """M."""
+    """The number of units M."""
 
     def dense(self) -> Tensor:
         """The codes as an (N, M) tensor; for analysis, never for training."""
@@ -76,11 +76,11 @@ Codes = DenseCodes | SparseCodes
 """What `encode` returns."""
 
 ConfigT = TypeVar("ConfigT", bound=ModelConfig, default=Any)
-"""The type of a model's config; plain `Model` is a model of any."""
+"""The type of a model's config; `Model` without a parameter accepts any config."""
 
 
 def require_inputs(x: Tensor, n_features: int) -> None:
-    """ValueError where x is not (N, D), D = n_features, or holds NaN or infinities."""
+    """Raise ValueError if x is not (N, D) with D = n_features, or contains NaN or infinities."""
     if x.ndim != 2 or x.shape[1] != n_features:
         raise ValueError(f"x has the shape {tuple(x.shape)}; expected (N, {n_features})")
     if bad := int((~x.isfinite()).sum()):
@@ -101,11 +101,11 @@ class Model(nn.Module, Generic[ConfigT]):
     Config: ClassVar[type[ModelConfig]] = ModelConfig
     """The typed hyperparameters; the defaults are the model's own ("native") setting."""
     family: ClassVar[str] = "others"
-    """What boards can be narrowed to."""
+    """The group of models that boards can be filtered by."""
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
-    """The sparsity knob and its values for the "matched" setting, e.g. ``{"k": (4, 8, 16)}``. Empty: one point."""
+    """The sparsity hyperparameter and its values in the "matched" setting, e.g. ``{"k": (4, 8)}``. Empty: no sweep."""
     dead_variance: ClassVar[float] = 0.0
-    """A unit whose code varies less than this over a data set carries nothing and is not active. 0 for sparse codes."""
+    """A unit is never active if the variance of its code over a data set is below this. 0 for sparse codes."""
 
     config: ConfigT
     """The hyperparameters of this model."""
@@ -116,17 +116,17 @@ class Model(nn.Module, Generic[ConfigT]):
         self.n_features = n_features
 
     def require_inputs(self, x: Tensor) -> None:
-        """ValueError where x is not (N, D) or holds NaN or infinities."""
+        """Raise ValueError if x is not (N, D), or contains NaN or infinities."""
         require_inputs(x, self.n_features)
 
     def prepare(self, x: Tensor, labels: Tensor) -> None:
         """Initialise what depends on the training inputs x (N, D) and labels (N,); called once, before the first step.
 
-        Raises ValueError where the model cannot be trained on them.
+        Raises ValueError if the model cannot be trained on them.
         """
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        """Loss of one batch: x (B, D) in [0, 1], labels (B,) int64, progress in [0, 1] counted in optimiser steps."""
+        """Loss of one batch: x (B, D) in [0, 1], labels (B,) int64, progress: share of steps done, in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} defines neither loss() nor fit()")
 
     def encode(self, x: Tensor) -> Codes:
@@ -145,5 +145,5 @@ class Model(nn.Module, Generic[ConfigT]):
 
 
 def warmup(progress: float, share: float) -> float:
-    """Linear ramp from 0 to 1 over the first `share` of training; 1 at once where the share is 0."""
+    """Linear ramp from 0 to 1 over the first `share` of training; always 1 if the share is 0."""
     return min(1.0, progress / share) if share else 1.0

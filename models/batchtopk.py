@@ -1,7 +1,8 @@
-"""BatchTopK SAE: k units per sample on average, not for each (Bussmann et al. 2024, arXiv 2412.06410).
+"""BatchTopK SAE: k active units per sample on average over a batch (Bussmann et al. 2024, arXiv 2412.06410).
 
-Training keeps the k N largest of all rectified pre-activations of a batch of N. Inference keeps those above a
-threshold: the running mean of the smallest that the batches kept. It is a buffer, saved with the weights.
+Training keeps the k N largest rectified pre-activations of a batch of N samples. Inference keeps the pre-activations
+above a threshold: a running mean over batches of the smallest value kept. The threshold is a buffer, saved with the
+weights.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from models.parts.linear_encoder import LinearEncoderModel
 class BatchTopKConfig(AuxKConfig):
     """Hyperparameters of the BatchTopK SAE; k is the mean number of active units."""
 
-    threshold_rate: float = Field(0.1, gt=0, le=1, description="Step of the threshold's running mean [2506.05239]")
+    threshold_rate: float = Field(0.1, gt=0, le=1, description="Rate of the threshold's running mean [2506.05239]")
 
 
 class BatchTopK(LinearEncoderModel[BatchTopKConfig]):
-    """BatchTopK sparse autoencoder; its codes do not depend on the batch they are in."""
+    """BatchTopK sparse autoencoder. At inference, a code does not depend on the other samples."""
 
     Config = BatchTopKConfig
 
     threshold: Tensor
-    """What a pre-activation must exceed at inference."""
+    """The value that a pre-activation must exceed at inference, ()."""
 
     def __init__(self, config: BatchTopKConfig, n_features: int) -> None:
         super().__init__(config, n_features)

@@ -1,4 +1,7 @@
-"""What a model may have beside a loss, an encoder and a decoder; each is a method or two that the harness looks for."""
+"""Optional capabilities of a model, beside its loss, encoder and decoder.
+
+Each capability is a protocol of one or two methods that the harness looks for.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from models.base import Codes, GradientConfig, Model, ModelConfig
 
 @runtime_checkable
 class Fittable(Protocol):
-    """A model with a closed-form or one-pass fit; the harness calls it instead of training by gradient."""
+    """A model with a closed-form or one-pass fit; the harness calls `fit` instead of training by gradient descent."""
 
     def fit(self, x: Tensor) -> None:
         """Fit to the training inputs x (N, D)."""
@@ -25,7 +28,7 @@ class HasAtoms(Protocol):
     """A model with a linear decoder."""
 
     def atoms(self) -> Tensor:
-        """The decoder's row of each unit, (M, D)."""
+        """The decoder weights of each unit, (M, D)."""
 
 
 @runtime_checkable
@@ -41,12 +44,12 @@ class Budgeted(Protocol):
     """A model that can encode with any number of active units."""
 
     def encode_with_budget(self, x: Tensor, k: int) -> Codes:
-        """Codes of x (N, D) with at most k active units per sample, whatever k was trained."""
+        """Codes of x (N, D) with at most k active units per sample, for any k, not only the trained one."""
 
 
 @runtime_checkable
 class Stochastic(Protocol):
-    """A model whose training draws its codes at random."""
+    """A model that samples its codes at random in training."""
 
     def sample(self, x: Tensor) -> Codes:
         """Codes of x (N, D) with the noise of training."""
@@ -54,7 +57,7 @@ class Stochastic(Protocol):
 
 @runtime_checkable
 class HasLikelihood(Protocol):
-    """A model with a likelihood: the harness reports its nats per image."""
+    """A model with a likelihood; the harness reports bounds on it, in nats per image."""
 
     def elbo(self, x: Tensor) -> Tensor:
         """Evidence lower bound of each image, (N,) nats, with hard spikes and analytic KL terms."""
@@ -81,11 +84,11 @@ CALLS: dict[str, tuple[str, ...]] = {
 """The methods that the harness calls, and the arguments that it passes by position."""
 
 NEAR_MISS = 0.81
-"""Names as similar as this are taken for misspelt ones; `code`, a helper's name, is at 0.8 of `encode`."""
+"""A method name counts as misspelt if it is at least this similar to a known one. Helpers named `code` are at 0.8."""
 
 
 def check_capabilities(cls: type) -> list[str]:
-    """What is wrong with the methods and the config of a model class, one line each; nothing for a sound one."""
+    """The problems in the methods and the config of a model class, one line each; an empty list if there are none."""
     if not issubclass(cls, Model):
         return ["is not a model; derive it from models.base.Model."]
     checks = (_misspelt, _wrong_signatures, _half_capabilities, _missing_methods, _config_problems)
@@ -93,7 +96,7 @@ def check_capabilities(cls: type) -> list[str]:
 
 
 def _misspelt(cls: type[Model]) -> Iterator[str]:
-    """Public methods that are nearly what the harness calls.
+    """Public methods whose names are close to a method that the harness calls.
 
     A class that defines both names has misspelt neither.
     """
@@ -110,10 +113,10 @@ def _misspelt(cls: type[Model]) -> Iterator[str]:
 
 
 def _wrong_signatures(cls: type[Model]) -> Iterator[str]:
-    """Methods that cannot be called with what the harness passes."""
+    """Methods that do not accept the arguments that the harness passes."""
     for name, arguments in CALLS.items():
         method = inspect.getattr_static(cls, name, None)
-        if method is None:  # absent; or opted out of, as Python's own protocols do it
+        if method is None:  # absent, or set to None to opt out, as in Python's own protocols
             continue
         if not callable(getattr(cls, name)):
             yield f"defines {name} as a {type(method).__name__}; expected the method {name}({', '.join(arguments)})."
@@ -131,27 +134,27 @@ def _wrong_signatures(cls: type[Model]) -> Iterator[str]:
 
 
 def _half_capabilities(cls: type[Model]) -> Iterator[str]:
-    """Capabilities of several methods of which a class defines some."""
+    """Capabilities with several methods of which the class defines only some."""
     for protocol in (Fittable, HasAtoms, HasPreactivations, Budgeted, Stochastic, HasLikelihood):
         methods = [name for name in vars(protocol) if name in CALLS]
         missing = [name for name in methods if not _defines(cls, name)]
         if missing and len(missing) < len(methods):
             present = " and ".join(f"{name}()" for name in methods if name not in missing)
             absent = " and ".join(f"{name}()" for name in missing)
-            yield f"defines {present} without {absent}; {protocol.__name__} is all of them or none."
+            yield f"defines {present} without {absent}; {protocol.__name__} needs all of them."
 
 
 def _missing_methods(cls: type[Model]) -> Iterator[str]:
-    """What every model needs and a class does not define."""
+    """Methods that every model needs and the class does not define."""
     if not (_defines(cls, "loss") or _defines(cls, "fit")):
-        yield "defines neither loss(x, labels, progress) nor fit(x); the harness trains it by one of the two."
+        yield "defines neither loss(x, labels, progress) nor fit(x); the harness trains a model by one of the two."
     for name in ("encode", "decode"):
         if not _defines(cls, name):
             yield f"defines no {name}({', '.join(CALLS[name])})."
 
 
 def _config_problems(cls: type[Model]) -> Iterator[str]:
-    """A `Config` of the wrong type, and fields that the harness cannot fill."""
+    """A `Config` of the wrong type, and fields without a default."""
     by_gradient = _defines(cls, "loss") and not _defines(cls, "fit")
     needed = GradientConfig if by_gradient else ModelConfig
     config: Any = cls.Config
@@ -165,7 +168,7 @@ def _config_problems(cls: type[Model]) -> Iterator[str]:
 
 
 def _defines(cls: type[Model], name: str) -> bool:
-    """Whether a class has a method that is not the one of `Model` that only raises."""
+    """Whether a class has a method other than the one of `Model`, which only raises."""
     method = getattr(cls, name, None)
     return method is not None and method is not getattr(Model, name, None)
 
@@ -175,7 +178,7 @@ def _is_method(value: object) -> bool:
 
 
 def _without_types(signature: inspect.Signature) -> str:
-    """A signature as it is written, but for annotations: '(self, x, k=4)'."""
+    """A signature without its annotations: '(self, x, k=4)'."""
     empty = inspect.Parameter.empty
     parameters = [parameter.replace(annotation=empty) for parameter in signature.parameters.values()]
     return str(signature.replace(parameters=parameters, return_annotation=empty))

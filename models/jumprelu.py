@@ -1,8 +1,9 @@
 """JumpReLU SAE: a learned threshold per unit (Rajamanoharan et al. 2024, arXiv 2407.14435).
 
 z = a H(a - theta), a = ReLU(W (x - b) + b_enc), x_hat = z D + b with unit-norm atoms D and theta = exp(log_theta).
-Minimises ||x - x_hat||^2 + w mean((L0 / k - 1)^2), the form of the penalty that aims at k units (its appendix, and
-arXiv 2506.05239's code). The step H has no gradient: theta learns from the samples within a window of it (Eqs. 11, 12).
+Minimises ||x - x_hat||^2 + w mean((L0 / k - 1)^2). This form of the penalty aims at k active units (appendix of the
+paper, and the code of arXiv 2506.05239). The step H has no gradient, so that theta is learned from the activations in a
+window around it (Eqs. 11, 12).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class JumpReLUConfig(TrainedKSparseConfig):
     """Hyperparameters of the JumpReLU SAE; k is the mean number of active units that the penalty aims at."""
 
     sparsity_weight: float = Field(10.0, ge=0, description="w [2506.05239]")
-    theta_init: float = Field(0.1, gt=0, description="Threshold of every unit at the start [2506.05239]")
-    bandwidth: float = Field(0.1, gt=0, description="Width of the window from which theta learns [2506.05239]")
+    theta_init: float = Field(0.1, gt=0, description="Initial threshold of every unit [2506.05239]")
+    bandwidth: float = Field(0.1, gt=0, description="Width of the window for the gradient of theta [2506.05239]")
 
 
 class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
@@ -41,7 +42,7 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         activations, theta = self.preactivations(x).relu(), self.log_theta.exp()
         on: Tensor = _Step.apply(activations, theta, self.config.bandwidth)
-        # The jump at theta is theta high: that is what a unit's switching on is worth to the reconstruction.
+        # Where a unit switches on, z jumps from 0 to theta: the gradient of the step is scaled by theta.
         z = activations * on.detach() + theta.detach() * (on - on.detach())
         sse = (x - z @ self.dictionary - self.bias).square().sum(1).mean()
         sparsity = (on.sum(1) / self.config.k - 1).square().mean()
@@ -51,18 +52,18 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
         return sparse_codes(self._jump(x))
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
-        """The k largest of the units above their thresholds."""
+        """Codes of at most k units: the largest of those above their thresholds."""
         values, indices = top_k(self._jump(x), k)
         return SparseCodes(values, indices, self.config.n_latents)
 
     def _jump(self, x: Tensor) -> Tensor:
-        """z of x (N, D), dense: (N, M)."""
+        """Dense codes z (N, M) of x (N, D)."""
         pre = self.preactivations(x)
         return torch.where(pre <= self.log_theta.exp(), 0.0, pre)
 
 
 class _Step(torch.autograd.Function):
-    """H(a - theta), with the gradient in theta of a rectangle kernel; none in a."""
+    """The step H(a - theta). A rectangle kernel gives its gradient in theta; it has no gradient in a."""
 
     @staticmethod
     def forward(ctx: Any, activations: Tensor, theta: Tensor, bandwidth: float) -> Tensor:

@@ -1,7 +1,7 @@
-"""Matryoshka SAE: nested dictionaries, each of which reconstructs alone (Bussmann et al. 2025, arXiv 2503.17547).
+"""Matryoshka SAE: nested dictionaries that each reconstruct the input (Bussmann et al. 2025, arXiv 2503.17547).
 
-A BatchTopK code; the loss is the mean error of b alone and of x_hat from the first m_1, m_2, ..., M units, so that
-early units learn what is general. AuxK sees the residual of the whole.
+Codes are those of BatchTopK. The loss is the mean error of several reconstructions: from b alone, and from the first
+m_1, m_2, ..., M units. Early units thereby learn general features. AuxK uses the residual of the full dictionary.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class MatryoshkaConfig(BatchTopKConfig):
     """Hyperparameters of the Matryoshka SAE."""
 
     groups: tuple[float, ...] = Field(
-        (0.0625, 0.125, 0.25, 0.5625), description="Shares of the units that each prefix adds [2504.02821]"
+        (0.0625, 0.125, 0.25, 0.5625), description="Share of the units that each nested dictionary adds [2504.02821]"
     )
 
     @field_validator("groups")
@@ -40,7 +40,7 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
     Config = MatryoshkaConfig
 
     threshold: Tensor
-    """What a pre-activation must exceed at inference."""
+    """The value that a pre-activation must exceed at inference, ()."""
 
     def __init__(self, config: MatryoshkaConfig, n_features: int) -> None:
         super().__init__(config, n_features)
@@ -61,7 +61,7 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
         return self.auxk.losses(self, x, values, selection, errors.mean() / self.variance, residuals[-1])
 
     def _residuals(self, x: Tensor, values: Tensor, selection: Selection) -> list[Tensor]:
-        """What b alone, and then each prefix, leaves of x (N, D)."""
+        """Residuals (N, D) of the reconstructions from b alone, and from each nested dictionary in turn."""
         residuals = [x - self.bias]
         start = 0
         for end in self.prefixes():

@@ -1,4 +1,7 @@
-"""Mean: predicts the mean training image and codes nothing; its FVU is 1 but for the test set's own mean. A floor."""
+"""Mean: predicts the mean training image for every input; a floor for reconstruction.
+
+No unit is ever active. The FVU is 1 or slightly more, as it is relative to the mean of the evaluated images.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,17 @@ from models.base import Codes, Model, ModelConfig, SparseCodes
 class MeanConfig(ModelConfig):
     """Hyperparameters of the mean."""
 
-    n_latents: int = Field(1, ge=1, description="Units, none of which is ever active")
+    n_latents: int = Field(1, ge=1, description="Number of units; none is ever active")
 
 
 class Mean(Model[MeanConfig]):
-    """The mean image, whatever the input."""
+    """The mean training image, for every input."""
 
     Config = MeanConfig
     family: ClassVar[str] = "floors"
 
     mean: Tensor
-    """The mean image, (D,)."""
+    """The mean training image, (D,)."""
 
     def __init__(self, config: MeanConfig, n_features: int) -> None:
         super().__init__(config, n_features)

@@ -1,8 +1,8 @@
 """MP-SAE: matching pursuit as the encoder of a tied dictionary (Costa et al. 2025, arXiv 2506.03093, 2506.05239).
 
-r_0 = x - b; k times: j = argmax_j D_j . r, z_j += max(0, D_j . r), r <- r - z_j D_j. Then x_hat = z D + b, ||D_j|| = 1.
-Minimises the squared error ||r_k||^2; gradients flow through every step but the argmax. The released code's atom
-dropout in the first epoch is left out [choice].
+Start from r = x - b and repeat k times: j = argmax_j D_j . r, v = max(0, D_j . r), z_j += v, r <- r - v D_j. Then
+x_hat = z D + b, with ||D_j|| = 1. Minimises the squared error ||r||^2 after the last step; gradients flow through every
+step except the argmax. The released code's atom dropout in the first epoch is left out [choice].
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ class MatchingPursuitConfig(TrainedKSparseConfig):
 
     selection: Choice = Field(
         "nonnegative",
-        description="Atom of the largest D_j . r, kept >= 0 [2506.05239, code] or signed, or of the largest |D_j . r|",
+        description="Atom of the largest D_j . r, with v >= 0 (nonnegative) [2506.05239, code] or any sign (signed), "
+        "or atom of the largest |D_j . r| (absolute)",
     )
     threshold: float = Field(
-        0.0, ge=0, description="An image is finished when ||r|| is not above this; 0: after k steps [2506.03093]"
+        0.0, ge=0, description="Pursuit stops when ||r|| is at most this; 0: always k steps [2506.03093]"
     )
 
 
@@ -42,8 +43,8 @@ class MatchingPursuit(TiedModel[MatchingPursuitConfig]):
         return Losses(sse, {"sse": sse})
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
-        """At most k steps of pursuit: the first steps of a longer one are those of a shorter."""
-        # One way whatever the batch: the two round differently, which must not depend on how many samples there are.
+        """Codes after at most k steps of pursuit; a larger k continues the same steps."""
+        # Never by the Gram matrix: it rounds differently, and a code must not depend on the size of its batch.
         config = self.config
         values, selection = pursuit(
             x, self.bias, self.dictionary, k, False, choice=config.selection, threshold=config.threshold

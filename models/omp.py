@@ -1,8 +1,8 @@
 """OMP-SAE: orthogonal matching pursuit as the encoder of a tied dictionary (Pati et al. 1993).
 
-S = the k atoms of orthogonal matching pursuit of x - b, v = argmin_v ||x - b - v D_S||^2, x_hat = v D_S + b.
-Minimises the squared error. At the least squares the error does not change with v to first order, so its gradient in
-the atoms and in b is exact with v held fixed.
+Orthogonal matching pursuit of x - b selects a set S of k atoms. v = argmin_v ||x - b - v D_S||^2, x_hat = v D_S + b.
+Minimises the squared error. At the least-squares solution the error is stationary in v, so that its gradient in the
+atoms and in b is exact with v held fixed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.parts.sparse import Selection
 
 
 class OMP(TiedModel[TrainedKSparseConfig]):
-    """Orthogonal-matching-pursuit sparse autoencoder; coefficients of either sign."""
+    """Orthogonal-matching-pursuit sparse autoencoder; coefficients may have either sign."""
 
     Config = TrainedKSparseConfig
 
@@ -32,6 +32,6 @@ class OMP(TiedModel[TrainedKSparseConfig]):
         return Losses(sse, {"sse": sse})
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
-        """k steps of orthogonal matching pursuit, without the Gram matrix, whatever the batch."""
+        """Codes after k steps of orthogonal matching pursuit; never by the Gram matrix, for any batch."""
         values, indices = orthogonal_pursue(x - self.bias, self.dictionary, k)
         return SparseCodes(values, indices, self.config.n_latents)

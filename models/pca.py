@@ -1,6 +1,6 @@
-"""PCA: the best linear code of its size, dense; a floor for reconstruction (Pearson 1901).
+"""PCA: the best linear code of its size, which is dense; a floor for reconstruction (Pearson 1901).
 
-x_hat = mean + (x - mean) V^T V, V the M leading eigenvectors of the training covariance.
+x_hat = mean + (x - mean) V^T V, where the rows of V are the M leading eigenvectors of the training covariance.
 """
 
 from __future__ import annotations

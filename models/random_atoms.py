@@ -1,6 +1,6 @@
-"""Random dictionary: unit-norm atoms that are never trained, with TopK codes; the floor of dictionary learning.
+"""Random dictionary: TopK codes on random atoms that are never trained; the floor for dictionary learning.
 
-z = s TopK(ReLU(D (x - mean))), x_hat = z D + mean, with the one scale s that fits the training images best.
+z = s TopK(ReLU(D (x - mean))), x_hat = z D + mean. A single scale s is fitted to the training images by least squares.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class RandomAtoms(TiedModel[KSparseConfig]):
     family: ClassVar[str] = "floors"
 
     scale: Tensor
-    """s, ()."""
+    """The scale s, ()."""
 
     def __init__(self, config: KSparseConfig, n_features: int) -> None:
         super().__init__(config, n_features)
@@ -41,6 +41,6 @@ class RandomAtoms(TiedModel[KSparseConfig]):
         self.scale.copy_(overlap / energy.clamp_min(1e-12))
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
-        """The k atoms of largest correlation, the negative ones at zero."""
+        """Codes on the k atoms of largest correlation with x - mean; negative values are set to zero."""
         values, indices = top_k_linear(x - self.bias, self.dictionary, self.bias.new_zeros(len(self.dictionary)), k)
         return SparseCodes(self.scale * values.relu(), indices, self.config.n_latents)

@@ -20,11 +20,11 @@ from models.parts.sparse import sparse_codes
 class ReLUConfig(TrainedDictionaryConfig):
     """Hyperparameters of the ReLU SAE."""
 
-    l1: float = Field(1.5, ge=0, description="Weight of the L1 penalty, beside errors summed over pixels [choice]")
+    l1: float = Field(1.5, ge=0, description="Weight of the L1 penalty; the error is summed over pixels [choice]")
 
 
 class ReLU(LinearEncoderModel[ReLUConfig]):
-    """ReLU sparse autoencoder; how many units are active follows from the penalty."""
+    """ReLU sparse autoencoder; the penalty determines how many units are active."""
 
     Config = ReLUConfig
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.5, 1.0, 2.0, 4.0)}

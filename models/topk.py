@@ -1,7 +1,7 @@
 """TopK SAE: keep the k largest pre-activations (Gao et al. 2024, arXiv 2406.04093).
 
-z = TopK(ReLU(W (x - b) + b_enc)), x_hat = z D + b with unit-norm atoms D. Minimises the squared error over the
-data's variance, plus AuxK.
+z = TopK(ReLU(W (x - b) + b_enc)), x_hat = z D + b with unit-norm atoms D. Minimises the squared error
+divided by the data's variance, plus AuxK.
 """
 
 from __future__ import annotations

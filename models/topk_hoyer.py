@@ -1,7 +1,8 @@
-"""TopK with an l1 / l2 penalty on its activations (Jacquier et al. 2026, arXiv 2606.27321).
+"""TopK SAE with an l1 / l2 penalty on its activations (Jacquier et al. 2026, arXiv 2606.27321).
 
-Adds lambda mean_x ||a_A(x)||_1 / ||a_A(x)||_2 to the TopK loss: scale-invariant, between 1 (one unit) and sqrt(|A|),
-A the batch-active units. The paper's lambda is not known: the weight is a choice.
+Adds lambda mean_x ||a_A(x)||_1 / ||a_A(x)||_2 to the TopK loss, where A is the set of batch-active units. The ratio is
+scale-invariant and lies between 1 (one active unit) and sqrt(|A|). The paper's lambda is not known: the weight is a
+choice.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ class TopKHoyerConfig(PenalisedTopKConfig):
 
 
 class TopKHoyer(LinearEncoderModel[TopKHoyerConfig]):
-    """TopK sparse autoencoder whose activations are concentrated before the selection."""
+    """TopK sparse autoencoder with a penalty that concentrates the activations on few units."""
 
     Config = TopKHoyerConfig
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
-        """l1 over l2 norm of each sample's activations, (N,)."""
+        """Ratio of the l1 norm to the l2 norm of each sample's activations, (N,)."""
         ratio: Tensor = activations.sum(1) / torch.linalg.vector_norm(activations, dim=1).clamp_min(1e-8)
         return ratio
 

@@ -1,7 +1,7 @@
-"""TopK with an l1 penalty off its support (Jacquier et al. 2026, arXiv 2606.27321).
+"""TopK SAE with an l1 penalty on unselected activations (Jacquier et al. 2026, arXiv 2606.27321).
 
-Adds lambda mean_x sum_{j in A, not in S(x)} a_j(x) to the TopK loss: S(x) the selected units, A the batch-active ones.
-The paper's lambda and normalisation are not known: the sum, and the weight, are choices.
+Adds lambda mean_x sum_{j in A, not in S(x)} a_j(x) to the TopK loss, where S(x) is the set of selected units and A the
+set of batch-active units. The paper's lambda and normalisation are not known: the sum and the weight are choices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from models.parts.sparse import Selection
 
 
 class TopKL1(LinearEncoderModel[PenalisedTopKConfig]):
-    """TopK sparse autoencoder whose unselected activations are pushed to zero."""
+    """TopK sparse autoencoder with a penalty that pushes unselected activations to zero."""
 
     Config = PenalisedTopKConfig
 

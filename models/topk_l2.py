@@ -1,7 +1,8 @@
-"""TopK with an L2 penalty on all its activations: what the released checkpoints of the variational SAE are.
+"""TopK SAE with an L2 penalty on all activations, as in the released checkpoints of the variational SAE.
 
-Adds lambda mean_x sum_j a_j(x)^2 / 2 to the TopK loss, divided like the squared error by the data's variance, so that
-lambda is the variational SAE's beta (Baker & Li 2025, arXiv 2509.22994, as their authors say; no noise).
+Adds lambda mean_x sum_j a_j(x)^2 / 2 to the TopK loss. Like the squared error, the penalty is divided by the data's
+variance, so that lambda is the beta of the variational SAE (Baker & Li 2025, arXiv 2509.22994). By the account of its
+authors, the released checkpoints were trained in this way, without noise.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ class TopKL2Config(PenalisedTopKConfig):
     """Hyperparameters of the TopK SAE and of its penalty."""
 
     penalty_weight: float = Field(1.0, ge=0, description="lambda, the variational SAE's beta [released code]")
-    mask: bool = Field(False, description="Penalise only units that the batch selects; the released code does not")
+    mask: bool = Field(False, description="Penalise only batch-active units; the released code penalises all")
 
 
 class TopKL2(LinearEncoderModel[TopKL2Config]):
-    """TopK sparse autoencoder whose activations are kept small."""
+    """TopK sparse autoencoder with a penalty that keeps activations small."""
 
     Config = TopKL2Config
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
-        """Half of each sample's summed squares, over the data's variance, (N,)."""
+        """Half the sum of each sample's squared activations, divided by the data's variance, (N,)."""
         return 0.5 * activations.square().sum(1) / self.variance
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:

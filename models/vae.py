@@ -23,9 +23,9 @@ from models.parts.likelihood import (
 
 
 class VAEConfig(GradientConfig):
-    """Hyperparameters of the VAE; the defaults follow the MNIST baseline beside VSC (its ICLR 2019 version)."""
+    """Hyperparameters of the VAE; the defaults follow the MNIST baseline in the VSC paper (ICLR 2019 version)."""
 
-    n_latents: int = Field(64, ge=1, description="M; the paper sweeps 8 to 200, 64 is a choice within it")
+    n_latents: int = Field(64, ge=1, description="M; the paper sweeps 8 to 200; 64 is a choice in this range")
     hidden: int = Field(400, ge=1, description="Width of the one hidden layer of encoder and decoder [VSC, ICLR 2019]")
     likelihood: Likelihood = Field("bernoulli", description="Pixel likelihood [VSC, ICLR 2019]")
     beta: float = Field(1.0, ge=0, description="Weight of the KL term; 1 is the ELBO [Kingma & Welling]")

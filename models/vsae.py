@@ -1,9 +1,9 @@
 """Variational SAE: Gaussian latents sampled before the TopK selection (Baker & Li 2025, arXiv 2509.22994).
 
 mu = ReLU(W (x - b) + b_enc), z = TopK(mu + sigma eps) by magnitude, x_hat = z D + b with unit-norm atoms D.
-Minimises ||x - x_hat||^2 + beta(t) KL over all M units, where beta(t) rises over the first steps. The ReLU on mu is the
-released code's, the paper has none. Unit-norm atoms, the centring of the encoder's input and an unclamped KL are
-choices: they keep the penalty from being evaded by growing atoms, and make the model comparable with TopK.
+Minimises ||x - x_hat||^2 + beta(t) KL over all M units, where beta(t) rises over the first steps. The ReLU on mu is in
+the released code, but not in the paper. Unit-norm atoms, the centring of the encoder's input and the unclamped KL term
+are choices: they keep the model from evading the penalty by growing its atoms, and make it comparable with TopK.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class VSAEConfig(TrainedKSparseConfig):
     """Hyperparameters of the variational SAE; the paper has no MNIST setting, so M, k and the budget are TopK's."""
 
     variance: Literal["learned", "unit", "none"] = Field(
-        "learned", description="Noise of the posterior; unit: sigma = 1 as in the paper, none: as in the checkpoints"
+        "learned", description="Posterior noise; unit: sigma = 1 as in the paper; none: as in the released checkpoints"
     )
     beta: float = Field(1.0, ge=0, description="Weight of the KL term, kl_coeff [released code]")
     beta_warmup: float = Field(0.1, ge=0, le=1, description="Share of training over which beta rises [released code]")
@@ -36,7 +36,7 @@ class VSAEConfig(TrainedKSparseConfig):
 
 
 class VSAE(LinearEncoderModel[VSAEConfig]):
-    """Variational sparse autoencoder, evaluated without noise. `variance: none` is TopK + (beta / 2) L2."""
+    """Variational sparse autoencoder, evaluated without noise. With `variance: none` it is TopK + (beta / 2) L2."""
 
     Config = VSAEConfig
 
@@ -57,7 +57,7 @@ class VSAE(LinearEncoderModel[VSAEConfig]):
         return Losses(sse + beta * kl, {"sse": sse, "kl": kl})
 
     def _sample(self, mu: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The noisy code and its KL to N(0, I) per unit, (N, M) each; log-variance clamped to [-6, 2] as released."""
+        """The noisy code and its KL to N(0, I) per unit, (N, M) each; log-variance clamped as in the released code."""
         if self.config.variance == "none":
             return mu, 0.5 * mu.square()
         if self.config.variance == "unit":

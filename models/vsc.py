@@ -1,11 +1,11 @@
 """Variational sparse coding: a VAE with spike-and-slab latents (Tonolini et al., UAI 2019; ICLR 2019 version).
 
 q(z|x) = prod_j [gamma_j N(mu_j, sigma_j^2) + (1 - gamma_j) delta_0]. Minimises -E_q[log p(x|z)] + KL(q || p), with
-relaxed spikes in the first term; the slab's divergence is weighted by gamma, the spike's is that of two Bernoullis.
-The prior is `fixed`, p = alpha N(0, 1) + (1 - alpha) delta_0 (ICLR), or a mixture of the posteriors of
-`pseudo_inputs`, whose mean spike is held at alpha by M KL(Bernoulli(mean gamma) || Bernoulli(alpha)) (UAI; the
-official code sharpens their spikes besides, which is left out). The bounds that are reported are valid ones: hard
-spikes, no warm-up, ln U of the mixture.
+relaxed spikes in the first term. The KL term has two parts: the divergence of the slabs, weighted by gamma, and the
+divergence of the Bernoulli spikes. There are two priors. `fixed`: p = alpha N(0, 1) + (1 - alpha) delta_0 (ICLR).
+`pseudo_inputs`: a mixture of the posteriors of learned inputs; the term M KL(Bernoulli(mean gamma) || Bernoulli(alpha))
+keeps its mean spike probability near alpha (UAI; the official code also sharpens these spikes, which is left out here).
+The reported bounds are valid bounds: they have hard spikes, no warm-up, and the term ln U for the mixture.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from models.parts.spike_slab import (
 class VSCConfig(GradientConfig):
     """Hyperparameters of VSC; the defaults follow the ICLR 2019 version on MNIST."""
 
-    n_latents: int = Field(64, ge=1, description="M; the paper sweeps 8 to 200, 64 is a choice within it")
+    n_latents: int = Field(64, ge=1, description="M; the paper sweeps 8 to 200; 64 is a choice in this range")
     hidden: int = Field(400, ge=1, description="Width of the one hidden layer of encoder and decoder [ICLR 2019]")
     likelihood: Likelihood = Field("bernoulli", description="Pixel likelihood [ICLR 2019]")
     alpha: float = Field(0.2, gt=0, lt=1, description="Prior probability of a spike; 0.01, 0.2, 0.5 [ICLR 2019]")
     spike_head: SpikeHead = Field(
-        "logit", description="gamma = sigmoid(v) [choice], or log gamma = -ReLU(-v), which cannot leave 1 [papers]"
+        "logit", description="gamma = sigmoid(v) [choice], or log gamma = -ReLU(-v): no gradient at gamma = 1 [papers]"
     )
     relaxation: Relaxation = Field("sigmoid_c", description="How a spike gets its gradient [supplement B.2]")
     sharpness_start: float = Field(50.0, gt=0, description="sigmoid_c: c at the first step [supplement B.2]")
@@ -53,14 +53,14 @@ class VSCConfig(GradientConfig):
         0.2,
         ge=0,
         le=1,
-        description="Share of training over which the slab grows from N(0, 1) to its own [B.2; length: choice]",
+        description="Share of training over which the slab moves from N(0, 1) to N(mu, sigma^2) [B.2; length: choice]",
     )
     kl_warmup: float = Field(
         0.2,
         ge=0,
         le=1,
         description="Share of training over which the KL terms rise from 0; without it a small alpha "
-        "switches nearly all units off before they are of use [choice]",
+        "switches nearly all units off before the decoder learns to use them [choice]",
     )
 
 
@@ -97,7 +97,7 @@ class VSC(Model[VSCConfig]):
         return self.relaxed_bound(x, self.posterior(x), progress)
 
     def relaxed_bound(self, x: Tensor, posterior: SpikeSlab, progress: float) -> Losses:
-        """-ELBO of a batch with relaxed spikes, at this point of the warm-up and of the sharpening."""
+        """-ELBO of a batch with relaxed spikes; `progress` sets the warm-up and the sharpness of the spikes."""
         config = self.config
         share = warmup(progress, config.spike_warmup)
         components, weights = self.prior(x)
@@ -120,7 +120,7 @@ class VSC(Model[VSCConfig]):
         return DenseCodes(torch.where(q.logit > 0, q.mu, 0.0), torch.sigmoid(q.logit))
 
     def sample(self, x: Tensor) -> DenseCodes:
-        """Codes of x (N, D) drawn from q(z|x), spikes hard."""
+        """Codes of x (N, D) drawn from q(z|x), with hard spikes."""
         q = self.posterior(x)
         return DenseCodes(hard_spike(q.logit) * sample_gaussian(q.mu, q.log_variance), torch.sigmoid(q.logit))
 

@@ -1,10 +1,11 @@
 """Class-aligned VSC: images of one class share their active units (Sangari Abiz et al. 2025, arXiv 2505.14476).
 
-L = L_VSC + lambda L_JSD (Eq. 7). L_JSD is the mean, over the classes with two images or more in the batch, of
-`pairwise`: the mean over same-class pairs of sum_j JSD(Bernoulli(gamma_j) || Bernoulli(gamma'_j)) (Eq. 6; which pairs,
-and which mean over classes, is a choice); or `batch`: sum_j of the Jensen-Shannon divergence of all the class's
-gammas at once, h(mean gamma_j) - mean h(gamma_j), of cost linear in the batch [choice]. One lambda means different
-things to the two. Summing over units bounds the joint divergence from above.
+L = L_VSC + lambda L_JSD (Eq. 7). L_JSD is a mean over the classes that have at least two images in the batch. There are
+two forms for a class. `pairwise`: the mean over its pairs of images of sum_j JSD(Bernoulli(gamma_j) ||
+Bernoulli(gamma'_j)) (Eq. 6; the set of pairs and the mean over classes are choices). `batch`: the Jensen-Shannon
+divergence of all gammas of the class at once, sum_j [h(mean gamma_j) - mean h(gamma_j)], whose cost is linear in the
+batch [choice]. The same lambda has a different effect in the two forms. The sum over units is an upper bound on the
+joint divergence.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from models.vsc import VSC, VSCConfig
 
 
 class AlignedVSCConfig(VSCConfig):
-    """Hyperparameters of class-aligned VSC: those of VSC, and the alignment."""
+    """Hyperparameters of class-aligned VSC: those of VSC, and those of the alignment."""
 
     batch_size: int = Field(32, ge=2, description="Images per optimiser step; at least a pair [VSC, ICLR 2019]")
     alignment: Literal["pairwise", "batch"] = Field("pairwise", description="Divergence within a class [Eq. 6]")
@@ -29,31 +30,31 @@ class AlignedVSCConfig(VSCConfig):
 
 
 class AlignedVSC(VSC):
-    """VSC with the class-alignment penalty; the only model here that sees labels in training."""
+    """VSC with the class-alignment penalty; the only model here that uses labels in training."""
 
     Config = AlignedVSCConfig
 
     config: AlignedVSCConfig
-    """The hyperparameters, those of the alignment included."""
+    """The hyperparameters, including those of the alignment."""
 
     def prepare(self, x: Tensor, labels: Tensor) -> None:
-        """Check that the labels (N,) form what the penalty compares; ValueError where they do not."""
+        """Check that the penalty can compare images by their labels (N,); raise ValueError if it cannot."""
         super().prepare(x, labels)
         classes, counts = labels[labels >= 0].unique(return_counts=True)
         if len(classes) == 0:
             raise ValueError(
-                f"labels: none of the {len(x)} training images has a class (a label >= 0), so that no same-class pair "
+                f"labels: none of the {len(x)} training images has a class (a label >= 0), so no same-class pair "
                 "can be formed; use vsc, or a data set with labels"
             )
         if len(classes) == 1:
             raise ValueError(
-                f"labels: all labelled training images are of class {classes.item()}, so that pairs can be formed "
-                "within it only and alignment would give every image one code; use vsc, or two classes and more"
+                f"labels: all labelled training images are of class {classes.item()}, so alignment would give every "
+                "image the same code; use vsc, or a data set with at least two classes"
             )
         if counts.max() < 2:
             raise ValueError(
-                f"labels: each of the classes {classes.tolist()[:10]} has a single training image, so that no "
-                "same-class pair can be formed; use vsc, or two images and more of a class"
+                f"labels: each of the classes {classes.tolist()[:10]} has a single training image, so no "
+                "same-class pair can be formed; use vsc, or a data set with at least two images of a class"
             )
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
@@ -64,9 +65,9 @@ class AlignedVSC(VSC):
 
 
 def alignment_loss(logit: Tensor, labels: Tensor, alignment: Literal["pairwise", "batch"]) -> Tensor:
-    """L_JSD in nats: spike logits (B, M) and labels (B,), negative where there is none -> scalar.
+    """L_JSD in nats, a scalar, from spike logits (B, M) and labels (B,), negative for unlabelled images.
 
-    0 where no class has two images.
+    0 if no class has two images.
     """
     return _batch_jsd(logit, labels) if alignment == "batch" else _pairwise_jsd(logit, labels)
 

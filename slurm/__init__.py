@@ -1,1 +1,1 @@
-"""The same plan on a SLURM cluster: profiles, launcher, watcher; knows nothing of bench."""
+"""Runs on a SLURM cluster: profiles, launcher, worker, watcher. Imports nothing from bench."""

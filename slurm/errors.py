@@ -1,4 +1,4 @@
-"""What may go wrong between us and SLURM; the message is all that a person needs to see."""
+"""Errors of the exchange with SLURM; the message is all that a person needs to see."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class SlurmError(Exception):
 
 
 class SlurmUnavailable(SlurmError):
-    """SLURM does not answer. Nothing is known then: never read it as 'there are no jobs'."""
+    """SLURM does not answer. The state of the jobs is then unknown: never read it as 'there are no jobs'."""
 
 
-# A part of sbatch's words, and what to do about it; the first that fits.
+# A part of sbatch's message -> what to do about it. The first part that occurs counts.
 HINTS = {
     "partition name": "Set partition in the profile; `sinfo --summarize` lists them.",
     "account": "Set account in the profile; `sacctmgr show associations user=$USER` lists yours.",
@@ -30,9 +30,9 @@ HINTS = {
 
 
 def refusal(words: str) -> str:
-    """Sbatch's own words as one sentence, and what to change."""
-    said = re.sub(r"sbatch: (error: |fatal: )?", "", words)
-    said = re.sub(r"(Batch job submission failed|allocation failure): ", "", said)
-    said = "; ".join(line.strip().rstrip(".") for line in said.splitlines() if line.strip())
-    hint = next((hint for part, hint in HINTS.items() if part in said.lower()), "Change the profile accordingly.")
-    return f"{said or 'it did not say why'}. {hint}"
+    """The message of sbatch as one sentence, and what to change."""
+    message = re.sub(r"sbatch: (error: |fatal: )?", "", words)
+    message = re.sub(r"(Batch job submission failed|allocation failure): ", "", message)
+    message = "; ".join(line.strip().rstrip(".") for line in message.splitlines() if line.strip())
+    hint = next((hint for part, hint in HINTS.items() if part in message.lower()), "Change the profile accordingly.")
+    return f"{message or 'it did not say why'}. {hint}"

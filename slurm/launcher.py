@@ -1,7 +1,8 @@
-"""Launcher: runs are packed into jobs, jobs into arrays, and arrays are submitted, through submitit.
+"""Launcher: packs runs into jobs and jobs into arrays, and submits the arrays through submitit.
 
-A job is known by the name of its array and its index there, never by its job id: ids begin again with a fresh cluster,
-and are lost if the submitter dies right after sbatch. An array of one job is submitted as a plain job of index 0.
+A job is identified by the name of its array and its index in it, never by its job id: a new cluster counts ids from the
+start again, and an id is lost if the submitter dies right after sbatch. An array of one job is submitted as a plain job
+with index 0.
 """
 
 from __future__ import annotations
@@ -28,29 +29,29 @@ from slurm.worker import BLOCKED, Payload
 
 @dataclass(frozen=True)
 class Array:
-    """Jobs that are submitted at once: job i carries out the runs `jobs[i]`."""
+    """Jobs that are submitted together: job i carries out the runs `jobs[i]`."""
 
     name: str
-    """By which its jobs are known."""
+    """The name by which its jobs are identified."""
     jobs: tuple[tuple[str, ...], ...]
-    """The runs of each."""
+    """The runs of each job."""
 
 
 def pack(
     run_ids: Sequence[str], seconds: Mapping[str, float], target_seconds: float, per_job: int | None
 ) -> list[tuple[str, ...]]:
-    """Share out runs among jobs, in order.
+    """Distribute runs over jobs, in order.
 
     Parameters
     ----------
     run_ids : sequence of str
         The runs.
     seconds : mapping
-        Durations of those that are known; the others get a job of their own.
+        Run id -> duration, where it is known; a run of unknown duration gets a job of its own.
     target_seconds : float
-        A job takes runs while their sum stays within it.
+        A job takes runs as long as the sum of their durations is at most this.
     per_job : int, optional
-        Exactly that many runs per job instead, whatever their durations.
+        If set, each job gets this many runs, whatever their durations.
     """
     if per_job is not None:
         return [tuple(run_ids[start : start + per_job]) for start in range(0, len(run_ids), per_job)]
@@ -67,21 +68,21 @@ def pack(
 
 
 def arrays(name: str, jobs: Sequence[tuple[str, ...]], max_array_size: int) -> list[Array]:
-    """Split the jobs into arrays that the cluster takes: MaxArraySize is one more than the greatest index."""
+    """Split the jobs into arrays that the cluster accepts: MaxArraySize is one more than the largest index."""
     size = max(1, max_array_size)
     starts = range(0, len(jobs), size)
     return [Array(f"{name}-{chunk}", tuple(jobs[start : start + size])) for chunk, start in enumerate(starts)]
 
 
 def chosen(profile: Profile, field: Literal["partition", "account", "qos", "constraint"]) -> str | None:
-    """What the profile says, else the user's environment; None leaves it to the cluster."""
+    """The value of the profile, else of the user's environment; None leaves it to the cluster."""
     value: str | None = getattr(profile, field)
     return value or os.environ.get(f"SBATCH_{field.upper()}") or None
 
 
 def script(array: Array, profile: Profile, folder: Path, max_parallel: int | None) -> str:
-    """The script that `submit` hands to sbatch. Works without SLURM."""
-    # Private, but the one function that makes the text; `submit` ends there too.
+    """The script that `submit` passes to sbatch. Works without SLURM."""
+    # This function is private, but it alone writes the script; `submit` calls it too.
     from submitit.slurm.slurm import _make_sbatch_string
 
     place = _place(array, folder)
@@ -99,20 +100,20 @@ def submit(array: Array, profile: Profile, folder: Path, function: str, max_para
     Parameters
     ----------
     array : Array
-        Its name must be new: jobs of two submissions would be taken for each other.
+        Its name must be new: otherwise the jobs of two submissions would be confused.
     profile : Profile
         The resources of each job.
     folder : Path
         The results folder; submitit's files go to `folder / array.name`.
     function : str
-        "module:name" of what the jobs call, see `worker.Payload`.
+        "module:name" of the function that the jobs call; see `worker.Payload`.
     max_parallel : int, optional
-        None leaves it to the cluster.
+        Most jobs at a time; None leaves it to the cluster.
 
     Returns
     -------
     str
-        The job id of the array. Nothing is left behind where SlurmError is raised.
+        The job id of the array. If SlurmError is raised, no job and no file is left behind.
     """
     if missing := [command for command in ("sbatch", "srun") if not shutil.which(command)]:
         raise SlurmError(
@@ -131,7 +132,7 @@ def submit(array: Array, profile: Profile, folder: Path, function: str, max_para
         executor = SlurmExecutor(place, python=_python())
         executor.update_parameters(**_parameters(array, profile, max_parallel))
         try:
-            with _clean_environment(), redirect_stderr(io.StringIO()):  # submitit prints what it raises, too
+            with _clean_environment(), redirect_stderr(io.StringIO()):  # submitit also prints what it raises
                 job_id = executor.submit_array(payloads)[0].job_id
         except (FailedJobError, FailedSubmissionError) as error:
             raise SlurmError(f"sbatch refused '{array.name}': {refusal(str(error))}") from error
@@ -140,9 +141,9 @@ def submit(array: Array, profile: Profile, folder: Path, function: str, max_para
 
 @cache
 def _python() -> str:
-    """The interpreter's command line: a warning that comes before the worker listens waits for it, and kills nothing.
+    """The interpreter's command line. It blocks signals, so that a warning waits until the worker listens.
 
-    An env that cannot do so (coreutils before 8.31) is left out.
+    An early warning would otherwise kill the job. An `env` that cannot block them (coreutils before 8.31) is not used.
     """
     names = ",".join(number.name.removeprefix("SIG") for number in BLOCKED)
     blocking = ["env", f"--block-signal={names}"]
@@ -156,19 +157,19 @@ def _python() -> str:
 def _place(array: Array, folder: Path) -> Path:
     if not str(folder.absolute()).isprintable() or "%" in str(folder.absolute()):
         raise SlurmError(
-            f"The results folder {str(folder)!r} has a '%' in its path, a pattern to SLURM, or a character that cannot "
-            "be printed; use another."
+            f"The results folder {str(folder)!r} has a '%' in its path, which SLURM replaces, or a character that "
+            "cannot be printed; use another folder."
         )
     return folder.absolute() / array.name
 
 
 def _parameters(array: Array, profile: Profile, max_parallel: int | None) -> dict[str, Any]:
-    """In submitit's words."""
+    """The profile as submitit's parameters."""
     forced: dict[str, Any] = {
-        "signal": f"USR2@{profile.signal_delay}",  # whatever SUBMITIT_PREEMPT_SIGNAL says: the worker waits for USR2
+        "signal": f"USR2@{profile.signal_delay}",  # not SUBMITIT_PREEMPT_SIGNAL: the worker waits for USR2
         "requeue": True,
         "open-mode": "append",
-        # submitit spells its own options with "_": an option of the profile must take the place of its namesake
+        # submitit spells its options with "_": so an option of the profile replaces submitit's of the same name
         **{name.replace("-", "_"): value for name, value in profile.sbatch.items()},
     }
     return {
@@ -182,7 +183,7 @@ def _parameters(array: Array, profile: Profile, max_parallel: int | None) -> dic
         "setup": list(profile.setup) or None,
         "stderr_to_stdout": True,
         "array_parallelism": max_parallel or len(array.jobs),
-        "wckey": None,  # submitit's own is refused where wckeys are enforced
+        "wckey": None,  # submitit's default is refused where wckeys are enforced
         "srun_args": ["--cpus-per-task", str(profile.cpus)],  # from 22.05 on srun does not inherit it
         "additional_parameters": {name: value for name, value in forced.items() if value is not False},
     }
@@ -190,7 +191,7 @@ def _parameters(array: Array, profile: Profile, max_parallel: int | None) -> dic
 
 @contextmanager
 def _clean_environment() -> Iterator[None]:
-    """Hide variables that would override the script (SBATCH_*), or tell of a job that we are in ourselves (SLURM_*)."""
+    """Hide variables that would override the script (SBATCH_*) or describe a job that this process is in (SLURM_*)."""
     prefixes = ("SBATCH_", "SLURM_", "SLURMD_", "SRUN_", "SUBMITIT_")
     hidden = {name: value for name, value in os.environ.items() if name.startswith(prefixes) and name != "SLURM_CONF"}
     for name in hidden:
@@ -203,12 +204,12 @@ def _clean_environment() -> Iterator[None]:
 
 @contextmanager
 def _nothing_left_behind(array: Array, place: Path) -> Iterator[None]:
-    """Take back a submission that failed, or was interrupted: no job, and no file that looks like one."""
+    """Undo a submission that failed or was interrupted: leave no job, and no file that looks like one."""
     before = set(place.iterdir()) if place.exists() else set()
     try:
         yield
     except BaseException:
-        with suppress(SlurmError):  # sbatch may have given up waiting for an answer, and the array be in the queue
+        with suppress(SlurmError):  # the array may be in the queue although sbatch got no answer
             withdraw(array.name)
         with suppress(OSError):
             for path in set(place.iterdir()) - before:

@@ -1,6 +1,6 @@
-"""Offers: what of a profile the cluster cannot give, said before anything is submitted.
+"""Offers: checks before submission whether the cluster can give what a profile asks for.
 
-SLURM itself accepts much that never runs: a job over its partition's time limit waits for ever.
+SLURM itself accepts jobs that never run: for example, a job over its partition's time limit waits for ever.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ class Partition:
     """What one partition offers."""
 
     name: str
-    """As SLURM calls it."""
+    """Its name in SLURM."""
     default: bool
-    """Whether jobs that name none go there."""
+    """Whether jobs that name no partition go there."""
     state: str
     """"up", "down", "drain" or "inact"."""
     nodes: int
-    """How many."""
+    """Number of nodes."""
     cpus: int
-    """Of its largest node."""
+    """CPUs of the node that has most."""
     memory_gb: float
     """GiB of the node that has most."""
     gpus: int
-    """Of the node that has most."""
+    """GPUs of the node that has most."""
     max_minutes: float
-    """Its time limit; infinite where it has none."""
+    """Time limit in minutes; infinite if there is none."""
 
 
 def partitions() -> list[Partition]:
-    """All partitions, also hidden ones. Raises SlurmUnavailable."""
+    """All partitions, including hidden ones. Raises SlurmUnavailable."""
     return parse_partitions(ask(["sinfo", "--all", "--noheader", "--exact", "--format=%P|%a|%l|%D|%c|%m|%G"], 20))
 
 
 def parse_partitions(output: str) -> list[Partition]:
-    """From one row per partition and kind of node."""
-    found: dict[str, Partition] = {}
+    """The partitions in sinfo's output, which has one row per partition and kind of node."""
+    by_name: dict[str, Partition] = {}
     for line in output.splitlines():
         cells = line.split("|")
         if len(cells) != 7:
@@ -56,17 +56,17 @@ def parse_partitions(output: str) -> list[Partition]:
         name, state, limit, nodes, cpus, memory, gres = cells
         per_node = int(cpus), int(memory) / 1024, _gpus(gres)
         row = Partition(name.rstrip("*"), name.endswith("*"), state, int(nodes), *per_node, _minutes(limit))
-        found[row.name] = _merged(found[row.name], row) if row.name in found else row
-    return list(found.values())
+        by_name[row.name] = _merged(by_name[row.name], row) if row.name in by_name else row
+    return list(by_name.values())
 
 
 def refusals(profile: Profile) -> list[str]:
-    """One sentence per value that the cluster cannot give; [] where sbatch would take it. Raises SlurmUnavailable."""
+    """One sentence per value that the cluster cannot give; [] if sbatch accepts all. Raises SlurmUnavailable."""
     return misfits(profile, chosen(profile, "partition"), partitions()) or _test_only(profile)
 
 
 def misfits(profile: Profile, partition: str | None, offered: list[Partition]) -> list[str]:
-    """What cannot be had in the profile's partitions, of which each job gets one, by their numbers alone."""
+    """Values of the profile that none of its partitions offers, judged by numbers; a job runs in one of them."""
     names = [offer.name for offer in offered]
     valid = f"Valid: {', '.join(names)}."
     wanted = partition.split(",") if partition else [offer.name for offer in offered if offer.default]
@@ -91,15 +91,15 @@ def _unknown(name: str, names: Iterable[str]) -> str:
 
 
 def _exceeds(field: str, value: float, bounds: Mapping[str, float], verb: str) -> str | None:
-    """None where one partition is large enough."""
+    """The problem with one field; None if a partition is large enough."""
     if any(value <= bound for bound in bounds.values()):
         return None
-    said = ", ".join(f"partition {name} {verb} {math.floor(bound * 10) / 10:g}" for name, bound in bounds.items())
-    return f"{field} = {value:g}: {said}."
+    offers = ", ".join(f"partition {name} {verb} {math.floor(bound * 10) / 10:g}" for name, bound in bounds.items())
+    return f"{field} = {value:g}: {offers}."
 
 
 def _test_only(profile: Profile) -> list[str]:
-    """The scheduler's own check, which knows accounts, qualities of service and features, too."""
+    """The scheduler's own check, which also knows accounts, qualities of service and features."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "test.sh"
         file.write_text(script(Array("test", (("test",),)), profile, Path(folder), None), encoding="utf-8")
@@ -108,7 +108,7 @@ def _test_only(profile: Profile) -> list[str]:
 
 
 def _merged(first: Partition, second: Partition) -> Partition:
-    """Two kinds of nodes of one partition."""
+    """One partition from two kinds of its nodes."""
     return Partition(
         first.name,
         first.default,
@@ -122,12 +122,12 @@ def _merged(first: Partition, second: Partition) -> Partition:
 
 
 def _gpus(gres: str) -> int:
-    """Of 'gpu:a100:4(S:0-1),gpu:2,mps:100': 6."""
+    """Number of GPUs, e.g. 6 from 'gpu:a100:4(S:0-1),gpu:2,mps:100'."""
     return sum(int(count) for count in re.findall(r"\bgpu:(?:[^:,()]+:)?(\d+)", gres))
 
 
 def _minutes(limit: str) -> float:
-    """Of '1-02:00:00', '2:00:00', '30:00' (minutes and seconds) or 'infinite'."""
+    """Minutes from '1-02:00:00', '2:00:00', '30:00' (minutes and seconds) or 'infinite'."""
     days, _, clock = limit.rpartition("-")
     if not re.fullmatch(r"\d+(:\d+)*", clock):
         return math.inf

@@ -1,4 +1,4 @@
-"""Profile: what one job asks the cluster for. The only place where a site's names and limits appear."""
+"""Profile: the resources that one job asks the cluster for. Only profiles hold names and limits of a cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SHIPPED", "Profile", "SlurmError"]
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.yaml"))}
 
-# Options of sbatch that the launcher sets itself: what to use in their place.
+# Options of sbatch that the launcher sets itself -> what to use instead.
 RESERVED = {
     "partition": "the field partition",
     "account": "the field account",
@@ -28,18 +28,18 @@ RESERVED = {
 
 
 class Profile(BaseModel):
-    """The resources of one job, and how the job is told that its time is up."""
+    """The resources of one job, and when the job is warned that its time is up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     partition: str | None = None
-    """Set of nodes to run on; None leaves SBATCH_PARTITION, else the cluster\'s default."""
+    """Set of nodes to run on; None: SBATCH_PARTITION, else the cluster's default."""
     account: str | None = None
-    """Account to charge; None leaves SBATCH_ACCOUNT, else the cluster\'s default."""
+    """Account to charge; None: SBATCH_ACCOUNT, else the cluster's default."""
     qos: str | None = None
-    """Quality of service; None leaves SBATCH_QOS, else the cluster\'s default."""
+    """Quality of service; None: SBATCH_QOS, else the cluster's default."""
     constraint: str | None = None
-    """Features that a node must have; None leaves SBATCH_CONSTRAINT, else the cluster\'s default."""
+    """Features that a node must have; None: SBATCH_CONSTRAINT, else the cluster's default."""
     gpus: int = Field(default=0, ge=0)
     """GPUs of a job."""
     cpus: int = Field(default=2, ge=1)
@@ -47,20 +47,20 @@ class Profile(BaseModel):
     memory_gb: float = Field(default=8, gt=0, allow_inf_nan=False)
     """Memory of a job, in GiB."""
     minutes: int = Field(default=60, ge=1)
-    """Time limit. A job that reaches it is checkpointed and queued again."""
+    """Time limit, in minutes. A job that reaches it is checkpointed and queued again."""
     signal_delay: int = Field(default=120, ge=1)
-    """Seconds before the limit at which the job is told to checkpoint. SLURM may be up to a minute early."""
+    """The job is told to checkpoint this many seconds before the limit. SLURM may be up to a minute early."""
     runs_per_gpu: int = Field(default=1, ge=1)
-    """Runs at a time on one GPU; more than one marks their timings as shared."""
+    """Runs at a time on one GPU; with more than one, their timings are marked as shared."""
     setup: tuple[str, ...] = ()
-    """Shell lines before python starts, e.g. "module load cuda"."""
+    """Shell lines that run before Python starts, e.g. "module load cuda"."""
     sbatch: dict[str, str | int | float | bool] = {}
-    """Any other option of sbatch as it is, e.g. {"exclude": "node7"}; False takes one away that is set by default."""
+    """Any other options of sbatch, e.g. {"exclude": "node7"}; False removes an option that is set by default."""
 
     @field_validator("sbatch")
     @classmethod
     def _not_reserved(cls, options: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
-        """One spelling of each option ('gpus_per_node' is 'gpus-per-node'), and none that is set elsewhere."""
+        """Use one spelling of an option ('gpus_per_node' is 'gpus-per-node'); refuse options that are set elsewhere."""
         options = {name.lstrip("-").replace("_", "-"): value for name, value in options.items()}
         for name in options:
             if name in RESERVED:

@@ -1,4 +1,4 @@
-"""Watcher: the only file that asks SLURM about jobs. Its silence is an exception, never an empty queue."""
+"""Watcher: the only file that asks SLURM about jobs. If SLURM is silent, it raises; it never returns an empty queue."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from slurm.errors import SlurmError, SlurmUnavailable
 
 __all__ = ["JobState", "Limits", "SlurmUnavailable", "ask", "cancel", "end_of", "limits", "queue", "run", "withdraw"]
 
-SEPARATOR = "\x1f"  # made for this, and typed into no job's name
+SEPARATOR = "\x1f"  # the ASCII unit separator: in no job's name
 FIELDS = ("name", "index", "job_id", "state", "node", "submitted", "reason")
 FORMAT = SEPARATOR.join(("%j", "%K", "%i", "%T", "%N", "%V", "%r"))
 TERMINAL = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
 TERMINAL |= {"REVOKED", "TIMEOUT"}
-# Reasons to wait that pass only with a change of the job or of the cluster.
+# Reasons for waiting that end only if the job or the cluster is changed.
 NEVER = re.compile(r"held|JobHeld|NeverSatisfied|BadConstraints|PartitionTimeLimit|PerJob")
 PER_CALL = 300  # job ids on one command line
 
 
 @dataclass(frozen=True)
 class JobState:
-    """What the queue says of one job."""
+    """The state of one job in the queue."""
 
     name: str
-    """Its array."""
+    """Name of its array."""
     index: int
-    """Its place there; 0 for a job without an array."""
+    """Index in the array; 0 for a job without an array."""
     job_id: str
-    """As SLURM writes it, e.g. "12_3"; for scancel and sacct."""
+    """The id as SLURM writes it, e.g. "12_3"; for scancel and sacct."""
     state: str
-    """E.g. "PENDING"."""
+    """SLURM's state, e.g. "PENDING"."""
     node: str
-    """E.g. "n1"; empty while it waits."""
+    """Name of its node, e.g. "n1"; empty while the job waits."""
     reason: str
-    """Why it waits, e.g. "Resources"."""
+    """Why the job waits, e.g. "Resources"."""
 
     @property
     def active(self) -> bool:
-        """It runs, or will run without being submitted again."""
+        """Whether the job runs, or will run without being submitted again."""
         return self.state not in TERMINAL
 
     @property
     def held(self) -> bool:
-        """It waits for ever, unless a person does something."""
+        """Whether the job waits until a person does something."""
         if self.state == "PENDING":
             return NEVER.search(self.reason) is not None
         return self.state in ("SPECIAL_EXIT", "REQUEUE_HOLD", "RESV_DEL_HOLD")
@@ -54,22 +54,22 @@ class JobState:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission must respect; arrays have indices below `max_array_size`."""
+    """The limits of one submission; indices in an array are below `max_array_size`."""
 
     cluster: str
     """SLURM's name of the cluster."""
     max_array_size: int
-    """One more than the greatest index of an array."""
+    """One more than the largest index of an array."""
 
 
 def queue(prefix: str) -> dict[tuple[str, int], JobState]:
-    """My jobs whose name starts with `prefix`, also those that ended lately (MinJobAge), by array name and index."""
+    """My jobs whose name starts with `prefix`, by array name and index; also jobs that ended recently (MinJobAge)."""
     command = ["squeue", f"--user={os.getuid()}", "--noheader", "--array", "--states=all", f"--format={FORMAT}"]
     return parse_queue(ask(command, 20), prefix)
 
 
 def parse_queue(output: str, prefix: str) -> dict[tuple[str, int], JobState]:
-    """One row per job: of several the active one, else the one submitted last."""
+    """One state per job: if there are several rows, the active one, else the one submitted last."""
     best: dict[tuple[str, int], tuple[tuple[bool, str], JobState]] = {}
     for line in output.split("\n"):
         row = dict(zip(FIELDS, line.split(SEPARATOR), strict=False))
@@ -85,7 +85,7 @@ def parse_queue(output: str, prefix: str) -> dict[tuple[str, int], JobState]:
 
 
 def end_of(job_ids: Sequence[str]) -> dict[str, str]:
-    """Accounting's word on jobs that have ended, e.g. "FAILED, exit code 9"; {} where there is no accounting."""
+    """How jobs ended according to accounting, e.g. "FAILED, exit code 9"; {} if there is no accounting."""
     ends: dict[str, str] = {}
     for chunk in _chunks(job_ids):
         command = ["sacct", "--noheader", "--parsable2", "--format=JobID,State,ExitCode", f"--jobs={','.join(chunk)}"]
@@ -97,7 +97,7 @@ def end_of(job_ids: Sequence[str]) -> dict[str, str]:
 
 
 def parse_ends(output: str) -> dict[str, str]:
-    """By job id. A job that lost a step to the memory limit is said to be out of memory, whatever itself says."""
+    """Job id -> how it ended. A job is out of memory if one of its steps is, whatever the state of the job itself."""
     ends: dict[str, str] = {}
     for line in output.splitlines():
         full_id, state, code = (*line.split("|"), "", "")[:3]
@@ -121,23 +121,23 @@ def _exit(code: str) -> str:
 
 
 def cancel(job_ids: Sequence[str]) -> None:
-    """End jobs, running or waiting. Those that have ended already are no error."""
+    """Cancel running or waiting jobs. A job that has already ended is not an error."""
     for chunk in _chunks(job_ids):
         ask(["scancel", "--quiet", *chunk], 60)
 
 
 def withdraw(name: str) -> None:
-    """End my jobs of this name, whatever their ids."""
+    """Cancel my jobs of this name, whatever their ids."""
     ask(["scancel", "--quiet", f"--user={os.getuid()}", f"--name={name}"], 10)
 
 
 def limits() -> Limits:
-    """Of the cluster's configuration."""
+    """The limits in the cluster's configuration."""
     return parse_limits(ask(["scontrol", "show", "config"], 20))
 
 
 def parse_limits(output: str) -> Limits:
-    """From lines 'MaxArraySize            = 1001'."""
+    """The limits in lines such as 'MaxArraySize            = 1001'."""
     values = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", output, re.MULTILINE))
     try:
         return Limits(values["ClusterName"], int(values["MaxArraySize"]))
@@ -146,7 +146,7 @@ def parse_limits(output: str) -> Limits:
 
 
 def ask(command: list[str], timeout: float) -> str:
-    """The output of a command of SLURM; SlurmUnavailable in its own words where it fails."""
+    """The output of a SLURM command; raises SlurmUnavailable with the command's message if it fails."""
     done = run(command, timeout)
     if done.returncode:
         words = " ".join((done.stderr.strip() or done.stdout.strip()).split())
@@ -155,8 +155,8 @@ def ask(command: list[str], timeout: float) -> str:
 
 
 def run(command: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
-    """Run a command of SLURM, whatever its exit status; SlurmUnavailable where it is absent or does not answer."""
-    # Variables like SQUEUE_STATES or SLURM_TIME_FORMAT would filter or reword what is read here.
+    """Run a SLURM command, whatever its exit status; raises SlurmUnavailable if it is absent or does not answer."""
+    # Variables like SQUEUE_STATES or SLURM_TIME_FORMAT would filter or change the output that is parsed here.
     hidden = ("SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SBATCH_", "SLURM_TIME_FORMAT")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     try:

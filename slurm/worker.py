@@ -1,8 +1,8 @@
-"""Payload: what runs inside a job. It names a function, tells it when to stop, and queues the job again.
+"""Payload: the code that runs inside a job. It calls a function, tells it when to stop, and queues the job again.
 
-Signals only set flags. SLURM sends SIGUSR2 when the limit is near or the job is preempted, and the job is queued again
-where work is left. It sends SIGTERM when the job ends at once, cancelled say; then nothing is queued again, but for a
-preemption on clusters that do not send SIGUSR2 for that.
+Signals only set flags. SLURM sends SIGUSR2 when the time limit is near or the job is preempted; if work is left, the
+job then queues itself again. SLURM sends SIGTERM when the job ends at once, for example when it is cancelled; the job
+then does not queue itself again. The exception is a preemption on a cluster that sends SIGTERM instead of SIGUSR2.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
 BLOCKED = (signal.SIGUSR2, signal.SIGTERM)
-SUBMISSION = "submission.json"  # written by the submitter: seen from a node, the results folder is shared
+SUBMISSION = "submission.json"  # written by the submitter: if a node sees it, the results folder is shared
 TERM_GRACE = 4.0  # SLURM kills KillWait seconds after SIGTERM: 30 by default, rarely under 5
-EARLY, START = 60.0, 60.0  # SLURM may be early by a minute, and this process begins after the job
-REQUEUE_MARGIN = 30.0  # kept of signal_delay to queue the job again
+EARLY, START = 60.0, 60.0  # SLURM may be a minute early, and this process starts later than the job
+REQUEUE_MARGIN = 30.0  # seconds of signal_delay that are left for queueing the job again
 
 Function = Callable[[str, tuple[str, ...], "Stop"], bool]
 
@@ -45,11 +45,11 @@ class Stop:
         self._terminated: float | None = None
 
     def install(self) -> None:
-        """Replace submitit's handlers, which work inside the handler, wherever the main thread happens to be."""
+        """Replace submitit's handlers: they work inside the handler, wherever the main thread happens to be."""
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
         signal.signal(signal.SIGUSR2, self._on_usr2)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)  # see launcher: what came before now is delivered
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)  # see launcher: earlier signals arrive now
 
     def _on_usr2(self, signum: int, frame: FrameType | None) -> None:
         self._warned = self._warned or time.monotonic()
@@ -63,17 +63,17 @@ class Stop:
 
     @property
     def terminated(self) -> bool:
-        """SIGTERM came: SLURM ends the job, and decides itself whether it is queued again."""
+        """Whether SIGTERM came: SLURM then ends the job, and decides whether it is queued again."""
         return self._terminated is not None
 
     @property
     def timed_out(self) -> bool:
-        """The request came when that of the time limit is due. False at a preemption before."""
+        """Whether the warning came when the time limit was near; False for an earlier preemption."""
         return self._warned is not None and self._warned - self._started >= self._long
 
     @property
     def grace(self) -> float:
-        """Seconds from the request until the function must have returned."""
+        """Seconds from the first signal until the function must have returned."""
         warned = self._signal_delay - min(REQUEUE_MARGIN, self._signal_delay / 4)
         if self._terminated is None:
             return warned
@@ -83,7 +83,7 @@ class Stop:
 
     @property
     def seconds_left(self) -> float:
-        """Until the job is killed, as far as it is known; the function's grace is a part of it."""
+        """Seconds until the job is killed, as far as is known; the function's grace is a part of them."""
         if self._terminated is not None:
             return self._terminated + TERM_GRACE - time.monotonic()
         return (self._warned or time.monotonic()) + self._signal_delay - time.monotonic()
@@ -100,12 +100,12 @@ class Payload:
     run_ids: tuple[str, ...]
     """The runs of this job."""
     minutes: int
-    """Time limit of the job."""
+    """Time limit of the job, in minutes."""
     signal_delay: int
-    """Seconds before it at which SLURM warns."""
+    """SLURM warns this many seconds before the time limit."""
 
     def __call__(self) -> bool:
-        """Run the function; where it was cut short by a warning, queue the job again."""
+        """Run the function; if a warning cut it short, queue the job again."""
         stop = Stop(self.minutes, self.signal_delay)
         stop.install()
         if not (Path(self.folder) / SUBMISSION).exists():
@@ -123,14 +123,14 @@ class Payload:
         return finished
 
     def checkpoint(self, *args: Any) -> DelayedSubmission:
-        """What submitit queues again if the warning arrives before `Stop.install`: the same once more."""
+        """The payload that submitit queues again if the warning arrives before `Stop.install`: this one."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
 
 def describe() -> dict[str, str | int]:
-    """The job this process is in: job (as SLURM writes it, '12_3'), name, index, node, restarts; {} outside a job."""
+    """The job of this process: job (as SLURM writes it, '12_3'), name, index, node, restarts; {} outside a job."""
     env = os.environ
     if "SLURM_JOB_ID" not in env:
         return {}
@@ -145,8 +145,10 @@ def describe() -> dict[str, str | int]:
 
 
 def _being_preempted() -> bool:
-    """Whether SIGTERM was the notice of a preemption: SLURM by default sends that, and calls a job completed that exits
-    before its grace is over. A job that was cancelled, or queued again by SLURM, is not RUNNING any more.
+    """Whether SIGTERM announced a preemption.
+
+    SLURM sends SIGTERM by default, and counts a job that exits within the grace time as completed. A job that was
+    cancelled, or that SLURM queued again, is not RUNNING any more.
     """
     try:
         words = _scontrol("show", "job", "--oneliner", str(describe()["job"]), timeout=TERM_GRACE)
@@ -156,7 +158,7 @@ def _being_preempted() -> bool:
 
 
 def _requeue(stop: Stop) -> None:
-    """Queue this job again; while the controller does not answer, try until the job's time is over."""
+    """Queue this job again; if the controller does not answer, retry until the job's time is over."""
     job = str(describe()["job"])
     while True:
         try:
@@ -170,7 +172,7 @@ def _requeue(stop: Stop) -> None:
 
 
 class _ScontrolFailed(Exception):
-    """Its words."""
+    """A scontrol command failed; the message is the command's own."""
 
 
 def _scontrol(*arguments: str, timeout: float) -> str:

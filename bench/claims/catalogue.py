@@ -1,7 +1,8 @@
-"""What the papers claim, one entry each; `bench claims` runs what they need and says which hold here.
+"""The papers' claims, one entry each; `bench claims` runs the models that they need and says which claims hold here.
 
-V: the paper's sizes and batches. Elsewhere smaller ones: 64 units for alignment and 256 for the SAEs, batches of 128;
-the hierarchy has its paper's. A claim in several parts is the smallest of them, so that all must hold.
+Claims V use the paper's sizes and batches, and the hierarchy uses those of its paper. The others use smaller ones: 64
+units for alignment, 256 units for the SAEs, and batches of 128. The effect of a claim in several parts is the smallest
+part, so that all parts must hold.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ UNMASKED = {
 
 
 def _smallest_step(values: list[float]) -> float:
-    """Smallest difference of neighbours: above zero where the values rise all the way."""
+    """Smallest difference between neighbours; above zero if the values rise at every step."""
     return min(after - before for before, after in pairwise(values))
 
 
@@ -87,14 +88,14 @@ def _largest(*differences: float) -> float:
 
 
 def _noise_correlation(of: Score) -> float:
-    """Pearson correlation over noise levels of explained variance and agreement of selections."""
+    """Pearson correlation between explained variance and selection agreement, over noise levels."""
     explained = [of(arm, "explained_variance") for arm in SIGMAS]
     agreement = [of(arm, "selection_agreement") for arm in SIGMAS]
     return float(np.corrcoef(explained, agreement)[0, 1])
 
 
 def _kl_share(of: Score) -> float:
-    """Share of the loss of explained variance that comes with the KL term, not with the noise."""
+    """Share of the lost explained variance that is due to the KL term, not to the noise."""
     clean, noisy, both = (of(arm, "explained_variance") for arm in ("clean", "sigma 0.368", "with kl"))
     return (noisy - both) / (clean - both)
 
@@ -103,8 +104,8 @@ def _gap_share(of: Score, arm: str) -> float:
     return of(arm, "gamma_jsd.gap") / of(arm, "gamma_jsd.between")
 
 
-def _kept(of: Score, arm: str) -> float:
-    """Explained variance with half the units, as a share of that with all."""
+def _half_budget_share(of: Score, arm: str) -> float:
+    """Explained variance at half the budget, as a share of the explained variance at the full budget."""
     return (1 - of(arm, "inference_fvu.1/2k")) / (1 - of(arm, "inference_fvu.1k"))
 
 
@@ -275,7 +276,7 @@ CLAIMS = (
     Claim(
         "B3", BUDGET, "l1/l2 makes reconstruction robust to a smaller budget", "EV at k/2 as a share of EV at k",
         "TopK + l1/l2 - TopK", "above 0", DIGITS_AND_CLOTHES, PENALISED,
-        lambda of: _kept(of, "hoyer") - _kept(of, "topk"),
+        lambda of: _half_budget_share(of, "hoyer") - _half_budget_share(of, "topk"),
     ),
     Claim(
         "B4", BUDGET, "l1/l2 improves probing with small budgets", "accuracy of a probe of the 2 largest activations",

@@ -17,7 +17,7 @@ ClaimRuns = dict[tuple[str, str], dict[str, dict[int, RunSpec]]]
 
 
 def choose(names: str | None) -> list[Claim]:
-    """The claims of a list such as 'A1,M2'; all where there is none. BenchError for one that does not exist."""
+    """The claims named in a list such as 'A1,M2'; all claims for None. Raises BenchError for an unknown name."""
     known = {claim.id: claim for claim in CLAIMS}
     wanted = list(known) if names is None else [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
@@ -37,7 +37,7 @@ def runs_of(claims: Sequence[Claim], seeds: Sequence[int], budget: str, data_dir
 
 
 def all_specs(runs: ClaimRuns) -> list[RunSpec]:
-    """Each run once, seed by seed, so that an interrupted study has whole seeds."""
+    """Each run once, seed by seed, so that an interrupted study has complete seeds."""
     specs = {spec.run_id: spec for arms in runs.values() for by_seed in arms.values() for spec in by_seed.values()}
     return sorted(specs.values(), key=lambda spec: (spec.seed, spec.dataset))
 

@@ -20,12 +20,12 @@ class Arm:
     """One side of a comparison: a model, and the fields in which it differs from its native setting."""
 
     model: str
-    """Its name."""
+    """Name of the model."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Hyperparameter -> value."""
 
     def request(self, datasets: Sequence[str], seeds: Sequence[int], budget: str) -> Request:
-        """The study that runs it, the same as `bench run --models MODEL --set MODEL.FIELD=VALUE ...`."""
+        """The study that runs this arm, the same as `bench run --models MODEL --set MODEL.FIELD=VALUE ...`."""
         overrides = tuple(Override(self.model, name, (value,)) for name, value in self.fields.items())
         return Request.build(
             models=(self.model,), datasets=tuple(datasets), seeds=tuple(seeds), budget=budget, set=overrides
@@ -34,10 +34,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper claims, as a number that the claim says is above a bound, or within a margin of zero."""
+    """A claim of a paper: it says that a number is above a bound, or within a margin of zero."""
 
     id: str
-    """Its name."""
+    """Short name, e.g. "A1"."""
     paper: str
     """The paper's arXiv number or venue."""
     claim: str
@@ -45,20 +45,20 @@ class Claim:
     metric: str
     """What is measured."""
     comparison: str
-    """Between what."""
+    """The models or settings that are compared."""
     expected: str
     """What the paper reports."""
     datasets: tuple[str, ...]
-    """Where it is checked: each is a verdict of its own."""
+    """Data sets on which the claim is checked; each gets its own verdict."""
     arms: Mapping[str, Arm]
-    """The runs that it needs, by the name that `effect` uses."""
+    """The models that it needs, by the names that `effect` uses."""
     effect: Callable[[Score], float]
-    """The number, for one seed: it is given a function from (arm, metric) to that run's value. Several parts that
-    must all hold are one number, the smallest."""
+    """Computes the number for one seed, from a function that maps (arm, metric) to the run's value. If several parts
+    must all hold, the number is the smallest of them."""
     above: float = 0.0
-    """The claim holds where the effect is above this."""
+    """The claim holds if the effect is above this."""
     within: float | None = None
-    """For a claim of equality, instead: it holds where the effect is within this of zero."""
+    """For a claim of equality, used instead of `above`: the claim holds if the effect is within this of zero."""
 
     @property
     def condition(self) -> str:
@@ -70,17 +70,17 @@ class Verdict(NamedTuple):
     """What the seeds say about a claim on one data set."""
 
     claim: Claim
-    """What is claimed."""
+    """The claim."""
     dataset: str
-    """Where it was checked."""
+    """Data set on which it was checked."""
     outcome: Outcome
-    """What follows."""
+    """The decision."""
     interval: Interval | None
-    """Mean effect over seeds; None where there is none."""
+    """Mean effect over seeds; None if no seed has an effect."""
     effects: dict[int, float]
     """Seed -> effect, for the seeds whose runs are all done and have the metrics."""
     missing: int
-    """Seeds that were asked for and have no effect."""
+    """Number of requested seeds that have no effect."""
 
 
 def judge(
@@ -111,7 +111,7 @@ def judge(
 
 
 def _outcome(claim: Claim, interval: Interval | None) -> Outcome:
-    """Decided only where the whole interval is on one side; without an interval, or with too few seeds, nothing is."""
+    """Reproduced or contradicted only if the whole interval is on one side; inconclusive below three seeds."""
     if interval is None:
         return "not run"
     if interval.half_width is None:

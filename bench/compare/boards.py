@@ -17,16 +17,16 @@ GroupKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Column:
-    """A metric as a column."""
+    """A column of a board: one number of a metric."""
 
     name: str
     """Its name in records: `metric`, or `metric.key`."""
     info: MetricInfo
-    """How it is read."""
+    """How to read it."""
 
     @property
     def header(self) -> str:
-        """Label with the unit and an arrow for what is better, e.g. 'FVU ↓'."""
+        """Label with the unit and an arrow towards better values, e.g. 'FVU ↓'."""
         arrow = {"min": " ↓", "max": " ↑", "none": ""}[self.info.direction]
         unit = f" [{self.info.unit}]" if self.info.unit else ""
         return f"{self.info.label}{unit}{arrow}"
@@ -34,16 +34,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A model and variant, and what its runs scored."""
+    """A row of a board: a model and variant, with the scores of its runs."""
 
     model: str
     """Display name of the model."""
     variant: dict[str, Any]
-    """What differs from the model's setting."""
+    """Hyperparameters that differ from the model's setting."""
     label: str
-    """Both, as the board names the row."""
+    """Model and variant, as the board names the row."""
     n_done: int
-    """Seeds whose runs are done."""
+    """Number of seeds whose runs are done."""
     values: dict[str, dict[int, float]]
     """Metric -> seed -> value."""
     intervals: dict[str, Interval]
@@ -65,32 +65,32 @@ class Board:
     budget: str
     """A name of `bench.store.spec.BUDGETS`."""
     columns: list[Column]
-    """Every scalar that some row has, in the order of the metrics."""
+    """A column for every number that some row has, in the order of the metrics."""
     rows: list[Row]
     """Best first by the first ranked column."""
     ties: dict[str, set[str]]
-    """Ranked metric -> labels of the best row and of those not separable from it; absent below three seeds."""
+    """Ranked metric -> labels of the best row and of the rows not separable from it; no entry below three seeds."""
     records: list[Record]
     """The runs behind the rows."""
     superseded: int
-    """Older runs under the label of a newer one of other hyperparameters, code or version; they are not shown."""
+    """Older runs that are not shown, as a newer run of other hyperparameters, code or version has their label."""
     data_version: str
-    """Start of the data's checksum, where one name stands for several; else ""."""
+    """Start of the data's checksum, if several data sets have this name; else ""."""
 
     @property
     def title(self) -> str:
-        """'mnist, native setting, quick budget', and which data where one name stands for two."""
+        """'mnist, native setting, quick budget', with the data version if there is one."""
         version = f" (data {self.data_version})" if self.data_version else ""
         return f"{self.dataset}{version}, {self.settings} setting, {self.budget} budget"
 
     @cached_property
     def n_seeds(self) -> int:
-        """How many seeds its runs have between them."""
+        """Number of different seeds of its runs."""
         return len({record.spec.seed for record in self.records})
 
     @cached_property
     def representatives(self) -> dict[str, Record]:
-        """Row -> the run that stands for it in figures: of those that are done, that with the lowest seed."""
+        """Label of a row -> the run that represents it in figures: the run with the lowest seed that is done."""
         runs: dict[str, Record] = {}
         for record in sorted(self.records, key=lambda record: record.spec.seed):
             if record.status == "done":
@@ -104,7 +104,7 @@ class Board:
 
 
 def other_software(records: Sequence[Record]) -> list[str]:
-    """For each run whose node of a cluster had other software than the submission, which."""
+    """One sentence for each run whose cluster node had other software than the submission."""
     return [
         f"{record.run_id} ran with other software than it was submitted with: {', '.join(differs)}"
         for record in records
@@ -113,7 +113,7 @@ def other_software(records: Sequence[Record]) -> list[str]:
 
 
 def not_ranked(board: Board) -> list[str]:
-    """For each metric that the rows of a board cannot be compared by, why."""
+    """One sentence for each metric by which the rows of a board cannot be compared, with the reason."""
     return [
         f"{board.title}: rows differ in their {column.info.given}, so none is best by {column.header}"
         for column in board.columns
@@ -122,7 +122,7 @@ def not_ranked(board: Board) -> list[str]:
 
 
 def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
-    """All boards of some records. Runs on data of another checksum never share a board."""
+    """All boards of some records. Runs on data of different checksums never share a board."""
     groups: dict[GroupKey, list[Record]] = defaultdict(list)
     for record in records:
         spec = record.spec
@@ -140,9 +140,9 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
         by_label[record.spec.label].append(record)
     current = {label: _current(runs) for label, runs in by_label.items()}
     rows = [_row(label, runs) for label, runs in current.items()]
-    found = {name for row in rows for name in row.values}
-    kept = [record for runs in current.values() for record in runs.values()]
-    shown = [_comparable(scalar, kept) for column in columns for scalar in _expand(column, found)]
+    names = {name for row in rows for name in row.values}
+    current_records = [record for runs in current.values() for record in runs.values()]
+    shown = [_comparable(scalar, current_records) for column in columns for scalar in _expand(column, names)]
     ranked = [column for column in shown if column.info.direction != "none"]
     ties = {}
     for column in ranked:
@@ -150,38 +150,38 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
         best = best_and_ties(values, column.info.direction == "max")
         if best is not None:
             ties[column.name] = best
-    spec = kept[0].spec
-    superseded = len(records) - len(kept)
+    spec = current_records[0].spec
+    superseded = len(records) - len(current_records)
     where = (spec.dataset, spec.settings, spec.budget)
-    return Board(*where, shown, _sorted(rows, ranked), ties, kept, superseded, data_version)
+    return Board(*where, shown, _sorted(rows, ranked), ties, current_records, superseded, data_version)
 
 
 def _current(runs: Sequence[Record]) -> dict[int, Record]:
-    """Of the runs of one label, oldest first: by seed, those of the newest run's hyperparameters, code and version."""
+    """Seed -> run, for the runs of a label (oldest first) with the newest run's hyperparameters, code and version."""
 
     def identity(record: Record) -> tuple[Any, ...]:
         return record.spec.config, record.spec.code, record.spec.max_steps, record.spec.max_eval
 
-    of_its_kind = [run for run in runs if identity(run) == identity(runs[-1])]
-    versions = [run.provenance.version for run in of_its_kind]
+    same_kind = [run for run in runs if identity(run) == identity(runs[-1])]
+    versions = [run.provenance.version for run in same_kind]
     newest = next((version for version in reversed(versions) if version), None)
-    return {run.spec.seed: run for run, version in zip(of_its_kind, versions, strict=True) if version in (None, newest)}
+    return {run.spec.seed: run for run, version in zip(same_kind, versions, strict=True) if version in (None, newest)}
 
 
 def _comparable(column: Column, records: Sequence[Record]) -> Column:
-    """The column; a mere description where its rows differ in the hyperparameter that it takes as given."""
-    given = column.info.given
-    if not given:
+    """The column; not ranked if its rows differ in the hyperparameter that they must have in common."""
+    field = column.info.given
+    if not field:
         return column
-    values = {str(r.spec.config[given]) for r in records if column.name in r.metrics and given in r.spec.config}
+    values = {str(r.spec.config[field]) for r in records if column.name in r.metrics and field in r.spec.config}
     return column if len(values) < 2 else replace(column, info=replace(column.info, direction="none"))
 
 
-def _expand(column: Column, found: set[str]) -> list[Column]:
-    """The column, or one for each key of a metric that returns several scalars; none where no row has it."""
-    if column.name in found:
+def _expand(column: Column, names: set[str]) -> list[Column]:
+    """The column, or one for each key of a metric that returns several numbers; none if no row has it."""
+    if column.name in names:
         return [column]
-    keys = sorted(name.partition(".")[2] for name in found if name.partition(".")[0] == column.name)
+    keys = sorted(name.partition(".")[2] for name in names if name.partition(".")[0] == column.name)
     return [Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}")) for key in keys]
 
 
@@ -201,14 +201,14 @@ def _row(label: str, runs: Mapping[int, Record]) -> Row:
 
 
 def _intervals(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
-    """Of each metric, computed together for those that equally many seeds have."""
+    """The interval of each metric; metrics with equally many seeds are computed together."""
     lengths: dict[int, list[str]] = defaultdict(list)
     for name, by_seed in values.items():
         lengths[len(by_seed)].append(name)
-    found: dict[str, Interval] = {}
+    intervals: dict[str, Interval] = {}
     for names in lengths.values():
-        found |= dict(zip(names, t_intervals([list(values[name].values()) for name in names]), strict=True))
-    return {name: found[name] for name in values}
+        intervals |= dict(zip(names, t_intervals([list(values[name].values()) for name in names]), strict=True))
+    return {name: intervals[name] for name in values}
 
 
 def _sorted(rows: list[Row], ranked: Sequence[Column]) -> list[Row]:

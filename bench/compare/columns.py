@@ -1,4 +1,4 @@
-"""The columns that boards have: what the runs say that their metrics mean, else the metrics of this package."""
+"""The columns of boards, as the runs describe their metrics, else as this package does."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from metrics.base import MetricInfo
 
 
 def columns(records: Sequence[Record], store: RunStore) -> list[Column]:
-    """A column per metric that some record has a number of, or an error; the built-in ones first, in their order.
+    """A column per metric of which some record has a number or an error; built-in metrics first, in their order.
 
-    The newest run that has a metric says how it is read. Where none does (runs of schema 1), a built-in metric is
-    imported to say it; a plug-in's code never is.
+    The newest run that has a metric says how to read it. If no run says so (runs of schema 1), a built-in metric is
+    imported to say it; the code of a plug-in is never imported.
     """
     newest = _newest_of_each(records)
     infos: dict[str, MetricInfo] = {}
@@ -32,7 +32,7 @@ def columns(records: Sequence[Record], store: RunStore) -> list[Column]:
 
 
 def _newest_of_each(records: Sequence[Record]) -> dict[str, Record]:
-    """Metric, without the keys of those that return several scalars -> the newest record that has it."""
+    """Metric, without the key of a single number -> the newest record that has it."""
     alike: dict[tuple[str, ...], Record] = {}  # runs of one kind have the same metrics: each set is looked at once
     for record in sorted(records, key=lambda record: record.provenance.end):
         alike[*record.metrics, *record.metric_errors] = record

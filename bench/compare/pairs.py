@@ -17,7 +17,7 @@ class Comparison:
     column: Column
     """The metric."""
     seeds: int
-    """Seeds that both rows have; only these are compared."""
+    """Number of seeds that both rows have; only these are compared."""
     first: float
     """Mean of the first row over them."""
     second: float
@@ -25,12 +25,12 @@ class Comparison:
     difference: Interval
     """First minus second, with its paired t interval."""
     better: str
-    """Label of the row that is better: only where the metric is ranked, and the paired t test, Holm-adjusted over the
-    metrics of the comparison, rejects equality at 5%. Else empty."""
+    """Label of the better row, if the metric is ranked and the paired t test, Holm-adjusted over the metrics of the
+    comparison, rejects equality at 5%; else empty."""
 
 
 def boards_with(boards: Sequence[Board], first: str, second: str) -> list[Board]:
-    """The boards on which both rows stand. BenchError where there is none."""
+    """The boards that have both rows. Raises BenchError if there is none."""
     labels = {row.label for board in boards for row in board.rows}
     for label in (first, second):
         if label not in labels:
@@ -47,8 +47,8 @@ def compare(board: Board, first: str, second: str) -> list[Comparison]:
     paired = {column.name: _paired(rows[first], rows[second], column.name) for column in board.columns}
     columns = [column for column in board.columns if paired[column.name]]
     tested = [c for c in columns if c.info.direction != "none" and len(paired[c.name]) >= MIN_SEEDS]
-    told = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
-    separated = {column.name for column, apart in zip(tested, told, strict=True) if apart}
+    rejections = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
+    separated = {column.name for column, rejected in zip(tested, rejections, strict=True) if rejected}
     return [_comparison(column, paired[column.name], first, second, column.name in separated) for column in columns]
 
 

@@ -14,18 +14,18 @@ from scipy.special import stdtr, stdtrit
 
 LEVEL = 0.95
 MIN_SEEDS = 3
-"""Fewest seeds for an interval: with two, t's quantile is 12.7 and says nothing."""
+"""Fewest seeds for an interval: with two, the quantile of t is 12.7, and the interval says nothing."""
 PAIRS_AT_ONCE = 2**14
 """Pairs of rows that are tested together: 1,000 rows have 500,000."""
 
 
 class Interval(NamedTuple):
-    """A mean over seeds, and how far it can be trusted."""
+    """A mean over seeds with its confidence interval."""
 
     mean: float
-    """Over seeds."""
+    """Mean over seeds."""
     half_width: float | None
-    """Of its confidence interval; None below three seeds."""
+    """Half-width of the confidence interval; None below three seeds, or if it is not finite."""
 
 
 def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
@@ -34,16 +34,16 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
 
 
 def t_intervals(samples: Sequence[Sequence[float]], level: float = LEVEL) -> list[Interval]:
-    """Mean and Student-t interval of each of several samples of the same length, at least one."""
+    """Mean and Student-t interval of each sample; all samples have the same length, at least one."""
     table = np.array(samples, dtype=float)
     n = table.shape[1]
     means = table.mean(1).tolist()
     if n < MIN_SEEDS:
         return [Interval(mean, None) for mean in means]
     quantile = float(stdtrit(n - 1, (1 + level) / 2))
-    with np.errstate(invalid="ignore", over="ignore"):  # what is infinite, or becomes it, has no interval
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite values and overflows have no interval
         spreads = table.std(1, ddof=1)
-    spreads[table.min(1) == table.max(1)] = 0.0  # exactly, where rounding of the mean leaves a rest
+    spreads[table.min(1) == table.max(1)] = 0.0  # exactly zero, even if rounding of the mean leaves a remainder
     halves = (quantile * spreads / math.sqrt(n)).tolist()
     return [
         Interval(mean, half if math.isfinite(mean) and math.isfinite(half) else None)
@@ -54,15 +54,15 @@ def t_intervals(samples: Sequence[Sequence[float]], level: float = LEVEL) -> lis
 def paired_p_value(differences: Sequence[float]) -> float:
     """Two-sided p-value of the paired t test of no difference.
 
-    Without any spread: 1 if all are zero, else 0. Infinite differences (one model diverged) separate if all have the
-    same sign, and otherwise say nothing.
+    If all differences are equal: 1 if they are zero, else 0. If some are infinite (one model diverged): 0 if all are
+    infinite with the same sign, else 1.
     """
     values = np.array(differences, dtype=float)[None]
     return float(_paired_p_values(values)[0])
 
 
 def _paired_p_values(differences: np.ndarray, present: np.ndarray | None = None) -> np.ndarray:
-    """The p-value of each row of (P, n) differences, over those that are present; None: all are."""
+    """The p-value of each row of (P, n) differences, over those that are `present`; None: all are present."""
     if present is None and np.isfinite(differences).all():
         mean = differences.sum(1) / differences.shape[1]
         constant = differences.max(1) == differences.min(1)
@@ -92,7 +92,7 @@ def separable(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
 
 
 def _separable(p: np.ndarray, level: float) -> np.ndarray:
-    tried = np.flatnonzero(p <= 1 - level)  # an adjusted p-value is never below its own
+    tried = np.flatnonzero(p <= 1 - level)  # an adjusted p-value is never below the p-value itself
     order = tried[np.argsort(p[tried])]
     failed = p[order] * np.arange(len(p), len(p) - len(order), -1) > 1 - level
     rejected = np.zeros(len(p), dtype=bool)
@@ -101,7 +101,7 @@ def _separable(p: np.ndarray, level: float) -> np.ndarray:
 
 
 def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL) -> set[str] | None:
-    """The row with the best mean over the seeds that all rows share, and the rows that it is not separably better than.
+    """The row with the best mean over the seeds that all rows share, and the rows that no test separates from it.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level
     Returns
     -------
     set of str, or None
-        None where the rows with three seeds or more share fewer than three: nothing can be said. A row with fewer than
-        three seeds of its own cannot be separated from the best, and ties.
+        None if the rows with three seeds or more share fewer than three seeds: then nothing can be said. A row with
+        fewer than three seeds cannot be separated from the best, so it ties.
     """
     compared = [row for row, values in rows.items() if len(values) >= MIN_SEEDS]
     shared = sorted(set.intersection(*(set(rows[row]) for row in compared))) if compared else []
@@ -124,20 +124,20 @@ def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level
     scores = {row: sign * np.array([rows[row][seed] for seed in shared]) for row in compared}
     best = max(scores, key=lambda row: float(np.mean(scores[row])))
     others = [row for row in compared if row != best]
-    with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
+    with np.errstate(invalid="ignore"):  # inf - inf is nan: a tie
         differences = scores[best] - np.array([scores[row] for row in others]).reshape(-1, len(shared))
-        told = _separable(_paired_p_values(differences), level)
-    separated = {row for row, apart in zip(others, told, strict=True) if apart}
+        rejections = _separable(_paired_p_values(differences), level)
+    separated = {row for row, rejected in zip(others, rejections, strict=True) if rejected}
     return {row for row, values in rows.items() if values} - separated
 
 
 def rank_intervals(
     rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL
 ) -> dict[str, tuple[int, int]] | None:
-    """The ranks that each row may have: from 1 + the rows separably better to n - the rows separably worse.
+    """The possible ranks of each row: from 1 + the number of separably better rows to n - that of separably worse rows.
 
-    Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs. With the same seeds in all
-    rows that is more tests than `best_and_ties` makes: what ties with the best there may have rank 1 here.
+    Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs. If all rows have the
+    same seeds, these are more tests than in `best_and_ties`: a row that ties with the best there may have rank 1 here.
 
     Parameters
     ----------
@@ -149,8 +149,8 @@ def rank_intervals(
     Returns
     -------
     dict, or None
-        Row -> lowest and highest rank, for the rows with a value; None where no row has three seeds. Two rows that
-        share fewer than three seeds are not tested: a row with fewer may have any rank that the others leave.
+        Row -> lowest and highest rank, for the rows with a value; None if no row has three seeds. Two rows that share
+        fewer than three seeds are not tested against each other: a row with fewer than three may have any rank.
     """
     if all(len(values) < MIN_SEEDS for values in rows.values()):
         return None
@@ -162,9 +162,9 @@ def rank_intervals(
     tested = (known.astype(int) @ known.T)[first, second] >= MIN_SEEDS
     first, second = first[tested], second[tested]
     leads, p_values = _compare_pairs(table, known, first, second)
-    told = _separable(p_values, level)
-    winners = np.where(leads > 0, first, second)[told]
-    losers = np.where(leads > 0, second, first)[told]
+    rejected = _separable(p_values, level)
+    winners = np.where(leads > 0, first, second)[rejected]
+    losers = np.where(leads > 0, second, first)[rejected]
     better, worse = np.bincount(losers, minlength=len(names)), np.bincount(winners, minlength=len(names))
     return {row: (1 + int(b), len(names) - int(w)) for row, b, w in zip(names, better, worse, strict=True)}
 
@@ -172,13 +172,13 @@ def rank_intervals(
 def _compare_pairs(
     table: np.ndarray, known: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For pairs of rows: what the first has more, summed over the seeds that both have, and the p-value."""
+    """For pairs of rows: the difference first - second, summed over the seeds that both have, and its p-value."""
     leads, p_values = np.empty(len(first)), np.empty(len(first))
     complete = known.all()
     for start in range(0, len(first), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
         present = None if complete else known[first[part]] & known[second[part]]
-        with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
+        with np.errstate(invalid="ignore"):  # inf - inf is nan: a tie
             differences = table[first[part]] - table[second[part]]
             leads[part] = (differences if present is None else np.where(present, differences, 0.0)).sum(1)
         p_values[part] = _paired_p_values(differences, present)
@@ -186,5 +186,5 @@ def _compare_pairs(
 
 
 def t_quantiles(largest: int, level: float = LEVEL) -> dict[int, float]:
-    """Two-sided Student-t quantiles by number of seeds, from the fewest that give an interval."""
+    """Number of seeds -> two-sided Student-t quantile, from `MIN_SEEDS` to `largest` seeds."""
     return {n: float(stdtrit(n - 1, (1 + level) / 2)) for n in range(MIN_SEEDS, largest + 1)}

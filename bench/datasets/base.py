@@ -19,10 +19,10 @@ class Split:
     x: Tensor
     """Inputs (N, D), float32 in [0, 1]."""
     labels: Tensor
-    """Classes (N,), int64, negative for a sample without one."""
+    """Classes (N,), int64, negative for a sample without a class."""
     factors: Mapping[str, Tensor] = field(default_factory=dict)
-    """What else is known of each sample, as tensors of N rows, under the name by which metrics ask for it: "gates",
-    "values", "measures"."""
+    """Other known properties of the samples, as tensors of N rows, by the names under which metrics ask for them:
+    "gates", "values", "measures"."""
 
     def __post_init__(self) -> None:
         for name, values in {"labels": self.labels, **self.factors}.items():
@@ -42,10 +42,10 @@ class Split:
         return self if n is None else self.take(torch.arange(min(n, len(self))))
 
     def take(self, samples: Tensor) -> Split:
-        """Some samples, by their indices."""
-        chosen = samples.to(self.x.device)
-        factors = {name: values[chosen] for name, values in self.factors.items()}
-        return Split(self.x[chosen], self.labels[chosen], factors)
+        """The samples at some indices."""
+        indices = samples.to(self.x.device)
+        factors = {name: values[indices] for name, values in self.factors.items()}
+        return Split(self.x[indices], self.labels[indices], factors)
 
 
 @dataclass(frozen=True)
@@ -53,24 +53,24 @@ class Dataset:
     """A loaded data set."""
 
     train: Split
-    """What models are trained on."""
+    """The split on which models are trained."""
     validation: Split
-    """What hyperparameters are chosen on."""
+    """The split on which hyperparameters are chosen."""
     test: Split
-    """What is reported: read once, after training."""
+    """The split on which results are reported: read once, after training."""
     image_shape: tuple[int, ...]
     """Shape of an input before flattening, for pictures."""
     class_names: tuple[str, ...]
     """One name per label value."""
     categories: tuple[str, ...] | None = None
-    """One category per class, where the classes have known relatives."""
+    """One category per class, if it is known which classes are related."""
     truth: Mapping[str, Any] = field(default_factory=dict)
-    """What is known of the whole set, under the name by which metrics ask for it: names and roles of factors, the
-    atoms that generated it."""
+    """Known properties of the whole set, by the names under which metrics ask for them: names and roles of factors,
+    the atoms that generated it."""
 
     @property
     def n_features(self) -> int:
-        """D."""
+        """D, the length of a flattened input."""
         return self.train.x.shape[1]
 
     def to(self, device: torch.device) -> Dataset:
@@ -80,12 +80,12 @@ class Dataset:
 
 
 class DatasetSource(ABC):
-    """A way to a data set, cheap until `load` is called."""
+    """The source of a data set; cheap until `load` is called."""
 
     @abstractmethod
     def checksum(self, data_dir: Path) -> str:
-        """Identifies content and splits; part of every run id. Reads as little as it can, downloads nothing."""
+        """Identifies content and splits; part of every run id. Reads as little as possible, and downloads nothing."""
 
     @abstractmethod
     def load(self, data_dir: Path) -> Dataset:
-        """Read (and on first use download) and verify. Raises BenchError where the data are absent or corrupt."""
+        """Read and verify the data; download them on first use. Raises BenchError if they are absent or corrupt."""

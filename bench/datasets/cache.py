@@ -13,16 +13,16 @@ from platformdirs import user_cache_path
 
 
 def cached(name: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays that `make` returns, from the cache where they are there.
+    """The arrays that `make` returns, read from the cache if it has them.
 
     Parameters
     ----------
     name : str
-        Start of the file's name, for people.
+        Start of the file's name, for human readers.
     key : str
-        All that determines the content: a new version of the method needs a new key.
+        Everything that determines the content: a new version of the method needs a new key.
     make : callable
-        Makes the arrays. They are returned even where the cache cannot be written.
+        Makes the arrays. They are returned even if the cache cannot be written.
     """
     path = cache_folder() / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     try:

@@ -1,4 +1,4 @@
-"""Handwritten digits, 8x8, 1,797 images, from scikit-learn: always there (UCI; Alpaydin & Kaynak 1998)."""
+"""Handwritten digits, 8x8, 1,797 images, from scikit-learn: no download (UCI; Alpaydin & Kaynak 1998)."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ from bench.datasets import shapes
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.cache import cached
 
-VERSION = "factors 1"  # a change of any picture needs a new version
+VERSION = "factors 1"  # change it whenever any image changes
 SEED = 0
 SIZES = (55_000, 5_000, 10_000)
 SIDE = 32
-CHUNK = 250  # images drawn at once: few, for the processor's cache; no picture depends on it
+CHUNK = 250  # images drawn at a time, few enough for the processor's cache; no image depends on it
 FACE_INK = 0.5
 N_CLASSES = 10
 ALL = tuple(range(N_CLASSES))
@@ -38,7 +38,7 @@ class Attribute:
     """One line of the table below."""
 
     draw: Shape
-    """Its shape: places and all values but the last, to signed distances."""
+    """Its shape: a function from pixel positions, and all values but the last, to signed distances."""
     classes: tuple[int, ...]
     """The classes it belongs to."""
     values: Mapping[str, Range]
@@ -56,11 +56,11 @@ class Attribute:
 
 
 def _entry(shape: Shape, *classes: int, ink: Range = (0.85, 0.04), **values: Range) -> Attribute:
-    """Bright ink unless said otherwise."""
+    """An attribute; its ink is bright by default."""
     return Attribute(shape, classes, {**values, "ink": ink})
 
 
-# In the order of painting: later ones lie on top. Standard deviations are small enough that nothing hides another.
+# In the order of painting: later ones lie on top. Standard deviations are so small that no attribute hides another.
 ATTRIBUTES = (
     _entry(shapes.beard, 0, 1, 9, top=(3.5, 0.5), sides=(4, 0.6), ink=(0.25, 0.04)),
     _entry(shapes.cheeks, 3, 8, spread=(6.5, 0.3), size=(1.5, 0.2), ink=(0.75, 0.04)),
@@ -125,13 +125,13 @@ def gate_rates() -> np.ndarray:
 
 
 def paint(gates: np.ndarray, values: np.ndarray, chunk: int = CHUNK) -> np.ndarray:
-    """Images (N, 1024) of whole numbers 0 to 255; of `values` only those of present attributes are read."""
+    """Images (N, 1024) of whole numbers 0 to 255; `values` of absent attributes are not read."""
     starts = range(0, len(gates), chunk)
     return np.concatenate([_painted(gates[i : i + chunk], values[i : i + chunk]) for i in starts])
 
 
 def _painted(gates: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """One chunk: each attribute's ink over what is there already, in the images that have it."""
+    """Paint one chunk: each attribute on top of the earlier ones, in the images that have it."""
     x = (np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2)[None, None, :]
     y = x.swapaxes(1, 2)
     canvas = np.repeat(FACE_INK * shapes.coverage(shapes.face(x, y)), len(gates), axis=0)
@@ -144,12 +144,12 @@ def _painted(gates: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def class_names() -> tuple[str, ...]:
-    """A class is called by the attributes that belong to it but not to all."""
+    """Name of each class: the attributes that belong to it, but not to all classes."""
     specific = [attribute for attribute in ATTRIBUTES if attribute.role != "global"]
     return tuple("+".join(a.name for a in specific if label in a.classes) for label in ALL)
 
 
 def _key() -> str:
-    """All that determines the content."""
+    """Everything that determines the content."""
     table = [(attribute.name, attribute.classes, dict(attribute.values)) for attribute in ATTRIBUTES]
     return repr((VERSION, SEED, SIZES, SIDE, FACE_INK, GLOBAL_RATE, INSIDE_RATE, OUTSIDE_RATE, table))

@@ -1,12 +1,13 @@
-"""Vectors whose features have parents: 20 atoms of known directions, after hierarchical sparse coding (2506.03093).
+"""Synthetic vectors from a hierarchy of 20 known atoms (after Costa et al. 2025, arXiv 2506.03093).
 
-11 parents are on independently; each of 3 has 3 children, of which at most one is on, and only with its parent:
+11 parents are on independently. Three of them have 3 children each; at most one child is on, and only with its parent:
 E[L0] = 3 * 0.2 * (1 + 0.6) + 8 * 0.05 = 1.36. An input is the sum of the active atoms, each with an amplitude of
 N(1.5, 0.25^2).
 
 Atoms of one group (the 11 parents; the 3 children of one parent) are correlated by mixing each orthonormal feature
-with the mean of the others of its group. The published mixing weights give the published cosines, computed here, to
-within 0.001: 0, 0.1, ..., 0.8, for siblings and for parents alike. Atoms of two groups remain orthogonal.
+with the mean of the others of its group. With the published mixing weights, the cosines computed here agree with the
+published ones to within 0.001: 0, 0.1, ..., 0.8, for siblings and for parents. Atoms of different groups remain
+orthogonal.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ N_PARENTS = FAMILIES + LEAVES
 FAMILY_RATE, LEAF_RATE, CHILD_RATE = 0.2, 0.05, 0.2
 AMPLITUDE, DEVIATION = 1.5, 0.25
 SCALE = 8  # see `inputs`
-# Weight of the others of a group in an atom, for a cosine within the group of 0, 0.1, ..., 0.8.
+# Weight of the other atoms of a group in an atom, for cosines of 0, 0.1, ..., 0.8 within the group.
 SIBLING_MIXING = (0.0, 0.0895, 0.163, 0.226, 0.282, 0.3335, 0.3825, 0.431, 0.482)
 PARENT_MIXING = (0.0, 0.3, 0.44, 0.529, 0.594, 0.6467, 0.692, 0.733, 0.7739)
 
@@ -64,7 +65,7 @@ class Hierarchy(DatasetSource):
 
 
 class CorrelatedHierarchy(Hierarchy):
-    """The same gates and amplitudes; atoms have a cosine of 0.6 with those of their group."""
+    """The same gates and amplitudes; atoms have a cosine of 0.6 with the other atoms of their group."""
 
     correlation: ClassVar[float] = 0.6
 
@@ -75,8 +76,8 @@ def sample(n: int) -> tuple[np.ndarray, np.ndarray]:
     rates = np.repeat([FAMILY_RATE, LEAF_RATE], [FAMILIES, LEAVES])
     parents = of_parents.random((n, N_PARENTS)) < rates
     child = np.floor(of_children.random((n, FAMILIES)) / CHILD_RATE)  # 3 and above: none
-    chosen = child[:, :, None] == np.arange(CHILDREN)
-    gates = np.concatenate([parents, (parents[:, :FAMILIES, None] & chosen).reshape(n, -1)], axis=1)
+    one_hot = child[:, :, None] == np.arange(CHILDREN)
+    gates = np.concatenate([parents, (parents[:, :FAMILIES, None] & one_hot).reshape(n, -1)], axis=1)
     return gates, gates * (AMPLITUDE + DEVIATION * of_amplitudes.standard_normal((n, N_ATOMS)))
 
 
@@ -95,8 +96,8 @@ def atoms(correlation: float) -> np.ndarray:
 def inputs(amplitudes: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """The sums of active atoms as inputs in [0, 1]: 0.5 + sum / SCALE, clipped.
 
-    SCALE is the least power of two that clips fewer than 1 entry in 10,000, of either set: none of the orthonormal
-    set and 2.5 in a million of the correlated one, where 4 would clip 2.9 and 20 in 10,000.
+    SCALE is the smallest power of two that clips fewer than 1 entry in 10,000 of either set: it clips none of the
+    orthonormal set and 2.5 in a million of the correlated one. A scale of 4 would clip 2.9 and 20 in 10,000.
     """
     return np.asarray(np.clip(0.5 + amplitudes @ directions / SCALE, 0, 1), np.float32)
 
@@ -115,7 +116,7 @@ def gate_names() -> tuple[str, ...]:
 
 
 def _mixing(correlation: float) -> tuple[float, float]:
-    """Weights of siblings and of parents for a cosine that the tables have."""
+    """Mixing weights of siblings and of parents for a cosine in the tables above."""
     index = round(10 * correlation)
     return SIBLING_MIXING[index], PARENT_MIXING[index]
 

@@ -60,7 +60,7 @@ class MNIST(DatasetSource):
         return images.data.flatten(1).float().div_(255), images.targets.long()
 
     def _measures(self, data_dir: Path, x: torch.Tensor, x_test: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Morphology (N, 6) float32 of the training and the test images, from the cache once they are measured."""
+        """Morphology (N, 6) float32 of the training and the test images; cached once it is measured."""
         parts = {"train": x, "test": x_test}
 
         def make() -> dict[str, np.ndarray]:
@@ -85,9 +85,9 @@ class MNIST(DatasetSource):
 
     def _verify(self, raw: Path) -> None:
         for name, expected in self.md5.items():
-            found = hashlib.md5((raw / name).read_bytes(), usedforsecurity=False).hexdigest()
-            if found != expected:
+            actual = hashlib.md5((raw / name).read_bytes(), usedforsecurity=False).hexdigest()
+            if actual != expected:
                 raise BenchError(
-                    f"'{raw / name}' is not the published file: its md5 is {found}, expected {expected}. "
+                    f"'{raw / name}' is not the published file: its md5 is {actual}, expected {expected}. "
                     "Delete it and run again to download it, or restore it from a good copy."
                 )

@@ -5,7 +5,8 @@ range and thinned to its skeleton. All arithmetic on pixels is exact, so that a 
 on the images measured with it. The images of a chunk are stacked into one tall image, a montage, as scikit-image and
 scipy take milliseconds per call; both release the GIL, so that threads use all cores.
 
-What is not a stroke, such as clothing, is measured likewise: its bright half, holes and patterns included.
+Images without strokes, such as clothing, are measured in the same way: the brighter half of their range counts as
+foreground, holes and patterns included.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def measure(images: np.ndarray, threads: int | None = None) -> np.ndarray:
     images : np.ndarray
         (N, H, W) uint8.
     threads : int, optional
-        How many to use: one per core, at most 8, where not given. The result is the same for all.
+        Number of threads; by default one per core, at most 8. The result does not depend on it.
 
     Returns
     -------
@@ -47,7 +48,7 @@ def measure(images: np.ndarray, threads: int | None = None) -> np.ndarray:
     Raises
     ------
     ValueError
-        Where the images are of another type or shape.
+        If the images have another type or shape.
     """
     if images.dtype != np.uint8 or images.ndim != 3 or 0 in images.shape[1:]:
         raise ValueError(f"Expected uint8 images of shape (N, H, W); found {images.dtype} of shape {images.shape}.")
@@ -85,7 +86,7 @@ def _stroke(foreground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Length and thickness (N,) of the skeletons, in enlarged pixels."""
     montage = foreground.reshape(-1, foreground.shape[2])
     skeleton = skeletonize(montage)
-    # Distances are needed on the skeleton alone, and to compute them everywhere is most of what the transform costs.
+    # Distances are needed only on the skeleton; computing them everywhere is most of the cost of the transform.
     nearest = distance_transform_edt(montage, return_distances=False, return_indices=True)
     points = np.stack(np.nonzero(skeleton))
     distance = np.sqrt(np.square(nearest[:, *points] - points).sum(axis=0))
@@ -96,9 +97,9 @@ def _stroke(foreground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _path_length(skeleton: np.ndarray) -> np.ndarray:
-    """Steps between neighbours (N,): 1 along rows and columns, sqrt 2 along diagonals (at most 8% too long, at 22.5°).
+    """Length (N,): a step counts 1 along rows and columns, sqrt 2 along diagonals (at most 8% too long, at 22.5°).
 
-    A diagonal that two orthogonal steps go round, at corners and junctions, is no step of its own.
+    A diagonal does not count if two orthogonal steps join its ends, as at corners and junctions.
     """
     upper, lower = skeleton[:, :-1], skeleton[:, 1:]
     a, b, c, d = upper[..., :-1], upper[..., 1:], lower[..., :-1], lower[..., 1:]  # the 2x2 windows: a b over c d

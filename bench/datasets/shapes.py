@@ -20,12 +20,12 @@ def coverage(distance: Array) -> Array:
 
 
 def either(a: Array, b: Array) -> Array:
-    """What is inside one of two shapes."""
+    """The union of two shapes."""
     return np.asarray(np.minimum(a, b))
 
 
 def both(a: Array, b: Array) -> Array:
-    """What is inside two shapes."""
+    """The intersection of two shapes."""
     return np.asarray(np.maximum(a, b))
 
 
@@ -60,7 +60,7 @@ def cheeks(x: Array, y: Array, spread: Array, size: Array) -> Array:
 
 
 def ears(x: Array, y: Array, height: Array, size: Array) -> Array:
-    """Two discs behind the face: nothing of them shows inside its rim."""
+    """Two discs behind the face, which hides the part inside its rim."""
     return both(disc(np.abs(x) - 10.5, y + height, size), -face(x, y))
 
 
@@ -96,23 +96,23 @@ def bowtie(x: Array, y: Array, width: Array, height: Array, tilt: Array) -> Arra
 
 
 def dot(x: Array, y: Array, shift: Array, size: Array) -> Array:
-    """A disc in the corner above left."""
+    """A disc in the top left corner."""
     return disc(x + CORNER - shift, y + CORNER, size)
 
 
 def cross(x: Array, y: Array, size: Array, angle: Array) -> Array:
-    """Two crossed strokes in the corner above right."""
+    """Two crossed strokes in the top right corner."""
     u, v = _turned(x - CORNER, y + CORNER, angle)
     return either(box(u, v, size, 0.6), box(u, v, 0.6, size))
 
 
 def stripe(x: Array, y: Array, length: Array, angle: Array) -> Array:
-    """A thick stroke in the corner below left."""
+    """A thick stroke in the bottom left corner."""
     return box(*_turned(x + CORNER, y - CORNER, angle), length, 0.9)
 
 
 def ring(x: Array, y: Array, size: Array, thickness: Array) -> Array:
-    """A circle in the corner below right."""
+    """A circle in the bottom right corner."""
     return outline(disc(x - CORNER, y - CORNER, size), thickness)
 
 

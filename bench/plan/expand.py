@@ -18,27 +18,27 @@ from bench.store.spec import BUDGETS, Budget, RunSpec
 from models.base import Model, ModelConfig
 
 MATCHED = {"n_latents": 256, "batch_size": 128, "learning_rate": 1e-3}
-"""What every model shares in the matched setting; its sparsity knob runs over the model's own grid."""
+"""Hyperparameters that all models share in the matched setting; each model sweeps its own sparsity grid."""
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model that was asked for."""
+    """A requested model."""
 
     plugin: Plugin
-    """What names it."""
+    """Its name, and where its code is."""
     cls: type[Model]
     """Its class."""
 
 
 @dataclass(frozen=True)
 class DatasetChoice:
-    """A data set that was asked for."""
+    """A requested data set."""
 
     plugin: Plugin
-    """What names it."""
+    """Its name, and where its code is."""
     checksum: str
-    """What identifies its content."""
+    """Checksum that identifies its content."""
 
 
 def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
@@ -120,7 +120,7 @@ def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:
 
 
 def _dump(choice: ModelChoice, values: dict[str, Any]) -> dict[str, Any]:
-    """A validated config as JSON values. BenchError where a field has none."""
+    """A validated config as JSON values. Raises BenchError if a field cannot be written as JSON."""
     try:
         return _validate(choice, values).model_dump(mode="json")
     except PydanticSerializationError as error:
@@ -128,7 +128,7 @@ def _dump(choice: ModelChoice, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice]) -> None:
-    """Every override must reach a model that is part of the request, and name a field that it has."""
+    """Check that every override applies to a requested model, and names a field that the model has."""
     fields = {choice.plugin.name: set(choice.cls.Config.model_fields) for choice in models}
     for model, field, values in overrides:
         if model is not None and model not in fields:

@@ -1,4 +1,4 @@
-"""Plan: the runs of a request, and what of them is done or missing. Pure."""
+"""Plan: the runs of a request, and which of them are done or missing. Pure."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class Plan:
     specs: list[RunSpec]
     """All runs, each once."""
     todo: list[RunSpec]
-    """Those that will run."""
+    """The runs that will be carried out."""
     done: list[str]
-    """Ids of those that are done."""
+    """Ids of the runs that are done."""
     failed: list[str]
-    """Ids of those that ended in another way."""
+    """Ids of the runs that ended in another way, such as failed."""
     unreadable: list[str]
-    """Ids of those whose record cannot be read."""
+    """Ids of the runs whose record cannot be read."""
     submitted: Sequence[str] = ()
-    """Ids of those without a record that a cluster has."""
+    """Ids of the runs without a record that are on a cluster."""
     lost: Sequence[str] = ()
-    """Ids of those without a record that a cluster had."""
+    """Ids of the runs without a record that were on a cluster and are no longer there."""
 
     @property
     def size(self) -> str:
-        """'27 runs = 9 models x 1 dataset x 3 seeds', with the variants if there are more rows than models."""
+        """'27 runs = 9 models x 1 dataset x 3 seeds'; it counts variants if there are more of them than models."""
         counts = {
             "model": len({spec.model for spec in self.specs}),
             "variant": len({(spec.label, spec.settings) for spec in self.specs}),
@@ -47,7 +47,7 @@ class Plan:
 def resolve(
     specs: list[RunSpec], records: Mapping[str, Record | None], retry_failed: bool = False, force: bool = False
 ) -> Plan:
-    """Sort runs by what the store has; a None in `records` is a record that cannot be read."""
+    """Sort runs by their state in the store; a None in `records` is a record that cannot be read."""
     states = {}
     for spec in specs:
         if spec.run_id in records:
@@ -63,7 +63,7 @@ def resolve(
 
 
 def estimates(todo: Sequence[RunSpec], records: Sequence[Record]) -> dict[str, float]:
-    """Seconds that runs will take, by run id: the mean of like runs, for those whose like has run."""
+    """Run id -> expected seconds: the mean over earlier runs of the same kind; no entry if there are none."""
 
     def kind(spec: RunSpec) -> tuple[Any, ...]:
         return spec.model, spec.dataset, spec.settings, spec.budget, str(spec.variant)

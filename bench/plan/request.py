@@ -1,4 +1,4 @@
-"""What the user asked for: from flags or a study file to one validated Request."""
+"""The user's request: from flags or a study file to one validated Request."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: tuple[str, ...] = ("all",)
-    """Names or references; `all` stands for every registered one."""
+    """Names or references of models; `all` stands for every registered one, here and below."""
     datasets: tuple[str, ...] = ("digits",)
-    """The same for data sets."""
+    """Names or references of data sets."""
     metrics: tuple[str, ...] = ("all",)
-    """The same for metrics. They are no part of a run's identity."""
+    """Names or references of metrics. They are not part of a run's identity."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Roots of the streams of random numbers."""
     settings: tuple[Settings, ...] = ("native",)

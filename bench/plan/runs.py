@@ -1,4 +1,4 @@
-"""From a request to its runs, and to what of them a results folder has."""
+"""From a request to its runs, and to the records of them in a results folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_plan(
 
 
 def plan_of(specs: list[RunSpec], store: RunStore, retry_failed: bool = False, force: bool = False) -> Plan:
-    """Look up what of some runs is done."""
+    """Look up which runs are done."""
     return resolve(specs, load_existing(specs, store), retry_failed, force)
 
 

@@ -1,4 +1,4 @@
-"""Unit-norm dictionaries: how atoms start, and how they stay on the sphere."""
+"""Unit-norm atoms: how they are initialised, and how training keeps them on the unit sphere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BLOCK = 1024
-"""Atoms handled at a time: few enough to stay in cache."""
+"""Atoms processed at a time: few enough to stay in cache."""
 
 
 def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
@@ -17,7 +17,7 @@ def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
 
 @torch.no_grad()
 def project_gradient(atoms: nn.Parameter) -> None:
-    """Remove from the gradient its part along each atom, so that a step turns atoms and does not stretch them."""
+    """Remove the component of the gradient along each atom, so that a step rotates atoms and does not stretch them."""
     if atoms.grad is not None:
         for gradient, block in zip(atoms.grad.split(BLOCK), atoms.split(BLOCK), strict=True):
             gradient.addcmul_(torch.linalg.vecdot(gradient, block)[:, None], block, value=-1)
@@ -31,7 +31,7 @@ def normalise(atoms: nn.Parameter) -> None:
 
 @torch.no_grad()
 def geometric_median(x: Tensor, max_samples: int = 8192, iterations: int = 50, tolerance: float = 1e-5) -> Tensor:
-    """Point (D,) of least summed distance to the first `max_samples` rows of x (N, D): Weiszfeld's iteration.
+    """Geometric median (D,) of the first `max_samples` rows of x (N, D), by Weiszfeld's iteration.
 
     Stops when the point moves by less than `tolerance` times its norm.
     """

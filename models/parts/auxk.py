@@ -15,21 +15,23 @@ from models.parts.largest import top_k
 from models.parts.sparse import Selection, decode
 
 MIN_SILENT_BATCHES = 10
-"""On small data a share of an epoch is a batch or two, in which live units are silent too."""
+"""Fewest batches of silence before a unit is dead: on small data, live units are silent for a batch or two."""
 
 
 class AuxKConfig(TrainedKSparseConfig):
-    """A k-sparse model trained by Adam that revives its dead units."""
+    """Hyperparameters of a k-sparse model trained by Adam that revives its dead units."""
 
-    auxk: int = Field(256, ge=0, description="Dead units that reconstruct the residual, 0: none [Gao et al., code]")
+    auxk: int = Field(256, ge=0, description="Dead units that reconstruct the residual; 0: no AuxK [Gao et al., code]")
     auxk_weight: float = Field(1 / 32, ge=0, description="Weight of AuxK [Gao et al.]")
     dead_after_epochs: float = Field(
-        0.05, gt=0, description="Silence that makes a unit dead; the paper's 10M samples never pass here [choice]"
+        0.05,
+        gt=0,
+        description="Epochs of silence after which a unit is dead; runs never reach the paper's 10M samples [choice]",
     )
 
 
 class LinearAutoencoder(Protocol):
-    """What dead units rebuild the residual with."""
+    """The parameters with which dead units reconstruct the residual."""
 
     bias: nn.Parameter
     """b, (D,)."""
@@ -56,29 +58,33 @@ class AuxK(nn.Module):
         self.register_buffer("silence", torch.zeros(config.n_latents), persistent=False)
 
     def prepare(self, n_samples: int) -> None:
-        """Set the silence that makes a unit dead, from the number of training samples."""
+        """Set `dead_after` from the number of training samples."""
         silence = self.config.dead_after_epochs * n_samples
         self.dead_after = max(silence, MIN_SILENT_BATCHES * self.config.batch_size)
 
     def losses(
         self, model: LinearAutoencoder, x: Tensor, values: Tensor, selection: Selection, fvu: Tensor, residual: Tensor
     ) -> Losses:
-        """The loss of the codes `values` (N, k) on the selected units, `fvu`, and AuxK on its residual (N, D)."""
+        """The loss `fvu` of the codes `values` (N, k) on the selected units, plus AuxK.
+
+        `residual` (N, D) is x minus the reconstruction from these codes.
+        """
         auxiliary = self._rebuild(model, x, values.detach(), selection, residual.detach())
         return Losses(fvu + self.config.auxk_weight * auxiliary, {"fvu": fvu, "auxk": auxiliary})
 
     def _rebuild(
         self, model: LinearAutoencoder, x: Tensor, values: Tensor, selection: Selection, residual: Tensor
     ) -> Tensor:
-        """Squared error of the residual rebuilt by dead units only, over its energy: 1 for nothing rebuilt.
+        """Squared error of the residual's reconstruction by dead units only, divided by the residual's energy.
 
-        Gao et al. divide by the variance over the batch, which a batch of one has not.
+        1 means that nothing is reconstructed. Gao et al. divide by the variance over the batch, which is zero for a
+        batch of one.
         """
         self.silence.add_(len(x)).masked_fill_(selection.sum_by_unit(values) > 0, 0)
         dead = (self.silence > self.dead_after).nonzero().squeeze(1)
         if self.config.auxk == 0 or len(dead) == 0:
             return x.new_zeros(())
         pre = F.linear(x - model.bias, model.encoder[dead], model.encoder_bias[dead])
-        top, chosen = top_k(pre, min(self.config.auxk, len(dead)))
-        rebuilt = decode(top.relu(), Selection(dead[chosen], len(self.silence)), model.dictionary)
+        top, positions = top_k(pre, min(self.config.auxk, len(dead)))
+        rebuilt = decode(top.relu(), Selection(dead[positions], len(self.silence)), model.dictionary)
         return (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)

@@ -1,4 +1,4 @@
-"""What the dictionary models share: unit-norm atoms, a bias at the data's centre, sparse codes."""
+"""Base classes of the dictionary models: unit-norm atoms, a bias at the data's centre, sparse codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class KSparseConfig(ModelConfig):
 
 
 class TrainedDictionaryConfig(GradientConfig):
-    """A dictionary model trained by Adam, with the sizes and the budget of arXiv 2506.05239's code on MNIST."""
+    """Hyperparameters of a dictionary model trained by Adam; defaults from arXiv 2506.05239's code on MNIST."""
 
     n_latents: int = Field(1000, ge=1, description="M [2506.05239]")
     epochs: int = Field(50, ge=1, description="Passes over the training split at the full budget [2506.05239]")
@@ -36,7 +36,7 @@ class TrainedDictionaryConfig(GradientConfig):
 
 
 class TrainedKSparseConfig(TrainedDictionaryConfig, KSparseConfig):
-    """A k-sparse model trained by Adam."""
+    """Hyperparameters of a k-sparse model trained by Adam."""
 
 
 KSparseT = TypeVar("KSparseT", bound=KSparseConfig)
@@ -44,10 +44,10 @@ KSparseT = TypeVar("KSparseT", bound=KSparseConfig)
 
 
 class Dictionary(nn.Module):
-    """x_hat = z D + b, with sparse codes z and unit-norm rows of D.
+    """A linear decoder x_hat = z D + b, with sparse codes z and unit-norm rows of D.
 
-    What the two bases below share. They inherit it, and do not hold it, so that its parameters keep their short names
-    in the weights.
+    `TiedModel` and `LinearEncoderModel` inherit from it. It is not a submodule of theirs, so that its parameters keep
+    their short names in the saved weights.
     """
 
     family: ClassVar[str] = "SAE family"
@@ -68,14 +68,15 @@ class Dictionary(nn.Module):
         return self.dictionary
 
     def encode_with_budget(self, x: Tensor, k: int) -> SparseCodes:
-        """Codes of x (N, D) with at most k active units per sample, 1 <= k <= M, whatever k was trained.
+        """Codes of x (N, D) with at most k active units per sample, for any 1 <= k <= M.
 
-        Pursuits stop after k steps; encoders keep each sample's k largest activations, BatchTopK without its threshold.
+        Pursuits stop after k steps. Linear encoders keep the k largest activations of each sample; BatchTopK then
+        ignores its threshold.
 
         Raises
         ------
         ValueError
-            For k out of range, and for inputs of another length or with NaN or infinities.
+            If k is out of range, or if x has another length or contains NaN or infinities.
         """
         if not isinstance(k, int) or not 1 <= k <= len(self.dictionary):
             raise ValueError(f"k = {k} is out of range; choose 1 <= k <= n_latents = {len(self.dictionary)}")
@@ -83,7 +84,7 @@ class Dictionary(nn.Module):
         return self.code(x, k)
 
     def code(self, x: Tensor, k: int) -> SparseCodes:
-        """The k-sparse codes behind `encode_with_budget`, unchecked."""
+        """The codes of `encode_with_budget`, without its checks."""
         raise NotImplementedError(f"{type(self).__name__} defines no code()")
 
     def reconstruct(self, values: Tensor, selection: Selection) -> Tensor:
@@ -96,12 +97,12 @@ class Dictionary(nn.Module):
         return self.reconstruct(codes.values, Selection(codes.indices, codes.n_latents))
 
     def after_step(self) -> None:
-        """Put the atoms back on the sphere."""
+        """Rescale the atoms to unit norm."""
         normalise(self.dictionary)
 
 
 class TiedModel(Dictionary, Model[KSparseT]):
-    """A dictionary that also encodes: `code` finds k atoms for each sample, with the atoms alone."""
+    """A dictionary that also serves as encoder: `code` selects k atoms for each sample, using the atoms alone."""
 
     def __init__(self, config: KSparseT, n_features: int) -> None:
         super().__init__(config, n_features)
@@ -109,5 +110,5 @@ class TiedModel(Dictionary, Model[KSparseT]):
         self.bias = nn.Parameter(torch.zeros(n_features))
 
     def encode(self, x: Tensor) -> SparseCodes:
-        """The code of the trained k."""
+        """Codes of x (N, D) with the trained k."""
         return self.code(x, self.config.k)

@@ -1,7 +1,8 @@
-"""The largest entries of long rows: what every k-sparse encoder selects by.
+"""The largest entries of long rows, by which every k-sparse encoder selects.
 
-Exact. The groups of columns with the largest maxima hold the largest entries, and on CPU the maxima of groups come at
-the speed of memory, where `Tensor.topk` and `Tensor.max` look at one entry at a time.
+The result is exact: columns are split into groups, and the k groups with the largest maxima contain the k largest
+entries. On CPU the maxima of groups are computed at the speed of memory, whereas `Tensor.topk` and `Tensor.max` examine
+one entry at a time.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 BLOCK = 2**22
-"""Pre-activations computed at a time: 16 MB, which the allocator reuses where more would be mapped anew each step."""
+"""Pre-activations computed at a time: 16 MB. The allocator reuses this memory; more would be mapped anew each step."""
 
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row and their columns, unordered: scores (N, M) -> (N, k), (N, k)."""
+    """The k largest entries of each row and their columns, unordered: scores (N, M) -> (N, k), (N, k)."""
     width = _group_width(scores.shape[1], 2 * k, (16, 8, 4))
     if width == 1:
         values, columns = scores.topk(k, dim=1, sorted=False)
@@ -24,8 +25,8 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     n_groups = groups.shape[2]
     best = groups.amax(1).topk(k, dim=1, sorted=False).indices
     columns = (best[:, None, :] + n_groups * torch.arange(width, device=scores.device)[:, None]).flatten(1)
-    values, chosen = scores.gather(1, columns).topk(k, dim=1, sorted=False)
-    return values, columns.gather(1, chosen)
+    values, positions = scores.gather(1, columns).topk(k, dim=1, sorted=False)
+    return values, columns.gather(1, positions)
 
 
 def top_k_linear(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -37,13 +38,13 @@ def top_k_linear(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tenso
         top_k(F.linear(x, part, part_bias), min(k, len(part)))
         for part, part_bias in zip(weight.split(size), bias.split(size), strict=True)
     ]
-    values, chosen = torch.cat([values for values, _ in blocks], dim=1).topk(k, dim=1, sorted=False)
+    values, positions = torch.cat([values for values, _ in blocks], dim=1).topk(k, dim=1, sorted=False)
     columns = torch.cat([columns + i * size for i, (_, columns) in enumerate(blocks)], dim=1)
-    return values, columns.gather(1, chosen)
+    return values, columns.gather(1, positions)
 
 
 def argmax(scores: Tensor) -> Tensor:
-    """Column of the largest entry of each row, (N, M) -> (N,): as `top_k`, for k = 1."""
+    """Column of the largest entry of each row, (N, M) -> (N,), by the method of `top_k`."""
     width = _group_width(scores.shape[1], 32, (64, 32, 16, 8, 4))
     if width == 1:
         return scores.argmax(1)
@@ -55,5 +56,5 @@ def argmax(scores: Tensor) -> Tensor:
 
 
 def _group_width(n_columns: int, least_groups: int, widths: tuple[int, ...]) -> int:
-    """Columns that share a group: the first of `widths` that divides them into groups enough; 1 if none does."""
+    """Columns per group: the first of `widths` that makes at least `least_groups` equal groups; 1 if none does."""
     return next((w for w in widths if n_columns % w == 0 and n_columns // w >= least_groups), 1)

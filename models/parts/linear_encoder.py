@@ -1,4 +1,4 @@
-"""The linear encoder of a dictionary: pre-activations W (x - b) + b_enc, of which a model keeps some."""
+"""The linear encoder of dictionary models: pre-activations W (x - b) + b_enc, from which a model selects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.parts.sparse import Selection, selected_preactivations
 class LinearEncoderModel(Dictionary, Model[ConfigT]):
     """A dictionary whose codes come from pre-activations W (x - b) + b_enc, W initialised to the atoms.
 
-    A config with the fields of AuxK gives the model AuxK, and the variance that its error is divided by.
+    If the config is an `AuxKConfig`, the model has AuxK, and the variance by which its error is divided.
     """
 
     encoder: nn.Parameter
@@ -27,7 +27,7 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
     auxk: AuxK
     """Revives dead units."""
     variance: Tensor
-    """Variance of the training images, summed over their features."""
+    """Variance of the training images, summed over features, ()."""
 
     def __init__(self, config: ConfigT, n_features: int) -> None:
         super().__init__(config, n_features)
@@ -41,7 +41,7 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
 
     @torch.no_grad()
     def prepare(self, x: Tensor, labels: Tensor) -> None:
-        """Centre b on the training images x (N, D), and take from them what AuxK needs."""
+        """Centre b on the training images x (N, D), and prepare AuxK if the model has it."""
         super().prepare(x, labels)
         if isinstance(self.config, AuxKConfig):
             self.variance.copy_(x.var(0, correction=0).sum().clamp_min(1e-12))
@@ -65,5 +65,5 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
         return SparseCodes(values.relu(), indices, self.config.n_latents)
 
     def after_backward(self) -> None:
-        """Keep of the atoms' gradient what turns them."""
+        """Project the gradient of the atoms, so that a step only rotates them."""
         project_gradient(self.dictionary)

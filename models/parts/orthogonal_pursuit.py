@@ -1,9 +1,9 @@
-"""Orthogonal matching pursuit of a batch (Pati et al. 1993), one new direction a step.
+"""Orthogonal matching pursuit of a batch (Pati et al. 1993), adding one direction per step.
 
-With Q the orthonormal directions of the selected atoms A = L Q (Gram-Schmidt), each step removes from the residual its
-part along the new direction, c_t = q_t . r, and at the end L^T v = c gives the least-squares coefficients v of A.
-With a Gram matrix the directions are kept as their correlations with all atoms, D q_t, and no residual is needed:
-Batch-OMP (Rubinstein et al. 2008) without its k solves.
+Gram-Schmidt writes the selected atoms as A = L Q, where the rows of Q are orthonormal directions. Each step removes the
+component c_t = q_t . r of the residual along the new direction. At the end, L^T v = c gives the least-squares
+coefficients v of A. With a Gram matrix, a direction is stored as its correlations with all atoms, D q_t, and no
+residual is needed: this is Batch-OMP (Rubinstein et al. 2008) without its k solves.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from models.parts.largest import argmax
 from models.parts.pursuit import CACHED
 
 DEPENDENT = 100
-"""A squared distance to the span of the selected atoms below this many rounding errors is none."""
+"""An atom at most this many rounding errors (squared distance) from the span of the selected atoms is dependent."""
 
 
 @torch.no_grad()
 def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Select at most k atoms greedily by |D_j . r|, r the residual of the least squares on those selected.
+    """Select at most k atoms greedily by |D_j . r|, where r is the least-squares residual on the atoms selected so far.
 
     Parameters
     ----------
@@ -29,15 +29,15 @@ def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | No
     atoms : Tensor, (M, D)
         Unit-norm dictionary.
     k : int
-        Steps.
+        Number of steps.
     gram : Tensor, (M, M), optional
         atoms @ atoms.T; with it, correlations are updated instead of recomputed.
 
     Returns
     -------
     values, indices : Tensor, (N, k)
-        Least-squares coefficients of either sign and their atoms; a step whose atom lies in the span of those before,
-        or does not correlate, is a zero.
+        Least-squares coefficients, of either sign, and their atoms. A coefficient is zero if its atom lies in the span
+        of the earlier ones, or does not correlate with the residual.
     """
     block = max(1, 4 * CACHED // (k * (atoms if gram is None else gram).shape[1]))
     parts = [_pursue_block(part, atoms, k, gram) for part in residual.split(block)]
@@ -56,7 +56,7 @@ def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) 
     along = residual.new_zeros(n_samples, k)
     indices = torch.zeros(n_samples, k, dtype=torch.int64, device=residual.device)
     for step in range(k):
-        correlations.scatter_(1, indices[:, :step], 0.0)  # no atom twice, nor again one that did not help
+        correlations.scatter_(1, indices[:, :step], 0.0)  # no atom is tried twice
         index = argmax(correlations.abs())
         earlier = directions[:, :step]
         new = rows.index_select(0, index)

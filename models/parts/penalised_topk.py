@@ -1,8 +1,8 @@
 """TopK with a penalty on the activations before the selection (Jacquier et al. 2026, arXiv 2606.27321).
 
-a = ReLU(W (x - b) + b_enc); the penalty sees a on the batch-active units, A: those that the selection keeps, above
-zero, for at least one sample of the batch. Which they are is a mask without gradient; without it, units that nobody
-uses are pushed down for ever and die.
+The penalty acts on a = ReLU(W (x - b) + b_enc) of the batch-active units A: the units that are selected with a value
+above zero for at least one sample of the batch. A is a mask without gradient. Without the mask, the penalty pushes
+unused units down at every step until they die.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection
 
 Penalty = Callable[[Tensor, Selection], Tensor]
-"""Penalty of each sample (N,) on activations (N, M) >= 0, with a mask zero outside A; and the selected units."""
+"""From activations (N, M) >= 0, zero outside A if masked, and the selected units to the penalty of each sample (N,)."""
 
 
 class PenalisedTopKConfig(AuxKConfig):
     """Hyperparameters of the TopK SAE and of its penalty."""
 
     penalty_weight: float = Field(1e-3, ge=0, description="lambda [choice]")
-    mask: bool = Field(True, description="Penalise only units that the batch selects; the paper ablates it")
+    mask: bool = Field(True, description="Penalise only batch-active units; the paper ablates this mask")
 
 
 PenalisedT = TypeVar("PenalisedT", bound=PenalisedTopKConfig)
@@ -35,7 +35,7 @@ PenalisedT = TypeVar("PenalisedT", bound=PenalisedTopKConfig)
 
 
 def penalised_loss(model: LinearEncoderModel[PenalisedT], x: Tensor, penalty: Penalty) -> Losses:
-    """The TopK loss of a batch, and lambda times the mean penalty."""
+    """The TopK loss of a batch plus lambda times the mean penalty."""
     config = model.config
     pre = model.preactivations(x)
     selection = Selection(top_k(pre.detach(), config.k)[1], config.n_latents)
@@ -44,6 +44,6 @@ def penalised_loss(model: LinearEncoderModel[PenalisedT], x: Tensor, penalty: Pe
     residual = x - model.reconstruct(values, selection)
     fvu = residual.square().sum(1).mean() / model.variance
     total, terms = model.auxk.losses(model, x, values, selection, fvu, residual)
-    seen = activations * (selection.sum_by_unit(values.detach()) > 0) if config.mask else activations
-    mean_penalty = penalty(seen, selection).mean()
+    penalised = activations * (selection.sum_by_unit(values.detach()) > 0) if config.mask else activations
+    mean_penalty = penalty(penalised, selection).mean()
     return Losses(total + config.penalty_weight * mean_penalty, terms | {"penalty": mean_penalty})

@@ -28,7 +28,8 @@ class PseudoInputs(nn.Module):
     def weights(self, x: Tensor) -> Tensor:
         """Weight of each component for each image, (N, U), rows summing to 1.
 
-        One layer, normalised to unit sum (by softmax: a choice), then sigmoid(a (u - b)), normalised to weights.
+        The output of a linear layer is normalised to unit sum (by softmax: a choice), passed through
+        sigmoid(a (u - b)), and normalised again.
         """
         shares = torch.softmax(self.selector(x), dim=-1)
         return torch.softmax(F.logsigmoid(SLOPE * (shares - OFFSET)), dim=-1)

@@ -1,9 +1,9 @@
 """Matching pursuit with a closed-form backward pass.
 
-Given the selected atoms, pursuit is linear: with A the (k, D) selected atoms of a sample, L = tril(A A^T) and
-v its coefficients, L v = A r_0. Hence, for g = d loss / d v: u = L^-T g, d loss / d r_0 = A^T u, and the atoms get
-U^T R_0 - (P + P^T) D, where P sums u_t v_s over all pairs s < t at [i_t, i_s]. Exact for unit-norm atoms, with nothing
-unrolled.
+Given the selected atoms, pursuit is linear. Let A be the (k, D) selected atoms of a sample, v its coefficients and
+L = tril(A A^T); then L v = A r_0. With g = d loss / d v and u = L^-T g, the gradients are d loss / d r_0 = A^T u and
+d loss / d D = U^T R_0 - (P + P^T) D. The rows of U (N, M) and R_0 (N, D) are the u and r_0 of the samples, and P (M, M)
+sums u_t v_s over all pairs s < t at [i_t, i_s]. This is exact for unit-norm atoms, and no step is unrolled.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Choice = Literal["nonnegative", "signed", "absolute"]
 """Which atom a step takes, and with which sign: see `pursue`."""
 
 CACHED = 2**20
-"""Numbers worked on at a time: a block of samples that stays in cache through all its steps."""
+"""Numbers processed at a time: a block of samples that stays in cache through all steps."""
 
 
 def use_gram(n_samples: int, n_latents: int, k: int) -> bool:
-    """Whether D D^T pays in a step: k correlations with all atoms cost 2 k N M D flops, D D^T and its use 4 M^2 D."""
+    """Whether D D^T saves time: k correlations with all atoms cost 2 k N M D flops, D D^T and its use 4 M^2 D."""
     return n_latents <= k * n_samples / 2
 
 
@@ -47,19 +47,19 @@ def pursue(
     atoms : Tensor, (M, D)
         Unit-norm dictionary.
     k : int
-        Most steps of a sample.
+        Largest number of steps for a sample.
     gram : Tensor, (M, M), optional
         atoms @ atoms.T; with it, correlations are updated instead of recomputed.
     choice : str
-        The atom of the largest D_j . r, with v_t >= 0 (``nonnegative``) or of either sign (``signed``), or of the
-        largest |D_j . r| (``absolute``).
+        ``nonnegative``: the atom of the largest D_j . r, with v_t >= 0. ``signed``: the same atom, with v_t of either
+        sign. ``absolute``: the atom of the largest |D_j . r|.
     threshold : float
-        A sample is finished when ||r|| is not above this.
+        The pursuit of a sample stops when ||r|| is at most this.
 
     Returns
     -------
     values, indices : Tensor, (N, k)
-        Coefficients and the atoms they belong to, in the order of selection; zeros after a sample is finished.
+        Coefficients and the atoms they belong to, in the order of selection; zeros after the pursuit has stopped.
     """
     block = max(1, CACHED // len(atoms)) if gram is not None else max(1, len(residual))
     parts = [_pursue_block(part, atoms, k, gram, choice, threshold) for part in residual.split(block)]
@@ -73,7 +73,7 @@ def _pursue_block(
     values = residual.new_zeros(len(residual), k)
     indices = torch.zeros(len(residual), k, dtype=torch.int64, device=residual.device)
     correlations = residual @ atoms.T
-    # Once no atom correlates, the best is the one just removed, at rounding error of either sign: that is a zero.
+    # Once no atom correlates, the best is the one just removed, with a rounding error as its value: set it to zero.
     rounding = 10 * torch.finfo(residual.dtype).eps * torch.linalg.vector_norm(residual, dim=1)
     rows = torch.arange(len(residual), device=residual.device)
     for step in range(k):
@@ -107,9 +107,9 @@ def pursuit(
     choice: Choice = "nonnegative",
     threshold: float = 0.0,
 ) -> tuple[Tensor, Selection]:
-    """Pursuit of x - centre in at most k steps, x (N, D); differentiable in centre (D,) and atoms (M, D).
+    """Matching pursuit of x - centre in at most k steps, x (N, D); differentiable in centre (D,) and atoms (M, D).
 
-    `by_gram` updates correlations by D D^T instead of recomputing them: equal but for rounding.
+    `by_gram` updates the correlations with D D^T instead of recomputing them; only rounding differs.
     """
     with torch.no_grad():
         gram = gram_matrix(atoms) if by_gram else None
@@ -121,7 +121,7 @@ def pursuit(
 
 
 def gram_matrix(atoms: Tensor, n_blocks: int = 8) -> Tensor:
-    """atoms @ atoms.T, (M, M), from the blocks on and above its diagonal: little more than half the flops."""
+    """atoms @ atoms.T, (M, M), from the blocks on and above its diagonal, with little more than half the flops."""
     gram = atoms.new_empty(len(atoms), len(atoms))
     size = -(-len(atoms) // n_blocks)
     for start in range(0, len(atoms), size):
@@ -154,7 +154,7 @@ class _Pursuit(torch.autograd.Function):
         atoms, centred, values = ctx.saved_tensors
         selection: Selection = ctx.selection
         inner = _inner_products(atoms, selection.indices, ctx.gram)
-        # A coefficient of zero ends its sample's pursuit: it and all after it carry no gradient.
+        # A coefficient of zero ends the pursuit of its sample: it and all later ones have no gradient.
         grad = torch.where(values != 0, grad, 0.0)[..., None]
         u = torch.linalg.solve_triangular(inner.mT, grad, upper=True, unitriangular=True).squeeze(-1)
         pairs = torch.tril(u[:, :, None] * values[:, None, :], diagonal=-1)
@@ -175,7 +175,7 @@ def _selected(atoms: Tensor, indices: Tensor) -> Tensor:
 
 
 def _pair_positions(indices: Tensor, n_latents: int) -> Tensor:
-    """Where [i_t, i_s] lies in a flat (M, M) matrix, for all pairs of a sample: (N, k) -> (N k k,)."""
+    """Position of [i_t, i_s] in a flat (M, M) matrix, for all pairs of all samples: (N, k) -> (N k k,)."""
     return (indices[:, :, None] * n_latents + indices[:, None, :]).flatten()
 
 
@@ -189,7 +189,7 @@ def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tens
 
 
 def _coupling(atoms: Tensor, indices: Tensor, pairs: Tensor) -> Tensor:
-    """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]: through P, or where P is large sample by sample."""
+    """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]. A large P is not built."""
     if len(atoms) ** 2 <= 32 * indices.numel():  # measured: equal near here
         positions = _pair_positions(indices, len(atoms))
         matrix = atoms.new_zeros(len(atoms) ** 2).index_add_(0, positions, pairs.flatten())

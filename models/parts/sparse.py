@@ -1,8 +1,8 @@
-"""Autograd for k-sparse codes: forward and backward cost what the k selected units cost, not what all M cost.
+"""Autograd for k-sparse codes: the cost of forward and backward grows with the k selected units, not with all M.
 
-A weight gradient is a product with the transposed code matrix, Z^T G: row j sums the rows of G of the samples that use
-unit j. Seen as one bag of samples per unit, `embedding_bag` computes it, faster than a CSR product at every size tried.
-No (N, M) tensor is built or kept.
+A weight gradient is a product with the transposed code matrix, Z^T G: row j is the weighted sum of the rows of G whose
+samples use unit j. `embedding_bag` computes it with one bag of samples per unit, faster than a CSR product at every
+size tried. No (N, M) tensor is built or kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.base import SparseCodes
 
 
 class Selection:
-    """Which k of M units each of N samples uses, with its transpose computed once for all gradients of a step.
+    """The k of M units that each of N samples uses. The transpose is computed once for all gradients of a step.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Selection:
     n_latents : int
         M.
     used : Tensor, (N, k) bool, optional
-        Slots that hold a unit, where rows have different lengths; the others' values are zero.
+        Which slots hold a unit, if rows have different lengths; the values of the other slots are zero.
     """
 
     def __init__(self, indices: Tensor, n_latents: int, used: Tensor | None = None) -> None:
@@ -59,7 +59,7 @@ class Selection:
 
 
 def pack(values: Tensor, rows: Tensor, units: Tensor, n_samples: int, n_latents: int) -> tuple[Tensor, Selection]:
-    """Entries (E,) of rows of different lengths as (N, k), k the longest; unused slots have the value zero."""
+    """Pack entries (E,) of rows of different lengths into (N, k), k the longest; unused slots have the value zero."""
     order = rows.argsort(stable=True)
     rows, units, values = rows[order], units[order], values[order]
     counts = torch.bincount(rows, minlength=n_samples)
@@ -72,7 +72,7 @@ def pack(values: Tensor, rows: Tensor, units: Tensor, n_samples: int, n_latents:
 
 
 def sparse_codes(z: Tensor) -> SparseCodes:
-    """Codes (N, M) that are mostly zeros, as sparse codes with as many slots as the fullest row needs."""
+    """Convert codes (N, M) to sparse codes with as many slots as the row with the most active units needs."""
     rows, units = z.nonzero(as_tuple=True)
     values, selection = pack(z[rows, units], rows, units, *z.shape)
     return SparseCodes(values, selection.indices, z.shape[1])

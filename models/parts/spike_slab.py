@@ -1,7 +1,7 @@
 """The spike-and-slab distribution: spike heads, relaxed draws and divergences, from logits.
 
-Everything is written on the logit l of gamma = sigmoid(l), through softplus, so that values and gradients are finite
-for every l. Units: nats.
+Everything is a function of the logit l of gamma = sigmoid(l), computed with softplus, so that values and gradients are
+finite for every l. Units: nats.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from models.parts.likelihood import gaussian_log_density
 
 SpikeHead = Literal["logit", "log_relu"]
-"""How a network's output gives gamma: see `spike_logit`."""
+"""How gamma follows from a network's output: see `spike_logit`."""
 Relaxation = Literal["sigmoid_c", "concrete", "straight_through"]
 """How a spike gets a gradient: see `relaxed_spike`."""
 
@@ -25,7 +25,7 @@ LARGEST_LOG_GAMMA = math.log1p(-1e-6)
 
 
 class SpikeSlab(NamedTuple):
-    """Independent units gamma N(mu, sigma^2) + (1 - gamma) delta_0; fields of one shape (..., M)."""
+    """Independent units gamma N(mu, sigma^2) + (1 - gamma) delta_0; all fields have the shape (..., M)."""
 
     logit: Tensor
     """Logit of gamma, the probability of a spike."""
@@ -35,23 +35,23 @@ class SpikeSlab(NamedTuple):
     """log sigma^2 of the slab."""
 
     def components(self) -> SpikeSlab:
-        """With an axis for the prior's components: (..., 1, M)."""
+        """The same with an axis for the prior's components: (..., 1, M)."""
         return SpikeSlab(*(field.unsqueeze(-2) for field in self))
 
     def grown(self, share: float) -> SpikeSlab:
-        """Slab N(share mu, share sigma^2 + 1 - share): the prior's at 0, its own at 1 (spike warm-up, VSC B.2)."""
+        """The slab in warm-up, N(share mu, share sigma^2 + 1 - share): N(0, 1) at 0, its own at 1 (VSC B.2)."""
         if share == 1:
             return self
         return SpikeSlab(self.logit, share * self.mu, torch.log1p(share * torch.expm1(self.log_variance)))
 
     def log_density(self, spike: Tensor, z: Tensor) -> Tensor:
-        """log q(z) of draws z with spikes in {0, 1}, summed over units, (...): atoms at zero, a density elsewhere."""
+        """log q(z) of draws z with spikes in {0, 1}, summed over units, (...): a point mass at zero, else a density."""
         on = F.logsigmoid(self.logit) + gaussian_log_density(z, self.mu, self.log_variance)
         return torch.where(spike > 0, on, F.logsigmoid(-self.logit)).sum(-1)
 
 
 def spike_logit(head: Tensor, kind: SpikeHead) -> Tensor:
-    """Logit of gamma from a network's output v: v itself, or that of log gamma = -ReLU(-v) (VSC, official code).
+    """Logit of gamma from a network's output v: v itself, or from log gamma = -ReLU(-v) (VSC, official code).
 
     log_relu has no gradient where gamma = 1, that is at v >= 0.
     """
@@ -99,13 +99,13 @@ def bernoulli_kl(q: Tensor, p: Tensor) -> Tensor:
 
 
 def bernoulli_entropy(logit: Tensor) -> Tensor:
-    """h(sigmoid(l)), elementwise, in [0, ln 2]; even in l, and written on |l| to lose no digits to cancellation."""
+    """Entropy h(sigmoid(l)), elementwise, in [0, ln 2]. It is even in l, and |l| avoids cancellation."""
     size = logit.abs()
     return F.softplus(-size) + size * torch.sigmoid(-size)
 
 
 def mixture_entropy(on: Tensor, off: Tensor) -> Tensor:
-    """h of a mean of Bernoullis, from its probabilities of 1 and of 0: given apart, neither loses digits near 0."""
+    """Entropy h of a mean of Bernoullis, from its probabilities of 1 and of 0: both, as 1 - p loses digits near 0."""
     tiny = torch.finfo(on.dtype).tiny
     return -on * on.clamp_min(tiny).log() - off * off.clamp_min(tiny).log()
 

@@ -53,16 +53,16 @@ class Samples(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """Two sets of samples, the atoms that made them, and those of a model."""
+    """Two sets of samples, the atoms that made them, and the atoms of a model."""
 
     test: Samples
-    """Those that are evaluated."""
+    """Samples that are evaluated."""
     train: Samples
-    """Those that units are chosen on."""
+    """Samples on which units are chosen."""
     atoms: Tensor
-    """Of the model (M, 8)."""
+    """Atoms of the model (M, 8)."""
     true_atoms: Tensor
-    """Of the data (6, 8)."""
+    """Atoms of the data (6, 8)."""
 
 
 class Likelihood:
@@ -97,7 +97,7 @@ def _draw(n: int, true_atoms: Tensor) -> Samples:
 
 
 def given(world: World) -> dict[str, Any]:
-    """All that a metric may ask for; codes and functions follow from the atoms, so that moving atoms moves units."""
+    """All inputs of metrics. Codes and functions follow from the atoms, so that moving atoms moves units."""
     atoms = world.atoms
     found: dict[str, Any] = {}
     for prefix, samples in (("", world.test), ("train_", world.train)):
@@ -140,7 +140,7 @@ def _encode(x: Tensor, atoms: Tensor) -> Tensor:
 
 
 def value_of(name: str, have: Mapping[str, Any]) -> Any:
-    """The metric, given what it asks for."""
+    """The metric's value on the inputs that it asks for."""
     return METRICS[name](**{need: have[need] for need in needs(name)})
 
 
@@ -150,12 +150,12 @@ def needs(name: str) -> list[str]:
 
 
 def csr(matrix: Tensor) -> csr_array:
-    """The same codes as a sparse array: of float32, as evaluation makes them."""
+    """The same codes as a sparse array of float32, as evaluation makes them."""
     return csr_array(matrix.float().numpy())
 
 
 def numbers(value: Any) -> dict[str, float]:
-    """The scalars of what a metric returned."""
+    """The numbers that a metric returned."""
     if isinstance(value, Tensor | NotApplicable):
         return {}
     items = value.items() if isinstance(value, dict) else [("", value)]
@@ -163,7 +163,7 @@ def numbers(value: Any) -> dict[str, float]:
 
 
 def assert_same(found: Any, expected: Any) -> None:
-    """Equal up to the order in which sums were taken; with the same reason where there is no value."""
+    """Equal except for the order of sums; if there is no value, equal reasons."""
     if isinstance(found, NotApplicable) or isinstance(expected, NotApplicable):
         assert found == expected
     elif isinstance(expected, Tensor):

@@ -1,4 +1,4 @@
-"""A metric is its function with a declaration: called as it is, read without being called."""
+"""A metric is a function with a declaration, which can be read without a call."""
 
 from __future__ import annotations
 

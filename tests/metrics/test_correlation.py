@@ -16,7 +16,7 @@ from tests.metrics.cases import csr
 # Classes 0 and 1 share one pattern, 2 and 3 the opposite one: correlation 1 within the categories, -1 between them.
 PATTERNS = torch.tensor([[1.0, 0, 1, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 1, 0, 1]])
 PAIRED = torch.tensor([0, 0, 1, 1])
-NO_GAP = NotApplicable("no two classes within a category, or of two categories, have a correlation")
+NO_GAP = NotApplicable("no pair of classes within a category, or none between categories, has a correlation")
 
 
 def class_means(rates: Tensor, labels: Tensor) -> np.ndarray:
@@ -24,7 +24,7 @@ def class_means(rates: Tensor, labels: Tensor) -> np.ndarray:
 
 
 def gap_of(matrix: np.ndarray, categories: tuple[int, ...]) -> float:
-    """Mean over pairs of one category less that over the others, pair by pair."""
+    """Mean over pairs within a category minus the mean over the other pairs, pair by pair."""
     pairs = list(combinations(range(len(categories)), 2))
     within = [matrix[i, j] for i, j in pairs if categories[i] == categories[j]]
     between = [matrix[i, j] for i, j in pairs if categories[i] != categories[j]]
@@ -89,7 +89,7 @@ def test_mantel_of_many_classes_is_near_the_share_of_all_permutations() -> None:
 
 
 def test_a_class_without_a_correlation_is_not_dealt_a_category() -> None:
-    # Class 3 has a constant mean: of the three deals of (0, 0, 1) to the others, the true one alone has the gap.
+    # Class 3 has a constant mean. Of the three orders of (0, 0, 1) for the others, only the true one has the gap.
     gamma = torch.tensor([[0.9, 0.8, 0.1, 0.2], [0.8, 0.9, 0.2, 0.1], [0.1, 0.2, 0.9, 0.7], [0.5, 0.5, 0.5, 0.5]])
     categories = torch.tensor([0, 0, 1, 2])
     assert correlation.class_correlation(gamma, torch.arange(4))[3].isnan().all()

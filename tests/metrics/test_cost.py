@@ -1,4 +1,4 @@
-"""What a model costs: read off the model and its training."""
+"""What a model costs: read from the model and its training."""
 
 from __future__ import annotations
 

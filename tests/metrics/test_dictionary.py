@@ -1,4 +1,4 @@
-"""Coherence of a dictionary: by hand, by loops over pairs of atoms, and at the ends."""
+"""Coherence of a dictionary: by hand, by loops over pairs of atoms, and in extreme cases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cosines(atoms: Tensor) -> np.ndarray:
 
 
 def babel_of(overlaps: np.ndarray, chosen: list[int]) -> float:
-    """Largest over the chosen atoms of the summed |cosine| with the other chosen ones."""
+    """The largest sum of |cosine| of one chosen atom with the other chosen atoms."""
     return max(sum(abs(overlaps[i, j]) for j in chosen if j != i) for i in chosen)
 
 
@@ -39,7 +39,7 @@ def test_coherence_and_babel_by_hand() -> None:
 
 
 def test_babel_of_active_atoms_by_hand() -> None:
-    # Images select atoms (0, 1): 1/2; (0, 1, 2): 1/2 + cos 30; (2): 0; none: left out.
+    # Images select atoms (0, 1): 1/2; (0, 1, 2): 1/2 + cos 30; (2): 0. An image without atoms is left out.
     active = torch.tensor([[1, 1, 0], [1, 1, 1], [0, 0, 1], [0, 0, 0]])
     assert dictionary.active_babel(ATOMS, active.bool()) == pytest.approx((0.5 + 0.5 + COS30) / 3, rel=1e-6)
 

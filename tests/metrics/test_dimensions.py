@@ -1,4 +1,4 @@
-"""Roles of units: by hand, by counting, and of planted codes."""
+"""Roles of units: by hand, by counting, and on planted codes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_rate_equal_to_the_bound_reaches_it() -> None:
 
 
 def test_roles_of_units_by_name_and_their_order_by_hand() -> None:
-    # Classes by units: never on, on in the second class, everywhere, in the first class, rarely, in two, in the first.
+    # Units: never on, on in the second class, everywhere, in the first class, rarely, in two, in the first.
     rates = torch.tensor(
         [
             [0.0, 0.1, 0.9, 0.6, 0.2, 0.7, 0.8],
@@ -95,7 +95,7 @@ def test_roles_of_units_by_name_and_their_order_by_hand() -> None:
     roles = dimensions.unit_roles(rates)
     assert roles == ["dead", "exclusive", "global", "exclusive", "no role", "shared", "exclusive"]
     assert set(roles) == set(dimensions.ROLES)
-    # Global, shared, exclusive by their class and in it the most active first, no role, dead.
+    # Global, shared, exclusive (by class, the most active first), no role, dead.
     assert dimensions.order_by_role(rates.numpy(), roles).tolist() == [2, 5, 6, 3, 1, 4, 0]
 
 

@@ -1,4 +1,4 @@
-"""What holds for every metric: order, dead units, sparse storage, ends, and what it declares."""
+"""Properties of every metric: order of samples, dead units, sparse storage, extreme cases, declaration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ORDERED = {
     "gamma_jsd": "between classes the i-th sample meets the i-th",
     "noise_fvu": "the i-th sample gets the i-th row of the noise",
 }
-"""Metrics that the order of the samples changes, and why."""
+"""Metrics that depend on the order of the samples, and why."""
 
 OF_ALL_UNITS = {
     "hoyer": "normalised by M",
@@ -48,7 +48,7 @@ OF_ALL_UNITS = {
     "tail_ratio": "a mean over all units that are not selected",
     "targeted_perturbation": "takes ten units, dead ones before harmful ones",
 }
-"""Metrics that further dead units change, and why."""
+"""Metrics that change with additional dead units, and why."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -210,10 +210,10 @@ CURVES = {
     "sparse_probe": "size",
     "inference_fvu": "k' / k",
 }
-"""Metrics whose keys are places on an axis, and its label."""
+"""Metrics whose keys are places on an axis -> label of the axis."""
 
 WITHOUT_PLACE = {"inference_fvu": {"k'=1"}, "unit_correlation": {"mean"}, "coactivation_lift": {"mean"}}
-"""Keys of theirs that are on the board alone."""
+"""Keys of these metrics that are only on the board."""
 
 
 def test_the_metrics_with_an_axis_are_those_whose_keys_are_places_on_one() -> None:

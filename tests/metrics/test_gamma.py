@@ -27,7 +27,7 @@ def divergence(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two rows of activity, by sets."""
+    """Jaccard index of two rows of activity, by sets."""
     a, b = set(first.nonzero()[0]), set(second.nonzero()[0])
     return len(a & b) / len(a | b) if a | b else 1.0
 

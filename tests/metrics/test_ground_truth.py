@@ -1,4 +1,4 @@
-"""Whether the factors are found: by hand, beside scikit-learn and scipy, and on codes that are the gates or noise."""
+"""Recovery of factors: by hand, beside scikit-learn and scipy, and on codes that are the gates or noise."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_values_and_tracking_by_hand() -> None:
     z, values = torch.tensor([[-1.0], [-2.0], [9.0], [-4.0]]), torch.tensor([[1.0], [2.0], [torch.nan], [4.0]])
     assert ground_truth.value_correlation(z, values, z, values) == pytest.approx(1)
     assert ground_truth.value_correlation(-z, values, z, values) == pytest.approx(-1)
-    # The measure is the unit in class 0 and minus it in class 1 of the test samples; in training it is the unit: 0.
+    # The measure is the unit in class 0, and minus the unit in class 1 of the test samples; in training, the unit: 0.
     labels, unit = torch.tensor([0, 0, 1, 1]), torch.tensor([[1.0], [2.0], [1.0], [2.0]])
     turned = torch.tensor([[1.0], [2.0], [2.0], [1.0]])
     everywhere = ground_truth.tracking(unit, labels, unit, unit, labels, unit, ["slant"])
@@ -130,7 +130,7 @@ def test_f1_agrees_with_scikit_learn() -> None:
 
 
 def noisy_values(z: Tensor) -> Tensor:
-    """One value near a unit, one near minus a unit; each unknown for some samples."""
+    """One value near a unit, and one near minus a unit; each is unknown for some samples."""
     values = torch.stack([z[:, 2], -3 * z[:, 5]], 1) + 0.5 * torch.randn(len(z), 2)
     return torch.where(torch.rand(len(z), 2) < 0.3, torch.nan, values)
 

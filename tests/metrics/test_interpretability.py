@@ -23,7 +23,7 @@ def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, f
 
 
 def monosemanticity_by_pairs(z: Tensor, active: Tensor, embedding: Tensor) -> list[float]:
-    """One score a unit: the weighted mean cosine, pair by pair."""
+    """The score of each unit: the weighted mean cosine, pair by pair."""
     e = embedding.double().numpy()
     e = e / np.maximum(np.linalg.norm(e, axis=1, keepdims=True), 1e-12)
     scores = []
@@ -56,7 +56,7 @@ def gap_by_scikit_learn(z: Tensor, labels: Tensor) -> float:
 
 def test_monosemanticity_by_hand() -> None:
     # Embeddings (1, 0), (0.6, 0.8), (-1, 0). Unit 0 is on for the first two images: cosine 0.6. Unit 1 for all, with
-    # a = 0.5, 0, 1 once its smallest is taken off: one pair, of the first and the last: -1. Unit 2 is on for one image.
+    # a = 0.5, 0, 1 (minimum subtracted): one pair, of the first and the last: -1. Unit 2 is on for one image.
     embedding = torch.tensor([[2.0, 0.0], [0.6, 0.8], [-3.0, 0.0]])
     z = torch.tensor([[1.0, 2.0, 0.0], [1.0, -1.0, 0.0], [0.0, 3.0, 5.0]])
     found = monosemanticity(z, z != 0, embedding)

@@ -13,7 +13,7 @@ from metrics.matrix import evenly_spaced
 
 
 class Exact:
-    """Bounds that are known for each image; it counts the importance samples it is asked for."""
+    """Bounds that are known for each image; counts the importance samples that are requested."""
 
     def __init__(self) -> None:
         self.asked: set[int] = set()

@@ -1,4 +1,4 @@
-"""The vocabulary of metrics: what is wrong with a parameter, and why what it asks for is missing."""
+"""The inputs of metrics: what is wrong with a parameter, and why its input is missing."""
 
 from __future__ import annotations
 

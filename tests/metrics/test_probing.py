@@ -1,4 +1,4 @@
-"""Linear probes: by hand, beside scikit-learn called step by step, and on codes that say all or nothing."""
+"""Linear probes: by hand, beside scikit-learn step by step, and on codes that determine the class or do not."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from metrics.matrix import evenly_spaced
 from tests.metrics.cases import csr
 
 ONE_SAMPLE = 0.0067
-"""One of 150: probes stop at a tolerance of their own."""
+"""One sample of 150: probes stop at their own tolerance."""
 
 
 def codes(n: int = 150, m: int = 8, n_classes: int = 4) -> tuple[Tensor, Tensor]:
-    """Sparse codes, some of whose units fire more in one class, and the classes."""
+    """Sparse codes, in which some units fire more in one class, and the classes."""
     labels = torch.randint(n_classes, (n,))
     labels[:n_classes] = torch.arange(n_classes)
     rates = torch.full((n_classes, m), 0.2)
@@ -59,7 +59,7 @@ def largest(z: Tensor, m: int) -> Tensor:
 
 
 def test_probes_by_hand() -> None:
-    # Unit c is on in class c alone: every probe reads the class, and one unit does for 'class c or not'.
+    # Unit c is on in class c alone: every probe reads the class, and one unit is enough for 'class c or not'.
     z, labels = torch.eye(3).repeat(10, 1), torch.arange(30) % 3
     assert probing.probe_accuracy(z, labels, z, labels) == 1
     assert probing.truncated_probe(z, labels, z, labels) == {"1": 1, "2": 1}
@@ -67,7 +67,7 @@ def test_probes_by_hand() -> None:
 
 
 def test_a_probe_of_largest_codes_by_hand() -> None:
-    # The class is in the sign of unit 1; unit 0 is larger and says nothing: one code kept, a guess; two, certainty.
+    # The sign of unit 1 is the class; unit 0 is larger and says nothing. One code gives a guess, two give certainty.
     sign = torch.tensor([1.0, -1.0]).repeat(20)
     z, labels = torch.stack([torch.full((40,), 5.0), sign], 1), (sign > 0).long()
     assert probing.truncated_probe(z, labels, z, labels) == {"1": 0.5, "2": 1}

@@ -1,4 +1,4 @@
-"""Reconstruction error: by hand, beside scikit-learn and scikit-image, and at its ends."""
+"""Reconstruction error: by hand, beside scikit-learn and scikit-image, and in extreme cases."""
 
 from __future__ import annotations
 

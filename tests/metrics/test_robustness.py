@@ -1,4 +1,4 @@
-"""What a change does: by hand, by loops, and with matching pursuit, whose residual is orthogonal to its last atom."""
+"""Effects of a change: by hand, by loops, and with matching pursuit, whose residual is orthogonal to its last atom."""
 
 from __future__ import annotations
 

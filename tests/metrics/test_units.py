@@ -1,4 +1,4 @@
-"""Which units are used: by hand, beside numpy, and at the ends."""
+"""Which units are used: by hand, beside numpy, and in extreme cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Capabilities: which built-in has which, and what is said of a class that misses one by a letter or an argument."""
+"""Capabilities: which built-in model has which, and the messages for misspelt names and wrong arguments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENCODERS = {"relu", "jumprelu", "topk", "topk-l1", "topk-l2", "topk-hoyer", "bat
 
 
 class Sound(Model[GradientConfig]):
-    """A model with nothing wrong; each below has one thing wrong."""
+    """A correct model; each class below has one thing wrong."""
 
     Config = GradientConfig
 
@@ -60,7 +60,7 @@ class Helpers(Sound):
 
 
 class Flexible(Sound):
-    """More arguments than the harness passes, with defaults; any arguments; no self; one opted out of."""
+    """Extra arguments with defaults; any arguments; no self; and a method set to None."""
 
     sample = None
 
@@ -73,7 +73,7 @@ class Flexible(Sound):
 
 
 class BothNames(Sound):
-    """`atom` beside `atoms` is no slip."""
+    """`atom` beside `atoms` is not misspelt."""
 
     def atoms(self) -> Tensor: ...
     def atom(self, unit: int) -> Tensor: ...
@@ -173,10 +173,10 @@ HELPER = "Begin the name of a helper with an underscore."
         (LongEncode, ["defines encode(self, x, *, noise, k=4); expected encode(self, x), as the harness calls it."]),
         (StaticSample, ["defines sample(); expected sample(x), as the harness calls it."]),
         (AtomsAsAProperty, ["defines atoms as a property; expected the method atoms()."]),
-        (HalfALikelihood, ["defines elbo() without log_likelihood(); HasLikelihood is all of them or none."]),
+        (HalfALikelihood, ["defines elbo() without log_likelihood(); HasLikelihood needs all of them."]),
         (
             NotTrained,
-            ["defines neither loss(x, labels, progress) nor fit(x); the harness trains it by one of the two."],
+            ["defines neither loss(x, labels, progress) nor fit(x); the harness trains a model by one of the two."],
         ),
         (NoCodes, ["defines no encode(x).", "defines no decode(codes)."]),
         (

@@ -1,4 +1,4 @@
-"""What every model keeps: shapes, hard zeros, invariance to batch size, round trips, the sphere."""
+"""Properties of every model: shapes, hard zeros, invariance to batch size, round trips, unit-norm atoms."""
 
 from __future__ import annotations
 

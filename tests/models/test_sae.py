@@ -43,7 +43,7 @@ def double(cls: type[LinearEncoderModel], d: int = 10, **fields: Any) -> tuple[A
 
 
 def assert_same(model: LinearEncoderModel, losses: Losses, expected: Tensor) -> None:
-    """Loss and every parameter's gradient to 1e-7."""
+    """The loss and every parameter's gradient agree to 1e-7."""
     torch.testing.assert_close(losses.total, expected)
     parameters = list(model.parameters())
     ours = torch.autograd.grad(losses.total, parameters)
@@ -122,7 +122,7 @@ def test_without_the_mask_every_unit_is_penalised(cls: type[TopK]) -> None:
 
 
 def test_topk_l2_is_the_variational_sae_without_noise() -> None:
-    """The same loss but for the data's variance, which divides ours."""
+    """The same loss, except that ours is divided by the data's variance."""
     model, x = double(TopKL2, penalty_weight=0.7)
     twin = VSAE(VSAE.Config(n_latents=30, k=model.config.k, variance="none", beta=0.7, beta_warmup=0), 10).double()
     twin.load_state_dict({name: model.state_dict()[name] for name in twin.state_dict()})
@@ -288,7 +288,7 @@ def test_every_shape_trains_and_encodes(name: str, n: int, m: int, d: int, data:
 
 
 def test_dead_units_are_noticed_within_two_epochs_of_mnist(data_dir: Path) -> None:
-    """10 million silent samples, the published threshold, are 180 epochs of MNIST."""
+    """The published threshold of 10 million silent samples is 180 epochs of MNIST."""
     data = load_dataset(DATASET_REGISTRY.find("mnist"), data_dir).train
     model = TopK(TopK.Config(), 784)
     model.prepare(data.x, data.labels)

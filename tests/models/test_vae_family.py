@@ -69,7 +69,7 @@ def pairs_of(rows: Tensor) -> float:
 
 
 def all_at_once(rows: Tensor) -> float:
-    """Entropy of the mean distribution less the mean entropy, by scipy, unit by unit."""
+    """Entropy of the mean distribution minus the mean entropy, by scipy, unit by unit."""
     gamma = torch.sigmoid(rows).numpy()
     each = np.stack([gamma, 1 - gamma])
     return float((entropy(each.mean(1), axis=0) - entropy(each, axis=0).mean(0)).sum())
@@ -103,7 +103,7 @@ def test_aligned_vsc_adds_lambda_times_the_alignment_to_vsc(alignment: str) -> N
     ("labels", "words"),
     [
         ([-1, -1, -1, -1], ["none of the 4 training images", "same-class pair"]),
-        ([3, 3, -1, 3], ["class 3", "within it only"]),
+        ([3, 3, -1, 3], ["class 3", "the same code"]),
         ([0, 1, 2, -1], ["[0, 1, 2]", "single training image"]),
     ],
 )

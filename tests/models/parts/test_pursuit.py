@@ -124,7 +124,7 @@ def test_orthogonal_pursuit_agrees_with_scikit_learn() -> None:
 
 @pytest.mark.parametrize("by_gram", [True, False])
 def test_orthogonal_pursuit_stops_where_no_atom_helps(by_gram: bool) -> None:
-    """Duplicate atoms, inputs in the span of two atoms, zero inputs: finite codes, and none that do nothing."""
+    """Duplicate atoms, inputs in the span of two atoms, zero inputs: codes are finite, and no atom is useless."""
     atoms = unit_atoms(4, 6).detach()
     atoms = torch.cat([atoms, atoms])
     x = torch.stack([2 * atoms[0] - atoms[1], torch.zeros(6, dtype=torch.float64), atoms[2]])
@@ -135,7 +135,7 @@ def test_orthogonal_pursuit_stops_where_no_atom_helps(by_gram: bool) -> None:
 
 @pytest.mark.parametrize("by_gram", [True, False])
 def test_orthogonal_pursuit_goes_on_past_an_atom_that_does_not_help(by_gram: bool) -> None:
-    """Atoms 0 and 1 are the same but for 1e-9: once one is taken, the other is refused and atom 2 tried."""
+    """Atoms 0 and 1 differ by 1e-9: once one is selected, the other is refused and atom 2 is tried."""
     atoms = torch.tensor([[1, 0, 0], [1, 1e-9, 0], [0, 0, 1]], dtype=torch.float64)
     x = torch.tensor([[1, 1, 1e-10]], dtype=torch.float64)
     values, indices = orthogonal_pursue(x, atoms, 3, gram_matrix(atoms) if by_gram else None)
