@@ -312,7 +312,7 @@ def test_a_full_disk(bench: Bench, cluster: Cluster, observe: Observe, tmp_path:
 
 def test_the_same_command_twice(bench: Bench, cluster: Cluster, observe: Observe) -> None:
     start = time.monotonic()
-    study = bench.run("--set", "Slow.pause=1", "--seeds", "3")
+    study = bench.run("--set", "Slow.pause=3", "--seeds", "3")
     both = [bench.start(*study), bench.start(*study)]
     outputs = [command.communicate(timeout=120)[0] for command in both]
     assert sum("Submitted" in output for output in outputs) == 1, outputs
