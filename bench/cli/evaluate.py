@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app
-from bench.cli.options import DataDir, Metrics, ResultsDir, RunIds
-from bench.errors import BenchError, counted
+from bench.cli.options import DataDir, DeviceName, Metrics, ResultsDir, RunIds, require_device
+from bench.errors import BenchError, counted, first_line
 
 if TYPE_CHECKING:
     from bench.execute.job import Job
-    from bench.store.record import Record
     from bench.store.runs import RunStore
+
+Outcome = Literal["evaluated", "up to date", "failed"]
 
 
 @app.command()
@@ -24,7 +26,7 @@ def evaluate(
     metrics: Metrics = "all",
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceName = "auto",
 ) -> None:
     """Compute metrics that are new or have changed, and what figures draw, on runs that are done."""
     from bench.cli.boards import require_records
@@ -36,8 +38,9 @@ def evaluate(
     from bench.show.printing import make_console
     from bench.store.runs import RunStore
 
+    require_device(device)
     store, names = RunStore(results), Request.build(metrics=metrics).metrics
-    load_metrics(names)
+    load_metrics(names)  # what is wrong with one is said before anything is computed
     if runs:
         records = [store.find(name) for name in runs]
     else:
@@ -45,30 +48,35 @@ def evaluate(
         require_records(make_console(), scan, results)
         records = scan.records
     job = Job(results, data_dir, choose_device(device), names, command=command())
-    outcomes = [_evaluate(record, store, job) for record in records if record.status == "done"]
-    n_failed, n_current = outcomes.count("failed"), outcomes.count("current")
-    n_evaluated = len(outcomes) - n_failed - n_current
-    typer.echo(f"{counted(n_evaluated, 'run')} evaluated, {n_current} up to date, {n_failed} failed.")
+    counts = Counter(_evaluate(record.run_id, store, job) for record in records if record.status == "done")
+    n_failed = counts["failed"]
+    typer.echo(
+        f"{counted(counts['evaluated'], 'run')} evaluated, {counts['up to date']} up to date, {n_failed} failed."
+    )
     raise typer.Exit(EXIT_FAILED if n_failed else 0)
 
 
-def _evaluate(record: Record, store: RunStore, job: Job) -> str:
-    """Bring one run up to date, and say what came of it: "evaluated", "current" or "failed"."""
+def _evaluate(run_id: str, store: RunStore, job: Job) -> Outcome:
+    """Bring one run up to date; what came of it. Whatever goes wrong with it is said, and costs no other run."""
     from bench.execute.reassess import lacks_views, outdated, reassess
 
-    folder = store.folder(record.run_id)
+    folder = store.folder(run_id)
     names = outdated(folder, job.metrics)
     if not names and not lacks_views(folder):
-        return "current"
+        return "up to date"
     try:
-        with store.claim(record.run_id) as run:
-            if run is None:
+        with store.claim(run_id) as run:
+            record = run.record() if run else None  # not as it was before: another command may have been at it
+            if run is None or record is None or record.status != "done":
                 raise BenchError("another command is running it")
             updated = reassess(run, record, job, names)
     except BenchError as error:
-        typer.echo(f"{record.run_id} failed: {error}")
+        typer.echo(f"{run_id} failed: {error}")
         return "failed"
-    failed = {name: message for name, message in updated.metric_errors.items() if name in names}
-    wrong = f"; {counted(len(failed), 'metric')} failed: {', '.join(failed)}" if failed else ""
-    typer.echo(f"{record.run_id}: {counted(len(names), 'metric')}{wrong}")
-    return "evaluated"
+    except Exception as error:  # models and data sets may be anybody's
+        typer.echo(f"{run_id} failed: {type(error).__name__}: {first_line(str(error))}")
+        return "failed"
+    failed = updated.metric_errors.keys() & {name.rpartition(":")[2] for name in names}
+    wrong = f"; {counted(len(failed), 'metric')} failed: {', '.join(sorted(failed))}" if failed else ""
+    typer.echo(f"{run_id}: {counted(len(names), 'metric')}{wrong}")
+    return "failed" if failed else "evaluated"
