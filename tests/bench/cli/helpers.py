@@ -42,8 +42,16 @@ from metrics.base import metric
 @metric(label="{name}", direction="max", range="[0, inf)", source="a test", headline=True)
 def {name}({need}) -> float:
     """Mean size of what it is given."""
+    {does}
     return {factor} * float({need}.abs().mean())
 '''
+
+
+FEW = ("--metrics", "fvu,l0,dead_fraction,class_correlation")
+"""Cheap metrics, one of them an array."""
+
+STUDY = ("run", "--models", "topk,vae,mean", "--budget", "smoke", *FEW)
+"""What the fixture `results` runs."""
 
 
 class Said(NamedTuple):
@@ -77,11 +85,11 @@ def model_file(folder: Path, loss: str = "total = self.bias.square().sum()", nam
     return f"{file}:{name}"
 
 
-def metric_file(folder: Path, name: str = "size", need: str = "z", factor: float = 1.0) -> str:
-    """The reference of a metric in a file: the mean size of what it asks for, times a factor."""
+def metric_file(folder: Path, name: str = "size", need: str = "z", factor: float = 1.0, does: str = "pass") -> str:
+    """The reference of a metric in a file: the mean size of what it asks for, times a factor; `does` comes before."""
     folder.mkdir(exist_ok=True)
     file = folder / f"{name}.py"
-    file.write_text(METRIC.format(name=name, need=need, factor=factor), encoding="utf-8")
+    file.write_text(METRIC.format(name=name, need=need, factor=factor, does=does), encoding="utf-8")
     return f"{file}:{name}"
 
 
