@@ -20,7 +20,9 @@ class Arm:
     """One side of a comparison: a model, and the fields in which it differs from its native setting."""
 
     model: str
+    """Its name."""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    """Hyperparameter -> value."""
 
     def request(self, datasets: Sequence[str], seeds: Sequence[int], budget: str) -> Request:
         """The study that runs it, the same as `bench run --models MODEL --set MODEL.FIELD=VALUE ...`."""
@@ -32,38 +34,31 @@ class Arm:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper claims, as a number that the claim says is above a bound, or within a margin of zero.
-
-    Attributes
-    ----------
-    id, paper, claim : str
-        Its name; the paper's arXiv number or venue; the claim in one line.
-    metric, comparison, expected : str
-        What is measured, between what, and what the paper reports; for the table.
-    datasets : tuple of str
-        Where it is checked: each is a verdict of its own.
-    arms : mapping
-        The runs that it needs, by the name that `effect` uses.
-    effect : callable
-        The number, for one seed: it is given a function from (arm, metric) to that run's value. Several parts that
-        must all hold are one number, the smallest.
-    above : float
-        The claim holds where the effect is above this.
-    within : float, optional
-        For a claim of equality, instead: it holds where the effect is within this of zero.
-    """
+    """What a paper claims, as a number that the claim says is above a bound, or within a margin of zero."""
 
     id: str
+    """Its name, such as "M3"."""
     paper: str
+    """The paper's arXiv number or venue."""
     claim: str
+    """What it claims, in one line."""
     metric: str
+    """What is measured; for the table."""
     comparison: str
+    """Between what; for the table."""
     expected: str
+    """What the paper reports; for the table."""
     datasets: tuple[str, ...]
+    """Where it is checked: each is a verdict of its own."""
     arms: Mapping[str, Arm]
+    """The runs that it needs, by the names that `effect` uses."""
     effect: Callable[[Score], float]
+    """The number for one seed, from a function (arm, metric) -> value of that run. Several parts that must all hold are
+    one number, the smallest."""
     above: float = 0.0
+    """The claim holds where the effect is above this."""
     within: float | None = None
+    """For a claim of equality: it holds where the effect is within this of zero. None for the others."""
 
     @property
     def condition(self) -> str:
@@ -72,22 +67,20 @@ class Claim:
 
 
 class Verdict(NamedTuple):
-    """What the seeds say about a claim on one data set.
-
-    Attributes
-    ----------
-    effects : dict
-        Seed -> effect, for the seeds whose runs are all done and have the metrics.
-    missing : int
-        Seeds that were asked for and have no effect.
-    """
+    """What the seeds say about a claim on one data set."""
 
     claim: Claim
+    """Which claim."""
     dataset: str
+    """On which data set."""
     outcome: Outcome
+    """What follows from the interval."""
     interval: Interval | None
+    """The mean effect over seeds with its interval; None where no seed has an effect."""
     effects: dict[int, float]
+    """Seed -> effect, for the seeds whose runs are all done and have the metrics."""
     missing: int
+    """How many seeds were asked for and have no effect."""
 
 
 def judge(

@@ -47,8 +47,8 @@ def compare(board: Board, first: str, second: str) -> list[Comparison]:
     paired = {column.name: _paired(rows[first], rows[second], column.name) for column in board.columns}
     columns = [column for column in board.columns if paired[column.name]]
     tested = [c for c in columns if c.info.direction != "none" and len(paired[c.name]) >= MIN_SEEDS]
-    told = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
-    separated = {column.name for column, apart in zip(tested, told, strict=True) if apart}
+    rejected = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
+    separated = {column.name for column, apart in zip(tested, rejected, strict=True) if apart}
     return [_comparison(column, paired[column.name], first, second, column.name in separated) for column in columns]
 
 

@@ -126,8 +126,8 @@ def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level
     others = [row for row in compared if row != best]
     with np.errstate(invalid="ignore"):  # two infinities differ by nan, and tie
         differences = scores[best] - np.array([scores[row] for row in others]).reshape(-1, len(shared))
-        told = _separable(_paired_p_values(differences), level)
-    separated = {row for row, apart in zip(others, told, strict=True) if apart}
+        rejected = _separable(_paired_p_values(differences), level)
+    separated = {row for row, apart in zip(others, rejected, strict=True) if apart}
     return {row for row, values in rows.items() if values} - separated
 
 
@@ -162,9 +162,9 @@ def rank_intervals(
     tested = (known.astype(int) @ known.T)[first, second] >= MIN_SEEDS
     first, second = first[tested], second[tested]
     leads, p_values = _compare_pairs(table, known, first, second)
-    told = _separable(p_values, level)
-    winners = np.where(leads > 0, first, second)[told]
-    losers = np.where(leads > 0, second, first)[told]
+    rejected = _separable(p_values, level)
+    winners = np.where(leads > 0, first, second)[rejected]
+    losers = np.where(leads > 0, second, first)[rejected]
     better, worse = np.bincount(losers, minlength=len(names)), np.bincount(winners, minlength=len(names))
     return {row: (1 + int(b), len(names) - int(w)) for row, b, w in zip(names, better, worse, strict=True)}
 
