@@ -123,7 +123,7 @@ class Bench:
 
     def owners(self) -> dict[str, Owner]:
         """Who runs what, as of now: the dead leave their locks behind."""
-        found = {path.parent.name: read_owner(path) for path in self.results.glob("*/lock") if not is_stale(path)}
+        found = {path.parent.name: read_owner(path) for path in self.results.glob("[!.]*/lock") if not is_stale(path)}
         return {run_id: owner for run_id, owner in found.items() if owner}
 
     def await_progress(self, n_runs: int = 1, progress: float = 0.0, seconds: float = 90) -> dict[str, Owner]:
