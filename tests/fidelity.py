@@ -13,15 +13,17 @@ from typing import Any
 
 from bench import RESULTS
 from bench.execute import environment
+from bench.execute.build import load_trained
 from bench.execute.console import Reporter
+from bench.execute.dispatch import Inline
 from bench.execute.job import Job
 from bench.plan.request import Request
-from bench.plan.runs import execute, make_plan, require_data
-from bench.plugins.loading import load_dataset, load_trained
+from bench.plan.runs import make_plan
+from bench.plugins.loading import load_dataset
 from bench.plugins.registry import DATASET_REGISTRY
 from bench.show.printing import make_console
+from bench.store.record import Record
 from bench.store.runs import RunStore
-from bench.store.spec import Record
 from metrics.dictionary import babel, coherence
 
 REPORT = Path("results/fidelity.md")
@@ -54,8 +56,9 @@ def carry_out(job: Job, **request: Any) -> list[Record]:
     """The records of a request at the full budget, seed 0; runs those that are missing."""
     store = RunStore(job.results)
     plan = make_plan(Request.build(budget="full", seeds="1", **request), store, job.data_dir)
-    require_data(plan.todo, job)
-    execute(plan, job, "inline", 1, Reporter(len(plan.todo), job.results, make_console()))
+    executor = Inline()
+    executor.require(plan.todo, job)
+    executor.execute(plan.todo, job, Reporter(len(plan.todo), job.results, make_console()))
     records = [store.load(spec.run_id) for spec in plan.specs]
     return [record for record in records if record and record.status == "done"]
 
@@ -84,10 +87,10 @@ def bounds(job: Job) -> tuple[list[str], bool]:
 def dictionary(job: Job) -> list[str]:
     """Rows of the second table."""
     (record,) = carry_out(job, models="mp", datasets="mnist")
-    model: Any = load_trained(
-        RunStore(job.results), record.spec, load_dataset(DATASET_REGISTRY.find("mnist"), job.data_dir)
-    )
-    ours = {"coherence": coherence(model.atoms())} | {f"mu({r})": v for r, v in babel(model.atoms()).items()}
+    dataset = load_dataset(DATASET_REGISTRY.find("mnist"), job.data_dir)
+    model: Any = load_trained(RunStore(job.results).folder(record.run_id), record.spec, dataset)
+    sums: Any = babel(model.atoms())
+    ours: dict[str, Any] = {"coherence": coherence(model.atoms())} | {f"mu({r})": value for r, value in sums.items()}
     rows = ["| quantity | measured | released |", "|:--|--:|--:|"]
     rows += [f"| {name} | {ours[name]:.3f} | {value} |" for name, value in PUBLISHED_DICTIONARY.items()]
     rows.append(f"| FVU, test split | {record.metrics['fvu']:.4f} | |")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.bench.cli.test_cli import bench
+from tests.bench.cli.helpers import bench
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -42,8 +42,8 @@ def claims(
     store, specs = RunStore(results), study.all_specs(runs)
     plan = plan_of(specs, store, execution.retry_failed)
     job = make_job(executor, execution, results, data_dir)
-    what = f"{counted(len(chosen), 'claim')}, {budget} budget"
-    if not carry_out(plan, store, job, what, executor, execution):
+    asked = f"{counted(len(chosen), 'claim')}, {budget} budget"
+    if not carry_out(plan, store, job, asked, executor, execution):
         return
     records = [record for record in load_existing(specs, store).values() if record]
     rows = [row(verdict) for verdict in study.verdicts(chosen, runs, records)]

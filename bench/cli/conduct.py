@@ -41,8 +41,11 @@ def make_job(
     return Job(results, data_dir, device, references, force=force, command=command())
 
 
-def carry_out(plan: Plan, store: RunStore, job: Job, what: str, executor: Executor, execution: Execution) -> bool:
-    """Print the plan, and run what it lacks; whether all that will come of it is there."""
+def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Executor, execution: Execution) -> bool:
+    """Print a plan and carry it out; whether its runs have ended.
+
+    They have not after a dry run, nor where they were handed over to a cluster. `asked` says what the plan is of.
+    """
     console = make_console()
     if not execution.dry_run:
         store.require_writable()
@@ -51,7 +54,7 @@ def carry_out(plan: Plan, store: RunStore, job: Job, what: str, executor: Execut
         survey = executor.survey(plan.todo, store, execution.retry_failed)
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
         seconds = estimates(plan.todo, store.scan().records)
-        print_raw(console, plan_text(plan, store, what, executor.place(job), seconds))
+        print_raw(console, plan_text(plan, store, asked, executor.place(job), seconds))
         batch = executor.lay_out(survey, job, seconds)
         for text in (batch.description, f"\n{batch.script}" if execution.dry_run and batch.script else ""):
             if text:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app, say
-from bench.cli.options import DataDir, Metrics, ResultsDir, RunIds
-from bench.errors import BenchError, counted
+from bench.cli.options import DataDir, DeviceName, Metrics, ResultsDir, RunIds, require_device
+from bench.errors import BenchError, counted, first_line
 
 if TYPE_CHECKING:
     from bench.execute.job import Job
     from bench.plugins.plugin import Plugin
     from bench.plugins.registry import Registry
-    from bench.store.record import Record
     from bench.store.runs import RunStore
+
+Outcome = Literal["evaluated", "up to date", "failed"]
+
+
+class Trusted(NamedTuple):
+    """Plug-ins whose code may run, beside what is built in or installed."""
+
+    models: list[Plugin]
+    """Models of somebody's own."""
+    datasets: list[Plugin]
+    """Data sets of somebody's own."""
 
 
 @app.command()
@@ -29,7 +39,7 @@ def evaluate(
     datasets: Annotated[str | None, typer.Option(help="The same for data sets.")] = None,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceName = "auto",
 ) -> None:
     """Compute metrics that are new or have changed, and what figures draw, on runs that are done."""
     from bench.cli.boards import require_records
@@ -42,6 +52,7 @@ def evaluate(
     from bench.show.printing import make_console
     from bench.store.runs import RunStore
 
+    require_device(device)
     store, names = RunStore(results), Request.build(metrics=metrics).metrics
     load_metrics(names)
     if runs:
@@ -51,11 +62,10 @@ def evaluate(
         require_records(make_console(), scan, results)
         records = scan.records
     job = Job(results, data_dir, choose_device(device), names, command=command())
-    own = _plugins(MODEL_REGISTRY, models), _plugins(DATASET_REGISTRY, datasets)
-    outcomes = [_evaluate(record, store, job, *own) for record in records if record.status == "done"]
-    n_failed, n_current = outcomes.count("failed"), outcomes.count("current")
-    n_evaluated = len(outcomes) - n_failed - n_current
-    say(f"{counted(n_evaluated, 'run')} evaluated, {n_current} up to date, {n_failed} failed.")
+    trusted = Trusted(_plugins(MODEL_REGISTRY, models), _plugins(DATASET_REGISTRY, datasets))
+    counts = Counter(_evaluate(record.run_id, store, job, trusted) for record in records if record.status == "done")
+    n_failed = counts["failed"]
+    say(f"{counted(counts['evaluated'], 'run')} evaluated, {counts['up to date']} up to date, {n_failed} failed.")
     raise typer.Exit(EXIT_FAILED if n_failed else 0)
 
 
@@ -63,25 +73,28 @@ def _plugins(registry: Registry, names: str | None) -> list[Plugin]:
     return registry.choose([name.strip() for name in (names or "").split(",") if name.strip()])
 
 
-def _evaluate(record: Record, store: RunStore, job: Job, models: Sequence[Plugin], datasets: Sequence[Plugin]) -> str:
-    """Bring one run up to date, and say what came of it: "evaluated", "current" or "failed"."""
+def _evaluate(run_id: str, store: RunStore, job: Job, trusted: Trusted) -> Outcome:
+    """Bring one run up to date; what came of it. Whatever goes wrong with it is said, and costs no other run."""
     from bench.execute.build import trusted_spec
     from bench.execute.reassess import lacks_views, outdated, reassess
 
-    folder = store.folder(record.run_id)
+    folder = store.folder(run_id)
     names = outdated(folder, job.metrics)
     if not names and not lacks_views(folder):
-        return "current"
+        return "up to date"
     try:
-        spec = trusted_spec(record.spec, models, datasets)
-        with store.claim(record.run_id) as run:
-            if run is None:
+        with store.claim(run_id) as run:
+            record = run.record() if run else None  # not as it was before: another command may have been at it
+            if run is None or record is None or record.status != "done":
                 raise BenchError("another command is running it")
-            updated = reassess(run, record, spec, job, names)
+            updated = reassess(run, record, trusted_spec(record.spec, *trusted), job, names)
     except BenchError as error:
-        say(f"{record.run_id} failed: {error}")
+        say(f"{run_id} failed: {error}")
         return "failed"
-    failed = {name: message for name, message in updated.metric_errors.items() if name in names}
-    wrong = f"; {counted(len(failed), 'metric')} failed: {', '.join(failed)}" if failed else ""
-    say(f"{record.run_id}: {counted(len(names), 'metric')}{wrong}")
-    return "evaluated"
+    except Exception as error:  # models and data sets may be anybody's
+        say(f"{run_id} failed: {type(error).__name__}: {first_line(str(error))}")
+        return "failed"
+    failed = updated.metric_errors.keys() & {name.rpartition(":")[2] for name in names}
+    wrong = f"; {counted(len(failed), 'metric')} failed: {', '.join(sorted(failed))}" if failed else ""
+    say(f"{run_id}: {counted(len(names), 'metric')}{wrong}")
+    return "failed" if failed else "evaluated"

@@ -24,6 +24,7 @@ Budget = Annotated[str | None, typer.Option(help="smoke (seconds), quick (5 epoc
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run id, or the start or end of one.")]
 RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="Starts or ends of run ids.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for what is written; default: the results folder.")]
+DeviceName = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 ProfileName = Annotated[str, typer.Option(help="slurm: what a job asks for: cpu, gpu, preemptible, or a YAML file.")]
 ProfileValues = Annotated[
     list[str] | None, typer.Option("--slurm", help="slurm: KEY=VALUE, a value in place of the profile's.")
@@ -34,7 +35,7 @@ ProfileValues = Annotated[
 class Execution:
     """How and where a plan is carried out."""
 
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
+    device: DeviceName = "auto"
     """What to compute on."""
     executor: Annotated[str, typer.Option(help="inline (one by one), pool (worker processes) or slurm.")] = "inline"
     """A name of `bench.cli.executors.EXECUTORS`."""
@@ -62,8 +63,13 @@ class Execution:
     """Whether runs that did not end well are run again."""
 
     def __post_init__(self) -> None:
-        if self.device not in DEVICES:
-            raise unknown("--device", self.device, DEVICES)
+        require_device(self.device)
+
+
+def require_device(name: str) -> None:
+    """BenchError for a device that there is not."""
+    if name not in DEVICES:
+        raise unknown("--device", name, DEVICES)
 
 
 def with_execution(verb: Callable[..., None]) -> Callable[..., None]:

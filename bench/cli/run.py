@@ -55,6 +55,6 @@ def run(
     plan = make_plan(request, store, data_dir, execution.retry_failed, force)
     load_metrics(request.metrics)  # what is wrong with one is said before anything runs
     job = make_job(executor, execution, results, data_dir, request.metrics, force)
-    what = f"{'/'.join(request.settings)} setting, {request.budget} budget"
-    if carry_out(plan, store, job, what, executor, execution):
+    asked = f"{'/'.join(request.settings)} setting, {request.budget} budget"
+    if carry_out(plan, store, job, asked, executor, execution):
         raise typer.Exit(0 if print_summary(plan, store) else EXIT_FAILED)

@@ -43,7 +43,7 @@ class RunState:
 
     @property
     def active(self) -> bool:
-        """It is, or may be, on its way."""
+        """Whether it is on its way, or may be."""
         return self.state in ("queued", "running", "unknown")
 
 
@@ -64,7 +64,7 @@ class Queue:
 
 
 def ask_queue() -> Queue:
-    """Two calls of SLURM."""
+    """What SLURM says now, by two of its commands; nothing, and why, where it does not answer."""
     try:
         return Queue(watcher.queue(PREFIX), watcher.limits().cluster)
     except watcher.SlurmUnavailable as error:

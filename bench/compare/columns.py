@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from bench.compare.boards import Column
-from bench.plugins.loading import load_metric
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.record import Record
 from bench.store.runs import RunStore
@@ -24,11 +23,19 @@ def columns(records: Sequence[Record], store: RunStore) -> list[Column]:
         if newest.keys() - infos.keys():
             entries = store.folder(record.run_id).legend().metrics
             infos |= {name: entry.info for name, entry in entries.items() if name in newest and name not in infos}
-    for name in newest.keys() - infos.keys():
-        if name in METRIC_REGISTRY.builtins:
-            infos[name] = load_metric(METRIC_REGISTRY.plugins[name]).info
+    infos |= _of_this_package(newest.keys() - infos.keys())
     order = [*METRIC_REGISTRY.builtins, *sorted(infos.keys() - METRIC_REGISTRY.builtins.keys())]
     return [Column(name, infos[name]) for name in order if name in infos]
+
+
+def _of_this_package(names: Set[str]) -> dict[str, MetricInfo]:
+    """What the built-in metrics among these names mean."""
+    known = [name for name in METRIC_REGISTRY.builtins if name in names]
+    if not known:
+        return {}
+    from bench.plugins.loading import load_metric  # imports torch, which no other part of a board needs
+
+    return {name: load_metric(METRIC_REGISTRY.plugins[name]).info for name in known}
 
 
 def _newest_of_each(records: Sequence[Record]) -> dict[str, Record]:

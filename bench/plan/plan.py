@@ -55,10 +55,10 @@ def resolve(
             states[spec.run_id] = record.status if record else "unreadable"
     ended_badly = {run_id for run_id, state in states.items() if state not in ("done", "unreadable")}
     again = states.keys() if force else ended_badly if retry_failed else set()
-    kept = {run_id: state for run_id, state in states.items() if run_id not in again}
-    todo = [spec for spec in specs if spec.run_id not in kept]
-    done, unreadable = ([i for i, s in kept.items() if s == state] for state in ("done", "unreadable"))
-    failed = [run_id for run_id in kept if run_id in ended_badly]
+    settled = {run_id: state for run_id, state in states.items() if run_id not in again}
+    todo = [spec for spec in specs if spec.run_id not in settled]
+    done, unreadable = ([i for i, s in settled.items() if s == state] for state in ("done", "unreadable"))
+    failed = [run_id for run_id in settled if run_id in ended_badly]
     return Plan(specs, todo, done, failed, unreadable)
 
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.execute.evaluation import evaluate
+from bench.execute.evaluation import Metrics, evaluate, needs_of
+from bench.execute.outputs import outputs_of
 from bench.execute.training import train
-from bench.plugins.loading import all_metrics, load_dataset
+from bench.plugins.loading import load_dataset, load_metrics
 from bench.plugins.registry import DATASET_REGISTRY
+from metrics.base import Metric
 from models.topk import TopK
 
 STEPS = 200
@@ -31,18 +32,20 @@ def main() -> None:
     training = train(model, dataset.train, 0, STEPS)
     seconds: dict[str, float] = {}
     start = time.perf_counter()
-    evaluate(model, dataset, dataset.test, stopwatch(seconds), seed=0, training=training)
+    metrics = stopwatch(seconds)
+    outputs = outputs_of(model, dataset, dataset.test, needs_of(metrics))
+    evaluate(outputs, metrics, seed=0, training=training)
     total = time.perf_counter() - start
     print_slowest(seconds)
-    probes = sum(spent for name, spent in seconds.items() if all_metrics()[name].__module__ == "metrics.probing")
+    probes = sum(spent for name, spent in seconds.items() if metrics[name].info.family == "probing")
     print(f"10,000 x 1,000: {total:.1f} s, of them {probes:.1f} s in probes, {total - probes:.1f} s in all else")
 
 
-def stopwatch(seconds: dict[str, float]) -> dict[str, Callable[..., Any]]:
-    """Every metric, under the same parameter names, noting what it took."""
+def stopwatch(seconds: dict[str, float]) -> Metrics:
+    """Every metric, asking for the same, noting what it took."""
 
-    def timed(name: str, metric: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(metric)
+    def timed(name: str, metric: Metric[..., Any]) -> Metric[..., Any]:
+        @wraps(metric.function)
         def run(**needs: Any) -> Any:
             start = time.perf_counter()
             try:
@@ -50,9 +53,9 @@ def stopwatch(seconds: dict[str, float]) -> dict[str, Callable[..., Any]]:
             finally:
                 seconds[name] = time.perf_counter() - start
 
-        return run
+        return Metric(run, metric.info, metric.validation, metric.own_needs)
 
-    return {name: timed(name, metric) for name, metric in all_metrics().items()}
+    return {name: timed(name, metric) for name, metric in load_metrics().items()}
 
 
 def print_slowest(seconds: dict[str, float], n: int = 12) -> None:

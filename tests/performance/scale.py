@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
-from bench.execute.evaluation import evaluate
+from bench.execute.evaluation import evaluate, needs_of
+from bench.execute.outputs import outputs_of
 from models.base import SparseCodes
 from models.topk import TopK
 from tests.performance.evaluation import print_slowest, stopwatch
@@ -41,7 +42,8 @@ def main(n_samples: int) -> None:
     model = Scattered(TopK.Config(n_latents=N_LATENTS, k=K), N_FEATURES)
     seconds: dict[str, float] = {}
     start = time.perf_counter()
-    result = evaluate(model, dataset, test, stopwatch(seconds), seed=0)
+    metrics = stopwatch(seconds)
+    result = evaluate(outputs_of(model, dataset, test, needs_of(metrics)), metrics, seed=0)
     total = time.perf_counter() - start
     print_slowest(seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

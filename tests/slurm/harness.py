@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -14,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.store.lock import Owner, is_stale, read_owner
+from bench.store.record import ClusterJob, Record
 from bench.store.runs import RunStore
-from bench.store.spec import Record
-from tests.numbers import numbers
 from tests.slurm.testcluster import Cluster
 
 REPOSITORY = Path(__file__).parents[2]
 SMALL = ("cpus=1", "memory_gb=0.3")
 """Of a job, so that twelve fit on the test cluster."""
+OF_THE_MACHINE = ("train_seconds", "step_ms", "peak_memory")
 
 MODEL = '''
 """Denoising autoencoder whose steps take `pause` seconds, and which breaks half-way as `fault` says."""
@@ -122,7 +123,7 @@ class Bench:
 
     def owners(self) -> dict[str, Owner]:
         """Who runs what, as of now: the dead leave their locks behind."""
-        found = {path.parent.name: read_owner(path) for path in self.results.glob("*/lock") if not is_stale(path)}
+        found = {path.parent.name: read_owner(path) for path in self.results.glob("[!.]*/lock") if not is_stale(path)}
         return {run_id: owner for run_id, owner in found.items() if owner}
 
     def await_progress(self, n_runs: int = 1, progress: float = 0.0, seconds: float = 90) -> dict[str, Owner]:
@@ -161,6 +162,20 @@ def await_empty_queue(cluster: Cluster, seconds: float = 120) -> None:
 def only_job(cluster: Cluster, what: str) -> str:
     """A fact of the only job, by its letter in squeue's formats: %i its id, %N its node."""
     return cluster.client("squeue", "--noheader", f"--format={what}").strip()
+
+
+def numbers(record: Record) -> dict[str, float | str]:
+    """The metrics on both splits that do not measure the machine, NaN as a word so that it equals itself."""
+    assert record.status == "done", record.error
+    scalars = {**record.metrics, **{f"validation.{name}": value for name, value in record.validation.items()}}
+    kept = {name: value for name, value in scalars.items() if name not in OF_THE_MACHINE}
+    return {name: "nan" if math.isnan(value) else value for name, value in kept.items()}
+
+
+def job_of(record: Record) -> ClusterJob:
+    """The job that carried a run out."""
+    assert record.provenance.cluster
+    return record.provenance.cluster
 
 
 def kill(owner: Owner) -> None:

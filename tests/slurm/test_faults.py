@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.cluster.submission import read_all
-from tests.numbers import numbers
-from tests.slurm.harness import Bench, await_, await_empty_queue, kill, only_job, path_without
+from tests.slurm.harness import Bench, await_, await_empty_queue, job_of, kill, numbers, only_job, path_without
 from tests.slurm.testcluster import Cluster
 
 pytestmark = pytest.mark.cluster
@@ -43,7 +42,7 @@ def test_64_runs_on_12_slots(bench: Bench, observe: Observe) -> None:
     records = bench.records()
     assert len(records) == 64
     assert all(record.status == "done" for record in records)
-    jobs = [record.provenance["cluster"]["job"] for record in records]
+    jobs = [job_of(record).job for record in records]
     assert len(set(jobs)) == 64
     work = sum(record.timings["total"] for record in records) / 12
     observe(elapsed, f"64 records, {(elapsed - work) / 64:.2f} s of harness time a run, {elapsed / 64:.2f} s in all")
@@ -99,9 +98,9 @@ def test_a_time_limit_that_is_reached_twice(bench: Bench, observe: Observe) -> N
     bench(*bench.run("--set", "Slow.pause=6", *limit, "--wait"))
     record = bench.records()[0]
     assert only(bench) == bench.reference()
-    restarts = record.provenance["cluster"]["restarts"]
+    restarts = job_of(record).restarts
     assert restarts >= 2
-    assert record.provenance["resumed"] == restarts
+    assert record.provenance.resumed == restarts
     observe(time.monotonic() - start, f"120 s of training in jobs of 60 s: {restarts} requeues, identical metrics")
 
 
@@ -113,8 +112,8 @@ def test_preempted(bench: Bench, cluster: Cluster, observe: Observe, partition: 
     cluster.client("sbatch", "--partition=hi", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=sleep 3")
     record = bench.await_records()[0]
     assert only(bench) == bench.reference()
-    assert record.provenance["cluster"]["restarts"] >= 1
-    assert record.provenance["resumed"] >= 1
+    assert job_of(record).restarts >= 1
+    assert record.provenance.resumed >= 1
     observe(time.monotonic() - start, "finished after it was requeued, identical metrics")
 
 
@@ -142,8 +141,8 @@ def test_queued_again_by_hand(bench: Bench, cluster: Cluster, observe: Observe) 
     cluster.client("scontrol", "requeue", job)
     record = bench.await_records()[0]
     assert only(bench) == bench.reference()
-    assert record.provenance["cluster"]["restarts"] == 1
-    assert record.provenance["resumed"] == 1
+    assert job_of(record).restarts == 1
+    assert record.provenance.resumed == 1
     observe(time.monotonic() - start, "finished from its checkpoint, identical metrics")
 
 
@@ -159,7 +158,7 @@ def test_a_node_is_set_down(bench: Bench, cluster: Cluster, observe: Observe) ->
     finally:  # by itself it comes back as well, and then refuses to be resumed
         cluster.client("scontrol", "update", f"nodename={node}", "state=resume", check=False)
     assert only(bench) == bench.reference()
-    assert record.provenance["cluster"]["node"] != node
+    assert job_of(record).node != node
     observe(time.monotonic() - start, "finished on another node, identical metrics")
 
 
@@ -174,7 +173,7 @@ def test_a_node_loses_power(bench: Bench, cluster: Cluster, observe: Observe) ->
     finally:
         cluster.start(f"slurmd.{node}")
     assert only(bench) == bench.reference()
-    assert record.provenance["cluster"]["node"] != node
+    assert job_of(record).node != node
     observe(time.monotonic() - start, "seen after SlurmdTimeout, finished on another node, identical metrics")
 
 
@@ -190,12 +189,12 @@ def test_a_node_that_only_lost_its_daemon(bench: Bench, cluster: Cluster, observ
         await_(lambda: "R" in cluster.client("squeue", "--noheader", "--format=%t"), 60, "the second copy")
         assert next(iter(bench.owners().values())).pid == first.pid, "the first copy holds the lock"
         record = bench.await_records()[0]
-        written = bench.store.path(record.run_id, "record.json").stat().st_mtime_ns
+        written = bench.store.folder(record.run_id).record_path.stat().st_mtime_ns
         await_empty_queue(cluster, 60)
     finally:
         cluster.start(f"slurmd.{node}")
     assert only(bench) == bench.reference()
-    assert bench.store.path(record.run_id, "record.json").stat().st_mtime_ns == written
+    assert bench.store.folder(record.run_id).record_path.stat().st_mtime_ns == written
     observe(time.monotonic() - start, "two copies at once, the second waited for the first: one record, written once")
 
 
@@ -313,7 +312,7 @@ def test_a_full_disk(bench: Bench, cluster: Cluster, observe: Observe, tmp_path:
 
 def test_the_same_command_twice(bench: Bench, cluster: Cluster, observe: Observe) -> None:
     start = time.monotonic()
-    study = bench.run("--set", "Slow.pause=1", "--seeds", "3")
+    study = bench.run("--set", "Slow.pause=3", "--seeds", "3")
     both = [bench.start(*study), bench.start(*study)]
     outputs = [command.communicate(timeout=120)[0] for command in both]
     assert sum("Submitted" in output for output in outputs) == 1, outputs
@@ -349,7 +348,7 @@ def test_other_software_on_the_node(bench: Bench, tmp_path: Path) -> None:
     )
     setup = f"export PYTHONPATH={elsewhere}:$PYTHONPATH"
     bench(*bench.run("--slurm", f"setup=[{setup!r}]", "--wait"))
-    differs = bench.records()[0].provenance["cluster"]["differs"]
+    differs = job_of(bench.records()[0]).differs
     assert len(differs) == 1
     assert differs[0].startswith("scipy 0.1, submitted with ")
     assert "scipy 0.1, submitted with" in (bench.results / "leaderboard.md").read_text(encoding="utf-8")

@@ -9,17 +9,18 @@ import pytest
 from scipy import stats as scipy_stats
 
 from bench.compare.boards import Board, Column, build
-from bench.compare.pairs import boards_with, compare, text
+from bench.compare.pairs import boards_with, compare
 from bench.compare.stats import best_and_ties, paired_p_value, t_interval
 from bench.errors import BenchError
-from bench.show.run import sparkline
-from bench.store.spec import Record, RunSpec
+from bench.show.pairs import pairs_text
+from bench.store.record import Record
+from bench.store.spec import RunSpec
 from metrics.base import MetricInfo
 
 
 def column(name: str, direction: str = "min") -> Column:
     info = MetricInfo(name, direction, "", "[0, 1]", "definition", True)  # type: ignore[arg-type]
-    return Column(name, info, "A metric.")
+    return Column(name, info)
 
 
 def record(model: str, seed: int, dataset: str = "digits", **metrics: float) -> Record:
@@ -65,7 +66,7 @@ def test_below_three_seeds_nothing_is_said() -> None:
     found = compare(board, "a", "b")[0]
     assert found.difference.half_width is None
     assert found.better == ""
-    assert "too few seeds" in text(board, [found], "a", "b")
+    assert "too few seeds" in pairs_text(board, [found], "a", "b")
 
 
 def test_many_metrics_are_tested_together() -> None:
@@ -117,13 +118,3 @@ def test_p_values_equal_scipys() -> None:
     for n in (3, 5, 10):
         a, b = random.normal(size=(2, n))
         assert paired_p_value((a - b).tolist()) == pytest.approx(scipy_stats.ttest_rel(a, b).pvalue)
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"), ([1, 1], "▁▁"), ([2, -2], "█▁"), (list(range(120)), 60)],
-)
-def test_sparkline(values: list[float], expected: str | int) -> None:
-    line = sparkline(values)
-    assert len(line) == expected if isinstance(expected, int) else line == expected
-    assert isinstance(expected, str) or (line[0], line[-1]) == ("▁", "█")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats as reference
 
-from bench.compare.stats import best_and_ties, holm, paired_p_value, rank_intervals, t_interval, t_quantiles
+from bench.compare.stats import best_and_ties, paired_p_value, rank_intervals, t_interval, t_quantiles
+from tests.bench.compare.test_stats import holm
 
 VALUES = st.one_of(st.floats(-1e3, 1e3, width=32, allow_subnormal=False), st.sampled_from([0.0, 1.0, math.inf]))
 TABLES = st.integers(3, 6).flatmap(

@@ -1,0 +1,51 @@
+"""From claims to runs, and back to verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.claims.study import all_specs, choose, runs_of, verdicts
+from bench.errors import BenchError
+from bench.store.record import Record
+
+
+def test_claims_share_their_runs(tmp_path: Path) -> None:
+    alone = [len(all_specs(runs_of([entry], (0,), "quick", tmp_path))) for entry in choose("M4,M5")]
+    together = all_specs(runs_of(choose("M4,M5"), (0,), "quick", tmp_path))
+    assert alone == [3, 3]
+    assert len(together) == 3
+
+
+def test_an_unknown_claim_is_named() -> None:
+    with pytest.raises(BenchError, match="Unknown claim 'A9'"):
+        choose("A9")
+
+
+def test_without_records_nothing_is_claimed(tmp_path: Path) -> None:
+    chosen = choose(None)
+    found = verdicts(chosen, runs_of(chosen, (0, 1, 2), "quick", tmp_path), [])
+    assert {verdict.outcome for verdict in found} == {"not run"}
+    assert all(verdict.missing == 3 for verdict in found)
+
+
+def test_a_claim_that_is_named_twice_is_checked_once_and_in_the_order_of_the_names() -> None:
+    assert [claim.id for claim in choose("M5, A1,M5")] == ["M5", "A1"]
+
+
+def test_whole_seeds_come_first(tmp_path: Path) -> None:
+    seeds = [spec.seed for spec in all_specs(runs_of(choose("M4,B1"), (0, 1), "quick", tmp_path))]
+    assert seeds == sorted(seeds)
+
+
+def test_only_runs_that_are_done_count(tmp_path: Path) -> None:
+    (claim,) = choose("A2")
+    runs = runs_of([claim], (0, 1), "quick", tmp_path)
+    records = [
+        Record(run_id=spec.run_id, spec=spec, status="done" if spec.seed else "failed", metrics={"gamma_jsd.gap": 0.5})
+        for spec in all_specs(runs)
+    ]
+    found = verdicts([claim], runs, records)
+    assert [verdict.dataset for verdict in found] == list(claim.datasets)
+    assert all(verdict.effects == {1: 0.5} and verdict.missing == 1 for verdict in found)

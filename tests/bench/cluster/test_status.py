@@ -1,0 +1,83 @@
+"""Where all runs of a results folder are, and what their jobs wrote."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.cluster import status
+from bench.errors import BenchError
+from bench.show.status import status_text
+from bench.store import lock as locks
+from bench.store.runs import RunStore
+from tests.bench.cluster.helpers import ended, job, plan_of, queue_of, submitted
+from tests.results import put
+
+
+def test_status_tells_where_everything_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, plan = RunStore(tmp_path), plan_of(tmp_path, seeds=5)
+    ids = [spec.run_id for spec in plan.specs]
+    ours = submitted(tmp_path, [[run_id] for run_id in ids])
+    put(store, ended(plan.specs[0], "failed", ours.id))
+    queue = queue_of(job(0, "COMPLETED"), job(1, "RUNNING"), job(2, "PENDING", "Priority"), job(3, "FAILED"))
+    monkeypatch.setattr(status, "ask_queue", lambda: queue)
+    with store.claim(ids[1], "7_1") as run:
+        assert run
+        owner = run._lock.owner
+        owner.progress, owner.since = 0.5, time.time() - 60
+        locks._write(run._lock._file, owner)
+        found = status.collect(store)
+        text = status_text(found)
+    assert not found.well
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    assert rows["submission"][1:5] == ["queued", "running", "failed", "lost"]
+    assert rows[ours.id][1:5] == ["1", "1", "1", "2"]
+    assert rows[ids[1]][1:8] == ["50%", "50%", "a", "minute", "1", "min", "00"]
+    assert f"failed: {ids[0]}: no luck" in text
+    assert f"lost: {ids[3]}: job 7_3 ended (FAILED)" in text
+    assert f"lost: {ids[4]}: job 4 of " in text
+    assert "1 queued: Priority" in text
+    assert "--retry-failed" in text
+
+
+def test_logs_are_those_of_the_job(tmp_path: Path) -> None:
+    ids = [spec.run_id for spec in plan_of(tmp_path, seeds=12).specs]
+    ours = submitted(tmp_path, [[run_id] for run_id in ids])
+    folder = ours.folder / ours.arrays[0].name
+    folder.mkdir()
+    for index in range(12):
+        (folder / f"7_{index}_0_log.out").write_text(f"log of {index}", encoding="utf-8")
+    assert status.logs(ids[0], RunStore(tmp_path)).endswith("log of 0")
+    assert status.logs(ids[1], RunStore(tmp_path)).endswith("log of 1")
+    assert status.logs(ids[11], RunStore(tmp_path)).endswith("log of 11")
+
+
+def test_the_log_of_a_run_that_failed_has_its_traceback(tmp_path: Path) -> None:
+    store, spec = RunStore(tmp_path), plan_of(tmp_path, seeds=1).specs[0]
+    put(store, ended(spec))
+    assert "RuntimeError: no luck" in status.logs(spec.run_id, store)
+
+
+def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
+    spec = plan_of(tmp_path, seeds=1).specs[0]
+    submitted(tmp_path, [[spec.run_id]])
+    with pytest.raises(BenchError, match="has no log yet"):
+        status.logs(spec.run_id, RunStore(tmp_path))
+
+
+def test_submitted_runs_without_a_record_are_missing(tmp_path: Path) -> None:
+    store, specs = RunStore(tmp_path), plan_of(tmp_path).specs
+    assert status.missing(store) == (0, 0)
+    submitted(tmp_path, [[spec.run_id] for spec in specs])
+    put(store, ended(specs[0]))
+    assert status.missing(store) == (3, 4)
+
+
+def test_without_submissions_slurm_is_not_asked(tmp_path: Path, no_slurm: None) -> None:
+    store, spec = RunStore(tmp_path), plan_of(tmp_path, seeds=1).specs[0]
+    put(store, ended(spec, "timeout"))
+    found = status.collect(store)
+    assert (found.submissions, found.states, found.well) == ([], {}, False)
+    assert "timeout: " in status_text(found)

@@ -1,0 +1,98 @@
+"""From a request to runs: settings, budgets, grids and overrides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.plan.expand import DatasetChoice, ModelChoice, expand
+from bench.plan.request import Request
+from bench.plugins.loading import load_model_class
+from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
+from bench.store.spec import RunSpec
+
+
+def specs(models: str, **keys: Any) -> list[RunSpec]:
+    request = Request.build(**{"models": models, "seeds": "1"} | keys)
+    chosen = [ModelChoice(plugin, load_model_class(plugin)) for plugin in MODEL_REGISTRY.choose(request.models)]
+    return expand(request, chosen, [DatasetChoice(plugin, "c") for plugin in DATASET_REGISTRY.choose(request.datasets)])
+
+
+def test_an_explicit_value_wins_over_the_budget() -> None:
+    (run,) = specs("topk", set=["topk.epochs=2", "k=4"])
+    assert (run.config["epochs"], run.config["k"]) == (2, 4)
+    assert run.label == "topk k=4 epochs=2"
+
+
+def test_a_models_own_value_wins_over_one_for_all() -> None:
+    for order in (["topk.k=3", "k=4"], ["k=4", "topk.k=3"]):
+        assert {run.model: run.config["k"] for run in specs("topk,mp", set=order)} == {"topk": 3, "mp": 4}
+
+
+def test_lists_become_grids_and_a_default_value_is_no_variant() -> None:
+    runs = specs("topk", set={"topk.k": [5, 10]})
+    assert sorted(run.label for run in runs) == ["topk", "topk k=5"]
+
+
+def test_a_grid_reaches_the_models_that_have_its_field() -> None:
+    runs = specs("topk,mp", seeds=[3], set={"topk.k": [2, 4], "n_latents": 50})
+    assert sorted((run.model, run.config["k"], run.config["n_latents"]) for run in runs) == [
+        ("mp", 10, 50),
+        ("topk", 2, 50),
+        ("topk", 4, 50),
+    ]
+
+
+def test_matched_shares_sizes_and_sweeps_the_knob() -> None:
+    runs = specs("topk,mp,vsc,vae", settings="matched")
+    assert {run.config["n_latents"] for run in runs} == {256}
+    assert {run.config["batch_size"] for run in runs} == {128}
+    assert {run.config["k"] for run in runs if run.model == "mp"} == {4, 8, 16, 32}
+    assert len({run.config["alpha"] for run in runs if run.model == "vsc"}) > 1
+    assert all("alpha" in run.variant for run in runs if run.model == "vsc"), "the knob is part of every row's name"
+
+
+def test_runs_are_ordered_by_seed_so_that_an_interrupted_study_has_whole_seeds() -> None:
+    runs = specs("topk,mean", datasets="mnist,digits", seeds="2")
+    assert [(run.seed, run.dataset) for run in runs] == sorted((run.seed, run.dataset) for run in runs)
+    assert len(runs) == 8
+
+
+def test_run_ids_depend_on_everything_that_changes_numbers_and_on_nothing_else() -> None:
+    (base,) = specs("topk")
+    assert specs("vae,topk", seeds="2")[1].run_id == base.run_id
+    assert specs("topk", metrics="fvu")[0].run_id == base.run_id, "metrics may be added later"
+    changed = [
+        base.model_copy(update=update)
+        for update in (
+            {"seed": 1},
+            {"budget": "full"},
+            {"dataset_checksum": "0"},
+            {"config": {"k": 1}},
+            {"max_eval": 1},
+        )
+    ]
+    assert len({run.run_id for run in [base, *changed]}) == 6
+    assert base.model_copy(update={"model_reference": "elsewhere"}).run_id == base.run_id
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"models": "topk", "set": ["topk.kk=3"]}, ["kk", "Did you mean 'k'", "n_latents"]),
+        ({"models": "topk", "set": ["vae.beta=3"]}, ["vae", "topk", "--models"]),
+        ({"models": "topk", "set": ["k=2000"]}, ["k = 2000", "n_latents = 1000"]),
+        ({"models": "topk", "set": ["k=0"]}, ["topk.k = 0", "greater than or equal to 1"]),
+        ({"models": "vsc", "set": ["alpha=1.0"]}, ["vsc.alpha = 1.0", "less than 1"]),
+        ({"models": "vsc", "set": ["alpha=abc"]}, ["vsc.alpha = 'abc'", "number"]),
+        ({"models": "vae", "set": ["likelihood=poisson"]}, ["likelihood = 'poisson'", "bernoulli"]),
+        ({"models": "topk", "set": ["k=[]"]}, ["k=[]", "empty"]),
+    ],
+)
+def test_a_value_that_a_model_cannot_have_is_one_clear_message(keys: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(BenchError) as caught:
+        specs(**keys)
+    for word in words:
+        assert word in str(caught.value)
