@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.show.figures.panels import Panel, sheet_figure
 from bench.show.figures.style import ONE_COLUMN, TWO_COLUMNS, styled, text_inches
-from bench.show.sheets import CLIPPED, PER_ROW, Sheet, symmetric_range, value_range
+from bench.show.sheets import CLIPPED, PER_ROW, Sheet, colours, symmetric_range
 
 
 @styled
@@ -30,7 +30,7 @@ def progressive(x: np.ndarray, built: np.ndarray, image_shape: Sequence[int], bu
         The reconstructions of the empty code, and with each of the budgets.
     """
     columns = [f"{budget}" for budget in budgets]
-    above = Panel(np.concatenate([x[:, None], built[:, 1:]], axis=1), (), ("input", *columns), value_range(x))
+    above = Panel(np.concatenate([x[:, None], built[:, 1:]], axis=1), (), ("input", *columns), *colours(x))
     added = np.diff(built.astype(np.float64), axis=1)
     steps = np.concatenate([np.full_like(added[:, :1], np.nan), added], axis=1)
     below = Panel(steps, (), (), symmetric_range(added, CLIPPED), signed=True, bar="change")

@@ -80,8 +80,8 @@ function renderBoards() {
       .find(node => node.dataset.focus === focus)
       ?.focus({preventScroll: true});
   const rows = place.querySelectorAll("tbody tr").length;
-  find("board-state").textContent =
-    `${rows} ${rows === 1 ? "row" : "rows"} in ${shown.length} of ${boards.length} ${boards.length === 1 ? "board" : "boards"}.`;
+  const [rowWord, boardWord] = [rows === 1 ? "row" : "rows", boards.length === 1 ? "board" : "boards"];
+  find("board-state").textContent = `${rows} ${rowWord} in ${shown.length} of ${boards.length} ${boardWord}.`;
 }
 
 function boardSection(board) {
@@ -193,12 +193,8 @@ function boardRow(board, i, columns, edges) {
     const text = board.cells[column.name][i];
     const tied = row.metrics[column.name]?.best_or_tied;
     const css = text === "n/a" ? "na" : text === "failed" ? "failed" : "";
-    const reasons = Object.entries(row.metric_errors?.[column.name.split(".")[0]] ?? {}).map(
-      ([seed, reason]) => `seed ${seed}: ${clip(reason, 300)}`,
-    );
-    const shown = reasons.length
-      ? make("button", {type: "button", class: "cell", "data-tip": reasons.join("\n")}, text)
-      : text;
+    const told = reason(board, i, column.name.split(".")[0], text);
+    const shown = told ? make("button", {type: "button", class: "cell", "data-tip": told}, text) : text;
     line.append(
       make(
         "td",
@@ -208,4 +204,11 @@ function boardRow(board, i, columns, edges) {
     );
   }
   return line;
+}
+
+// Why a cell has no number: what the metric raised, by seed; where it does not apply, why.
+function reason(board, i, metric, text) {
+  const raised = Object.entries(board.rows[i].metric_errors?.[metric] ?? {});
+  if (raised.length) return raised.map(([seed, words]) => `seed ${seed}: ${clip(words, 300)}`).join("\n");
+  return text === "n/a" ? clip(board.structure[board.labels[i]]?.reasons[metric] ?? "", 300) : "";
 }

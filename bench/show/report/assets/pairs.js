@@ -64,9 +64,11 @@ function drawPairs() {
   const d = difference(board.rows[i], board.rows[j], name);
   find("pairs-verdict").textContent = verdict(board.labels[i], board.labels[j], name, d);
   plot.hidden = i === j || !d.values.some(Number.isFinite);
+  const side = better(name) > 0 ? "Right" : "Left";
+  const names = `A being ${clip(board.labels[i], 80)}, B ${clip(board.labels[j], 80)}`;
   find("pairs-caption").textContent = plot.hidden
     ? ""
-    : `${board.title}. A − B, A being ${clip(board.labels[i], 80)}, B ${clip(board.labels[j], 80)}. ${better(name) > 0 ? "Right of zero A is better." : "Left of zero A is better."}`;
+    : `${board.title}. A − B, ${names}. ${side} of zero A is better.`;
   if (!plot.hidden) draw(plot, `Differences in ${header(name)}`, () => pairsFigure(d, name));
 }
 

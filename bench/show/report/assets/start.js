@@ -63,5 +63,5 @@ function startTips() {
 
 startTheme();
 startTips();
-if (boards.length) for (const start of [startBoard, startPareto, startPairs, startStructure]) start();
+if (boards.length) for (const start of [startBoard, startPareto, startPairs, startStructure]) await start();
 document.documentElement.dataset.ready = "";
