@@ -60,16 +60,27 @@ def grey(x: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, Sequenc
 
 
 def value_range(x: np.ndarray) -> tuple[float, float]:
-    """From 0, or below where the data go there, to the largest value."""
-    low, high = min(0.0, float(x.min(initial=0.0))), float(x.max(initial=0.0))
+    """From 0, or below where the data go there, to the largest value that is finite."""
+    x = x[np.isfinite(x)]
+    low, high = float(x.min(initial=0.0)), float(x.max(initial=0.0))
     return (low, high) if high > low else (low, low + 1.0)
 
 
 def symmetric_range(values: np.ndarray, within: float = 1.0) -> tuple[float, float]:
-    """-v to v, with a share of the values within it."""
+    """-v to v, with a share of the finite values within it."""
+    values = values[np.isfinite(values)]
     bound = float(np.quantile(np.abs(values), within)) if values.size else 0.0
     bound = bound or float(np.abs(values).max(initial=0.0)) or 1.0
     return -bound, bound
+
+
+def colours(x: np.ndarray, within: float = 1.0) -> tuple[tuple[float, float], bool]:
+    """Values of the first and the last colour, and whether colours diverge: they do from zero, where x goes below it.
+
+    Of values that do, a share may lie beyond the colours.
+    """
+    signed = bool((x < 0).any())
+    return (symmetric_range(x, within) if signed else value_range(x)), signed
 
 
 def _reconstructions(views: Views) -> Sheet | None:
@@ -81,13 +92,12 @@ def _reconstructions(views: Views) -> Sheet | None:
         np.stack([views.inputs, views.outputs]),
         ("input", "output"),
         views.input_names.tolist(),
-        value_range(views.inputs),
-        bool(views.inputs.min() < 0),
+        *colours(views.inputs),
     )
 
 
 def _traversals(views: Views) -> Sheet | None:
-    if not views.traversals.size:
+    if not views.traversals.size or views.traversal_inputs.shape != views.traversals[:, 0].shape:
         return None
     return Sheet(
         "traversals",
@@ -96,8 +106,7 @@ def _traversals(views: Views) -> Sheet | None:
         np.concatenate([views.traversal_inputs[:, None], views.traversals], axis=1),
         views.traversal_names.tolist(),
         ("input", *views.traversal_steps.tolist()),
-        value_range(views.traversal_inputs),
-        bool(views.traversal_inputs.min() < 0),
+        *colours(views.traversal_inputs),
     )
 
 
@@ -110,8 +119,7 @@ def _top_samples(views: Views) -> Sheet | None:
         views.top_inputs,
         views.top_names.tolist(),
         [str(rank + 1) for rank in range(views.top_inputs.shape[1])],
-        value_range(views.top_inputs),
-        bool(views.top_inputs.min() < 0),
+        *colours(views.top_inputs),
     )
 
 
@@ -120,21 +128,20 @@ def _atoms(views: Views) -> Sheet | None:
     atoms = views.atoms.astype(np.float64)
     if not atoms.size:
         return None
-    signed = bool(atoms.min() < 0)
+    limits, signed = colours(atoms, CLIPPED)
     values, ranks = _in_rows(atoms, views.image_shape.tolist())
     every = 1 if len(atoms) <= 2 * PER_ROW else PER_ROW
     names = [] if ranks else ["" if rank % every else str(rank + 1) for rank in range(len(atoms))]
     return Sheet(
         "atoms",
-        "The units that are on most, most used first; blue is below zero, red above." if signed else
-        "The units that are on most, most used first.",
+        f"The units that are on most, most used first{'; blue is below zero, red above' if signed else ''}.",
         values,
         ranks,
         names,
-        symmetric_range(atoms, CLIPPED) if signed else value_range(atoms),
+        limits,
         signed,
         bar="weight",
-    )  # fmt: skip
+    )
 
 
 def _in_rows(atoms: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, list[str]]:

@@ -8,13 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from bench.show.figures.style import GREY, ONE_COLUMN, PALETTE, ROLE_COLOURS, TWO_COLUMNS, look, styled, text_inches
+from bench.show.figures.style import (
+    GREY,
+    ONE_COLUMN,
+    PALETTE,
+    ROLE_COLOURS,
+    TWO_COLUMNS,
+    look,
+    round_ticks,
+    styled,
+    text_inches,
+)
 from bench.show.histograms import histogram
 
 HEIGHT = 2.1
 PER_ROW = 3
+NEAR_ZERO = 0.5
+"""Smallest over largest value up to which a curve is drawn from zero: of others the differences are to be seen."""
 MARKERS = ("o", "s", "^", "D", "v")
 
 
@@ -61,12 +73,12 @@ def along_axis(
         axes.axhline(value, color=ROLE_COLOURS.get(name, GREY), ls="--", lw=1, label=name)
     _scale(axes, sorted({x for curve in curves for x in curve.x}), log)
     values = [*levels.values(), *(y for curve in curves for y in curve.y)]
-    if min(values) >= 0:
+    if 0 <= min(values) <= NEAR_ZERO * max(values):
         axes.set_ylim(bottom=0, top=1.08 * max(values) or 1)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     whole = all(float(value).is_integer() for value in values)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=whole))
+    axes.yaxis.set_major_locator(round_ticks(5, integer=whole))
     if names or levels:
         figure.legend(loc="outside upper center", ncols=n_columns)
     return figure
@@ -110,7 +122,7 @@ def over_units(values: np.ndarray, label: str) -> Figure:
         axes.set_xticks(ticks, ["0", *(f"$10^{{{power}}}$" if power else "1" for power in powers)])
     axes.set_xlabel(label + (", logarithmic" if bins["log"] and not bins["zeros"] else ""))
     axes.set_ylabel("units")
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(round_ticks(5, integer=True))
     figure.legend(loc="outside upper center", ncols=2)
     return figure
 
@@ -148,6 +160,6 @@ def _term(axes: Axes, steps: np.ndarray, values: np.ndarray, name: str) -> None:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.yaxis.set_major_locator(round_ticks(4))
+    axes.xaxis.set_major_locator(round_ticks(3, integer=True) if len(steps) > 1 else FixedLocator(steps.tolist()))
     axes.set_title(name.replace("_", " "), loc="left")

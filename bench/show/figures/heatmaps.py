@@ -10,7 +10,16 @@ from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from bench.show.figures.style import GREY, ONE_COLUMN, ROLE_COLOURS, SMALL_FONT, TWO_COLUMNS, styled, text_inches
+from bench.show.figures.style import (
+    GREY,
+    ONE_COLUMN,
+    ROLE_COLOURS,
+    SMALL_FONT,
+    TWO_COLUMNS,
+    round_ticks,
+    styled,
+    text_inches,
+)
 
 
 @styled
@@ -47,7 +56,7 @@ def by_class(means: np.ndarray, roles: Sequence[str], order: Sequence[int], name
     axes.set_yticks(range(len(names)), list(names))
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"units (M = {means.shape[1]}), ordered by role")
-    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(8, integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(round_ticks(8, integer=True))
     bar = figure.colorbar(shown, cax=figure.add_axes(box(left + inner + 0.08, top + strip + 0.03, 0.09, body)))
     bar.set_ticks([0, 0.25, 1] if body < 0.8 else [0, 0.05, 0.25, 0.5, 1])
     bar.ax.minorticks_off()

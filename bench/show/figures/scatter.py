@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, look, styled
+from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, axis_label, look, round_ticks, styled
 from metrics.base import MetricInfo
 
 
@@ -89,8 +89,8 @@ def front_figure(
             values[mine],
             color=style.colour,
             marker=style.marker,
-            s=22,
-            lw=0.3,
+            s=30,
+            lw=0.4,
             ec="white",
             label=model,
             zorder=2,
@@ -101,8 +101,8 @@ def front_figure(
         axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(f"{paid.label} [{paid.unit}]" if paid.unit else paid.label)
-    axes.set_ylabel(gained.label)
+    axes.yaxis.set_major_locator(round_ticks(5))
+    axes.set_xlabel(axis_label(paid))
+    axes.set_ylabel(axis_label(gained))
     figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)
     return figure

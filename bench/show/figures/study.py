@@ -11,12 +11,13 @@ from bench.errors import BenchError
 from bench.show.figures import curves, heatmaps, images, scatter
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed
+from bench.show.figures.style import axis_label
 from bench.show.sheets import sheets_of
 from bench.store.folder import DamagedFile, RunFolder
 from bench.store.legend import Legend
 from bench.store.record import Record
 from bench.store.views import Views
-from metrics.base import Axis, MetricInfo
+from metrics.base import Axis
 
 MAX_CURVES = 8
 FEWEST_POINTS = 3
@@ -71,7 +72,7 @@ def _of_the_scalars(record: Record, legend: Legend) -> dict[str, Figure]:
         if axis and (found := _series(record, name, axis)):
             points, levels = found
             drawn = [_curve(series, each) for series, each in points.items()]
-            figures[_file_name(name)] = curves.along_axis(drawn, levels, axis.label, _y_label(entry.info), axis.log)
+            figures[_file_name(name)] = curves.along_axis(drawn, levels, axis.label, axis_label(entry.info), axis.log)
     return figures
 
 
@@ -163,7 +164,7 @@ def _compared_curves(records: Sequence[Record], legend: Legend) -> dict[str, Fig
             points, _ = found[record.run_id] or ({}, {})
             drawn.append(_curve(label, points[""], record.spec.model))
         if len(drawn) > 1:
-            figures[_file_name(name)] = curves.along_axis(drawn, {}, axis.label, _y_label(entry.info), axis.log)
+            figures[_file_name(name)] = curves.along_axis(drawn, {}, axis.label, axis_label(entry.info), axis.log)
     return figures
 
 
@@ -191,7 +192,3 @@ def _few_enough(records: Sequence[Record]) -> list[Record]:
 
 def _file_name(metric: str) -> str:
     return metric.replace("_", "-")
-
-
-def _y_label(info: MetricInfo) -> str:
-    return f"{info.label} [{info.unit}]" if info.unit else info.label

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, ParamSpec
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator
 
 from bench.plugins.registry import MODEL_REGISTRY
+from metrics.base import MetricInfo
 
 ONE_COLUMN, TWO_COLUMNS = 3.35, 6.9
 """Widths in inches that fit the templates of the large conferences and IEEE's two columns."""
@@ -105,6 +107,16 @@ def look(model: str) -> Look:
     names = list(MODEL_REGISTRY.plugins)
     place = names.index(model) if model in names else len(names) + zlib.crc32(model.encode()) % 83
     return Look(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)])
+
+
+def axis_label(info: MetricInfo) -> str:
+    """What an axis of a metric is called: 'L0 [units]'."""
+    return f"{info.label} [{info.unit}]" if info.unit else info.label
+
+
+def round_ticks(n: int, integer: bool = False) -> MaxNLocator:
+    """At most so many ticks, at round numbers: 2 and 2.5 and their like, never 1.5 or 3."""
+    return MaxNLocator(n, steps=[1, 2, 2.5, 5, 10], integer=integer)
 
 
 def text_inches(labels: list[str], size: float = SMALL_FONT) -> float:

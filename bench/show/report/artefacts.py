@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,11 +41,15 @@ def gather(store: RunStore, boards: Sequence[Board]) -> dict[str, Left]:
 
 def _left(folder: RunFolder) -> Left:
     lacks: list[str] = []
+
+    def note(error: DamagedFile) -> None:
+        lacks.append(str(error).replace(f"{folder.path}{os.sep}", ""))  # a page is read on other machines
+
     try:
         arrays = _numbers(folder.arrays())
     except DamagedFile as error:
         arrays = {}
-        lacks.append(str(error))
+        note(error)
     views = Views()
     try:
         views = Views.from_arrays(folder.views())
@@ -52,7 +57,7 @@ def _left(folder: RunFolder) -> Left:
         if not views.inputs.size:
             lacks.append(f"It left no views; `bench evaluate {folder.run_id}` makes them from its weights.")
     except DamagedFile as error:
-        lacks.append(str(error))
+        note(error)
     except ValueError as error:
         lacks.append(f"views.npz is not what a run leaves ({error}); `bench evaluate {folder.run_id}` makes it again.")
     return Left(arrays, folder.history(), views, folder.legend(), tuple(lacks))

@@ -23,7 +23,11 @@ NAME = "report.html"
 MAX_BYTES = 7_500_000
 """Pictures that would make the page larger are left out, and named."""
 
-SCRIPTS = ("core.js", "plots.js", "board.js", "pareto.js", "pairs.js", "structure.js", "start.js")
+STYLES = ("page.css", "tables.css", "figures.css", "media.css")
+SCRIPTS = (
+    "core.js", "plots.js", "board.js", "pareto.js", "pairs.js", "pictures.js", "heatmaps.js", "curves.js",
+    "structure.js", "start.js",
+)  # fmt: skip
 
 
 def write(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> Path:
@@ -59,7 +63,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         claims=_claims(store.root),
         provenance=provenance(boards),
         level=f"{LEVEL:.0%}",
-        style=_asset("style.css"),
+        style="\n".join(_asset(name) for name in STYLES),
         scripts="\n".join(_asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),
         data=packed_json(payload(tables, left)),

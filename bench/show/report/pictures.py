@@ -50,13 +50,15 @@ def painted(sheet: Sheet, image_shape: Sequence[int]) -> dict[str, Any]:
     low, high = sheet.limits
     levels = np.clip((tiles - low) / (high - low), 0, 1) * (LEVELS - 1)
     steps = np.where(np.isnan(tiles), NONE, np.nan_to_num(levels).round()).astype(np.uint8)
+    lines = f" Lines from the top: {', '.join(sheet.columns)}." if sheet.columns and not is_image else ""
     return {
         "title": sheet.name.replace("-", " "),
-        "caption": sheet.caption,
+        "caption": sheet.caption + lines,
         "rows": [name[:MAX_LENGTH] for name in sheet.rows],
         "columns": list(sheet.columns) if is_image else [],
         "shape": list(tiles.shape),
         "signed": sheet.signed,
+        "lines": not is_image,
         "levels": base64.b64encode(steps.tobytes()).decode("ascii"),
     }
 

@@ -16,8 +16,11 @@ function select(parent, label, options, value, onChange) {
   const node = make("select", {"aria-label": label});
   let group = null;
   for (const option of options) {
-    if (option.group && (!group || group.label !== option.group)) node.append(group = make("optgroup", {label: option.group}));
-    (option.group ? group : node).append(make("option", {value: option.value, title: option.title}, clip(option.text, 90)));
+    if (option.group && (!group || group.label !== option.group))
+      node.append((group = make("optgroup", {label: option.group})));
+    (option.group ? group : node).append(
+      make("option", {value: option.value, title: option.title}, clip(option.text, 90)),
+    );
   }
   if (value != null && options.some(option => String(option.value) === String(value))) node.value = value;
   node.addEventListener("change", onChange);
@@ -31,12 +34,14 @@ function keepFirst(place) {
 }
 
 // JSON has no infinities: they are written as words.
-const number = value => ({inf: Infinity, "-inf": -Infinity, nan: NaN})[value] ?? (value == null ? NaN : Number(value));
-const mean = (row, name) => name in row.metrics ? number(row.metrics[name].mean) : NaN;
+const number = value =>
+  ({inf: Infinity, "-inf": -Infinity, nan: NaN})[value] ?? (value == null ? NaN : Number(value));
+const mean = (row, name) => (name in row.metrics ? number(row.metrics[name].mean) : NaN);
 const header = name => data.columns[name].header;
 const quantity = name => header(name).replace(/[ ↓↑]+$/, ""); // the header without the arrow
-const better = name => data.columns[name].direction === "max" ? 1 : -1;
-const clip = (text, length) => [...text].length > length ? [...text].slice(0, length - 1).join("") + "…" : text;
+const better = name => (data.columns[name].direction === "max" ? 1 : -1);
+const clip = (text, length) =>
+  [...text].length > length ? [...text].slice(0, length - 1).join("") + "…" : text;
 
 // As bench.show.tables.format_interval writes them.
 function formatInterval(mean, half) {
@@ -61,9 +66,10 @@ const exponent = (value, digits) => value.toExponential(digits).replace(/e([+-])
 function fixed(value, decimals) {
   let text = value.toFixed(decimals);
   const scaled = Math.abs(value) * 10 ** decimals;
-  if (scaled % 1 === 0.5 && Number.isInteger(value * 2 ** 20)) { // a tie: to even
+  if (scaled % 1 === 0.5 && Number.isInteger(value * 2 ** 20)) {
+    // a tie: to even
     const floor = Math.floor(scaled);
-    text = (Math.sign(value) * (floor + floor % 2) / 10 ** decimals).toFixed(decimals);
+    text = ((Math.sign(value) * (floor + (floor % 2))) / 10 ** decimals).toFixed(decimals);
   }
   if (Number(text) === 0) text = text.replace("-", "");
   return text.replace(/^(-?\d+)/, whole => whole.replace(/\B(?=(\d{3})+$)/g, ","));
@@ -71,8 +77,15 @@ function fixed(value, decimals) {
 
 function rankedColumns(board) {
   const ranked = board.columns.filter(column => column.direction !== "none");
-  const option = group => column => ({value: column.name, text: header(column.name), group: group ?? data.columns[column.name].family});
-  return [...ranked.filter(column => column.headline).map(option("headline")), ...ranked.filter(column => !column.headline).map(option())];
+  const option = group => column => ({
+    value: column.name,
+    text: header(column.name),
+    group: group ?? data.columns[column.name].family,
+  });
+  return [
+    ...ranked.filter(column => column.headline).map(option("headline")),
+    ...ranked.filter(column => !column.headline).map(option()),
+  ];
 }
 
 // The row of another board that is called as the one chosen now.

@@ -13,21 +13,31 @@ function fillPairs() {
   keepFirst(place);
   pairs.metric = select(place, "Metric", rankedColumns(board), chosen, drawPairs);
   pairs.a = select(place, "Row A", rowOptions(board), sameRow(board, pairs.a, 0), drawPairs);
-  pairs.b = select(place, "Row B", rowOptions(board), sameRow(board, pairs.b, Math.min(1, board.rows.length - 1)), drawPairs);
+  pairs.b = select(
+    place,
+    "Row B",
+    rowOptions(board),
+    sameRow(board, pairs.b, Math.min(1, board.rows.length - 1)),
+    drawPairs,
+  );
   drawPairs();
 }
 
 // Mean and half-width as bench.compare.stats.t_interval has them; the quantile comes from there.
 function difference(a, b, name) {
   const [left, right] = [a.metrics[name]?.by_seed ?? {}, b.metrics[name]?.by_seed ?? {}];
-  const seeds = Object.keys(left).filter(seed => seed in right).sort((i, j) => i - j);
+  const seeds = Object.keys(left)
+    .filter(seed => seed in right)
+    .sort((i, j) => i - j);
   const values = seeds.map(seed => number(left[seed]) - number(right[seed]));
   const n = values.length;
   const average = values.reduce((sum, value) => sum + value, 0) / n;
   if (n < data.fewest || !Number.isFinite(average)) return {seeds, values, n, mean: average, half: null};
   const same = values.every(value => value === values[0]);
-  const spread = same ? 0 : Math.sqrt(values.reduce((sum, value) => sum + (value - average) ** 2, 0) / (n - 1));
-  return {seeds, values, n, mean: average, half: data.t[n] * spread / Math.sqrt(n)};
+  const spread = same
+    ? 0
+    : Math.sqrt(values.reduce((sum, value) => sum + (value - average) ** 2, 0) / (n - 1));
+  return {seeds, values, n, mean: average, half: (data.t[n] * spread) / Math.sqrt(n)};
 }
 
 function verdict(a, b, name, d) {
@@ -37,7 +47,8 @@ function verdict(a, b, name, d) {
   if (d.n < data.fewest) return `Fewer than ${data.fewest} shared seeds: nothing can be said.`;
   if (d.half == null) return "A value is infinite: there is no interval.";
   const told = `difference ${formatInterval(d.mean, d.half)}, n = ${d.n} seeds`;
-  if (Math.abs(d.mean) > d.half) return `${clip(better(name) * d.mean > 0 ? a : b, 80)} is better in ${metric} (${told}).`;
+  if (Math.abs(d.mean) > d.half)
+    return `${clip(better(name) * d.mean > 0 ? a : b, 80)} is better in ${metric} (${told}).`;
   return `Not separable in ${metric} (${told}).`;
 }
 
@@ -53,26 +64,56 @@ function drawPairs() {
   const d = difference(board.rows[i], board.rows[j], name);
   find("pairs-verdict").textContent = verdict(board.labels[i], board.labels[j], name, d);
   plot.hidden = i === j || !d.values.some(Number.isFinite);
-  find("pairs-caption").textContent = plot.hidden ? "" : `${board.title}. A − B, A being ${clip(board.labels[i], 80)}, B ${clip(board.labels[j], 80)}. ${better(name) > 0 ? "Right of zero A is better." : "Left of zero A is better."}`;
+  const side = better(name) > 0 ? "Right" : "Left";
+  const names = `A being ${clip(board.labels[i], 80)}, B ${clip(board.labels[j], 80)}`;
+  find("pairs-caption").textContent = plot.hidden
+    ? ""
+    : `${board.title}. A − B, ${names}. ${side} of zero A is better.`;
   if (!plot.hidden) draw(plot, `Differences in ${header(name)}`, () => pairsFigure(d, name));
 }
 
 function pairsFigure(d, name) {
   const rows = d.seeds.map(seed => `seed ${seed}`);
-  const bar = d.half == null ? {} : {error_x: {type: "data", array: [d.half], color: ink().text, thickness: 2, width: 7}};
-  const traces = [{
-    x: d.values, y: rows, mode: "markers", marker: {size: 9, color: colour(0), symbol: "circle"},
-    hoverinfo: "text", text: d.values.map((value, k) => `${rows[k]}: ${formatNumber(value)}`),
-  }];
-  if (d.half != null) traces.push({
-    x: [d.mean], y: ["mean"], mode: "markers", marker: {size: 12, color: ink().text, symbol: "diamond"}, ...bar,
-    hoverinfo: "text", text: [`mean: ${formatInterval(d.mean, d.half)}`],
-  });
+  const bar =
+    d.half == null
+      ? {}
+      : {error_x: {type: "data", array: [d.half], color: ink().text, thickness: 2, width: 7}};
+  const traces = [
+    {
+      x: d.values,
+      y: rows,
+      mode: "markers",
+      marker: {size: 9, color: colour(0), symbol: "circle"},
+      hoverinfo: "text",
+      text: d.values.map((value, k) => `${rows[k]}: ${formatNumber(value)}`),
+    },
+  ];
+  if (d.half != null)
+    traces.push({
+      x: [d.mean],
+      y: ["mean"],
+      mode: "markers",
+      marker: {size: 12, color: ink().text, symbol: "diamond"},
+      ...bar,
+      hoverinfo: "text",
+      text: [`mean: ${formatInterval(d.mean, d.half)}`],
+    });
   return {
     traces,
     layout: {
-      xaxis: axis(`A − B in ${header(name)}`, {rangemode: "tozero"}), yaxis: axis("", {type: "category", autorange: "reversed"}),
-      shapes: [{type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: {color: ink().muted, width: 1.5, dash: "dot"}}],
+      xaxis: axis(`A − B in ${header(name)}`, {rangemode: "tozero"}),
+      yaxis: axis("", {type: "category", autorange: "reversed"}),
+      shapes: [
+        {
+          type: "line",
+          x0: 0,
+          x1: 0,
+          yref: "paper",
+          y0: 0,
+          y1: 1,
+          line: {color: ink().muted, width: 1.5, dash: "dot"},
+        },
+      ],
     },
   };
 }

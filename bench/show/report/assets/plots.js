@@ -18,20 +18,34 @@ function isDark() {
 function look(model) {
   const i = data.models.indexOf(model);
   const colours = COLOURS[isDark() ? "dark" : "light"];
-  return {color: colours[i % colours.length], symbol: SYMBOLS[i % SYMBOLS.length], glyph: GLYPHS[i % GLYPHS.length]};
+  return {
+    color: colours[i % colours.length],
+    symbol: SYMBOLS[i % SYMBOLS.length],
+    glyph: GLYPHS[i % GLYPHS.length],
+  };
 }
 
 const colour = i => COLOURS[isDark() ? "dark" : "light"][i % 8];
-const ink = () => isDark()
-  ? {text: "#e8eaee", muted: "#a5adba", line: "#323842", page: "#14171c"}
-  : {text: "#1a1d23", muted: "#565d69", line: "#dfe3e8", page: "#ffffff"};
+const ink = () =>
+  isDark()
+    ? {text: "#e8eaee", muted: "#a5adba", line: "#323842", page: "#14171c"}
+    : {text: "#1a1d23", muted: "#565d69", line: "#dfe3e8", page: "#ffffff"};
 
 // plotly reads some HTML in its labels.
-const plain = (text, length = 60) => clip(String(text), length).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const plain = (text, length = 60) =>
+  clip(String(text), length).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 const axis = (title, extra = {}) => ({
-  title: {text: plain(title), font: {size: 13}, standoff: 8}, gridcolor: ink().line, linecolor: ink().muted, zeroline: false,
-  showline: true, ticks: "outside", tickcolor: ink().muted, ticklen: 4, automargin: true, ...extra,
+  title: {text: plain(title), font: {size: 13}, standoff: 8},
+  gridcolor: ink().line,
+  linecolor: ink().muted,
+  zeroline: false,
+  showline: true,
+  ticks: "outside",
+  tickcolor: ink().muted,
+  ticklen: 4,
+  automargin: true,
+  ...extra,
 });
 
 // `build` gives traces and layout; it is called again when the theme changes.
@@ -40,12 +54,22 @@ function draw(node, label, build) {
   node.setAttribute("role", "img");
   node.setAttribute("aria-label", label);
   const {traces, layout} = build();
-  Plotly.react(node, traces, {
-    font: {family: getComputedStyle(document.body).fontFamily, size: 12.5, color: ink().text},
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: {l: 56, r: 14, t: 14, b: 48}, showlegend: false,
-    hovermode: "closest", hoverlabel: {bgcolor: ink().page, bordercolor: ink().muted, font: {color: ink().text}, align: "left"},
-    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", ...layout,
-  }, {displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset"});
+  Plotly.react(
+    node,
+    traces,
+    {
+      font: {family: getComputedStyle(document.body).fontFamily, size: 12.5, color: ink().text},
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      margin: {l: 56, r: 14, t: 14, b: 48},
+      showlegend: false,
+      hovermode: "closest",
+      hoverlabel: {bgcolor: ink().page, bordercolor: ink().muted, font: {color: ink().text}, align: "left"},
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      ...layout,
+    },
+    {displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset"},
+  );
 }
 
 function drop(nodes) {
@@ -57,8 +81,10 @@ function drop(nodes) {
 
 function redraw() {
   for (const [node, build] of drawn) draw(node, node.getAttribute("aria-label"), build);
-  for (const node of document.querySelectorAll("[data-model]")) node.style.color = look(node.dataset.model).color;
-  for (const node of document.querySelectorAll("[data-colour]")) node.style.color = colour(Number(node.dataset.colour));
+  for (const node of document.querySelectorAll("[data-model]"))
+    node.style.color = look(node.dataset.model).color;
+  for (const node of document.querySelectorAll("[data-colour]"))
+    node.style.color = colour(Number(node.dataset.colour));
 }
 
 // A legend as text, which wraps and is read aloud.

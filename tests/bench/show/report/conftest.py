@@ -15,7 +15,8 @@ import pytest
 from bench.compare.boards import Board
 from bench.show import report
 from bench.show.tables import Tables
-from bench.store.spec import Record
+from bench.store.record import Record
+from bench.store.runs import RunStore
 from tests.bench.show.report import factory
 
 CHROMIUM = os.environ.get("BENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -59,11 +60,18 @@ def study_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Opened
     return _open(browser, tmp_path_factory.mktemp("report"), [], factory.study())
 
 
-def _open(browser: Any, folder: Path, contexts: list[Any], records: list[Record], width: int = 1280) -> Opened:
+def _open(
+    browser: Any,
+    folder: Path,
+    contexts: list[Any],
+    records: list[Record],
+    width: int = 1280,
+    store_of: Callable[[list[Board], Path], RunStore] = factory.store_of,
+) -> Opened:
     boards = factory.boards_of(records)
-    path = report.write(records, Tables(boards), folder, factory.store_of(boards, folder / "runs"))
+    path = report.write(records, Tables(boards), folder, store_of(boards, folder / "runs"))
     context = browser.new_context(viewport={"width": width, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     contexts.append(context)
     opened = Opened(context.new_page(), folder, boards)
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import io
+import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+import torch
 
 from bench.compare.boards import Board, build
 from bench.compare.columns import columns
-from bench.show.captions import png_text
+from bench.plugins.loading import load_metric
+from bench.plugins.registry import METRIC_REGISTRY
+from bench.store.folder import Results
+from bench.store.legend import Legend, MetricEntry
+from bench.store.record import Provenance, Record, RunError
 from bench.store.runs import RunStore
-from bench.store.spec import Record, RunError, RunSpec
+from bench.store.spec import RunSpec
+from bench.store.views import Views
+from metrics.base import MetricInfo
+from metrics.dimensions import order_by_role, unit_roles
+from models import FAMILIES
+from tests.results import put
 
 CHECKSUM = "e455a166e9739cb14229dd0febc676bc6b10f34b5b9673f3126d465732f1e230"
 MODELS = ("vae", "vsc", "vsc-aligned", "topk", "topk-l1", "topk-hoyer", "batchtopk", "matryoshka", "mp", "random")
 HOSTILE = "<script>alert(1)</script>"
+NO_CATEGORIES = "the data set has <b>no categories"
 SOFTWARE = {"bench": "0.1.0", "dirty": False, "python": "3.11.7", "torch": "2.6.0", "numpy": "2.4.6"}
 
 
@@ -37,13 +48,14 @@ def record(
         dataset=dataset, dataset_reference=f"bench.datasets.{dataset}:Source", dataset_checksum=CHECKSUM,
         settings="native", budget="quick", seed=seed,
     )  # fmt: skip
-    provenance = {
+    made = {
         "software": SOFTWARE | {"commit": commit},
         "hardware": {"host": "node1", "platform": "Linux", "cpu": "a processor", "cores": 2, "gpus": []},
         **{"device": "cpu", "threads": 1, "command": "python -m bench run --models all"},
         **{"start": "2026-01-02T03:04:05+00:00", "end": f"2026-01-02T03:05:{seed:02d}+00:00"},
     }
     failure = RunError(type="ValueError", message=error, traceback="...") if error else None
+    provenance = Provenance.model_validate(made)
     return Record(
         run_id=spec.run_id, spec=spec, status=status, metrics=metrics or {}, provenance=provenance, error=failure
     )
@@ -109,28 +121,62 @@ def hostile(n_seeds: int = 3) -> list[Record]:
 
 
 def store_of(boards: list[Board], folder: Path) -> RunStore:
-    """What every shown run leaves beside its record: arrays, histories and pictures."""
+    """What every shown run leaves beside its record, and the record itself."""
     rng = np.random.default_rng(3)
     store = RunStore(folder)
-    steps = np.arange(1.0, 44.0) * 50
-    history = pd.DataFrame({"step": steps, "total": 1 / steps + 0.1, "fvu": 0.8 / steps + 0.1})
     for board in boards:
         for run in board.representatives.values():
-            store.path(run.run_id).mkdir(parents=True, exist_ok=True)
-            rates = rng.beta(0.3, 2, size=(10, 256)).round(3)
-            arrays = {"class_correlation": _correlations(rng), "density": rates.mean(0), "class_rates": rates}
-            store.write_artefacts(run.run_id, {}, history, arrays)
-            labelled = sheet(rng, ("unit 3, global\nin <b>7", "unit 5, dead\nin 9"), ("input", "off", "95%"))
-            store.write_pictures(run.run_id, {"atoms": sheet(rng), "traversals": labelled})
+            put(store, run, results_of(run, rng))
     return store
 
 
-def sheet(rng: np.random.Generator, rows: tuple[str, ...] = (), columns: tuple[str, ...] = ()) -> bytes:
-    """A picture of noise, of the size of the usual ones."""
-    buffer = io.BytesIO()
-    image = Image.fromarray(rng.integers(0, 40, size=(240, 240), dtype=np.uint8))
-    image.save(buffer, format="png", pnginfo=png_text(rows, columns))
-    return buffer.getvalue()
+def results_of(run: Record, rng: np.random.Generator, image_shape: tuple[int, ...] = (28, 28)) -> Results:
+    """Arrays, views of noise, a history and a legend."""
+    steps = np.arange(1.0, 44.0) * 50
+    history = pd.DataFrame({"step": steps, "total": 1 / steps + 0.1, "fvu": 0.8 / steps + 0.1})
+    rates = rng.beta(0.3, 2, size=(10, 256)).round(3)
+    arrays = {"class_correlation": _correlations(rng), "density": rates.mean(0), "class_rates": rates}
+    return Results({}, history, arrays, views_of(rng, rates, image_shape).to_arrays(), legend_of(run))
+
+
+def legend_of(run: Record) -> Legend:
+    """How the metrics of this package are read; of one that the run has no number of, why."""
+    family = next((family for family, models in FAMILIES.items() if run.spec.model in models), "others")
+    absent = {"category_gap"} - run.metrics.keys()
+    entries = {name: MetricEntry(info=info) for name, info in infos().items()}
+    for name in absent:
+        entries[name] = MetricEntry(info=infos()[name], not_applicable=NO_CATEGORIES)
+    return Legend(family=family, metrics=entries)
+
+
+@cache
+def infos() -> dict[str, MetricInfo]:
+    """How each metric of this package is read."""
+    return {name: load_metric(METRIC_REGISTRY.plugins[name]).info for name in METRIC_REGISTRY.builtins}
+
+
+def views_of(rng: np.random.Generator, rates: np.ndarray, image_shape: tuple[int, ...] = (28, 28)) -> Views:
+    """Views of noise: as many pictures as a run on ten classes leaves."""
+    n_classes, n_features = len(rates), math.prod(image_shape)
+    names = np.array([str(label) for label in range(n_classes)])
+    roles = unit_roles(torch.from_numpy(rates))
+    inputs, units = rng.random((n_classes, n_features), np.float32), ["unit 3, global\nin <b>7", "unit 5, dead\nin 9"]
+    return Views(
+        image_shape=np.array(image_shape),
+        class_names=names,
+        unit_roles=np.array(roles),
+        unit_order=order_by_role(rates, roles),
+        inputs=inputs,
+        input_names=names,
+        outputs=inputs / 2,
+        atoms=rng.normal(size=(100, n_features)).astype(np.float32),
+        traversal_inputs=inputs[:2],
+        traversals=rng.random((2, 2, n_features), np.float32),
+        traversal_names=np.array(units),
+        traversal_steps=np.array(["off", "95%"]),
+        top_inputs=rng.random((8, 9, n_features), np.float32),
+        top_names=np.array([f"unit {unit}, dead" for unit in range(8)]),
+    )
 
 
 def _correlations(rng: np.random.Generator) -> np.ndarray:
@@ -139,4 +185,5 @@ def _correlations(rng: np.random.Generator) -> np.ndarray:
 
 
 def boards_of(records: list[Record]) -> list[Board]:
-    return build(records, columns())
+    """Their boards, with the columns of the metrics of this package."""
+    return build(records, columns(records, RunStore(Path("unused"))))

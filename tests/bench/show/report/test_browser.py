@@ -156,7 +156,7 @@ def test_markup_in_names_is_text(open_page: Open) -> None:
         assert "<script>alert(1)</script>" in opened.page.locator(axis).text_content()
     plot = opened.page.locator("#pareto-plot")
     plot.locator(".points path").last.hover(force=True)
-    assert opened.page.locator("main script, main b b, main img:not(.labelled img)").count() == 0
+    assert opened.page.locator("main script, main b b, main img").count() == 0
     assert (opened.requests, opened.complaints) == ([], [])
 
 
@@ -193,16 +193,11 @@ def test_models_are_read_between_their_variants_only(open_page: Open) -> None:
     assert "vsc 0." in opened.page.locator("#pareto-reading").text_content()
 
 
-def test_pictures_have_their_labels_and_units_their_roles(study_page: Opened) -> None:
+def test_units_have_their_roles(study_page: Opened) -> None:
     opened = study_page
     choose(opened, "structure", "Row", label="topk")
-    sheets = opened.page.locator("#structure-pictures figure")
-    assert sheets.locator("h3").all_text_contents() == ["traversals: topk, seed 0", "atoms: topk, seed 0"]
-    assert sheets.first.locator(".rows span").all_text_contents() == ["unit 3, global\nin <b>7", "unit 5, dead\nin 9"]
-    assert sheets.first.locator(".columns span").all_text_contents() == ["input", "off", "95%"]
-    assert opened.page.evaluate("[...document.querySelectorAll('.labelled img')].every(node => node.naturalWidth > 0)")
     run = opened.boards[0].representatives["topk"].run_id
-    rates = RunStore(opened.folder / "runs").read_arrays(run)["class_rates"]
+    rates = RunStore(opened.folder / "runs").folder(run).arrays()["class_rates"]
     told = opened.page.locator("#structure-plots .wide .legend li").all_text_contents()
     counts = {text.split()[1] if "no role" not in text else "no role": int(text.split("(")[1][:-1]) for text in told}
     assert sum(counts.values()) == rates.shape[1]
@@ -243,6 +238,30 @@ def test_a_metric_that_failed_says_why(open_page: Open) -> None:
     opened = open_page(records)
     opened.page.locator("td[data-column=probe_accuracy] button").first.focus()
     assert "seed 0: ValueError: <b>singular" in opened.page.locator("#tip").text_content()
+
+
+def test_a_metric_that_does_not_apply_says_why(open_page: Open) -> None:
+    records = factory.study(models=("vae", "topk", "mp"), datasets=("fmnist",), n_seeds=2)
+    for record in records:
+        if record.spec.model == "topk":
+            record.metrics.pop("category_gap", None)
+    opened = open_page(records)
+    opened.page.locator("#board-columns input[value=correlation]").check()
+    cells = opened.page.locator(".one-board td[data-column=category_gap]")
+    button = cells.locator("button")
+    assert (cells.count(), button.count(), button.text_content()) == (3, 1, "n/a")
+    button.focus()
+    assert opened.page.locator("#tip").text_content() == factory.NO_CATEGORIES
+    assert button.get_attribute("aria-describedby") == "tip"
+
+
+def test_prices_are_the_metrics_that_are_declared_to_be(study_page: Opened) -> None:
+    opened = study_page
+    offered = opened.page.get_by_label("Price", exact=True).locator("option").evaluate_all(
+        "nodes => nodes.map(node => node.value)"
+    )  # fmt: skip
+    assert offered == [column.name for column in opened.boards[0].columns if column.info.price]
+    assert "l0" in offered
 
 
 def test_what_is_typed_is_what_is_read(open_page: Open) -> None:

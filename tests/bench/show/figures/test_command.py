@@ -1,0 +1,65 @@
+"""`bench figures`: which runs, into which folders, from nothing but what runs left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import BenchError
+from bench.show.figures.command import first_of_each_row, write_figures
+from bench.store.runs import RunStore
+from bench.store.views import Views
+from tests.bench.show.conftest import MODELS
+from tests.bench.show.figures.test_study import SPARSE, record_of
+from tests.bench.show.report import factory
+
+
+def test_by_default_the_lowest_seed_of_each_row(trained: RunStore) -> None:
+    assert sorted(record.spec.model for record in first_of_each_row(trained)) == sorted(MODELS)
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="No runs that are done"):
+        first_of_each_row(RunStore(tmp_path))
+    with pytest.raises(BenchError, match="Unknown run"):
+        write_figures(["nothing"], RunStore(tmp_path), tmp_path, print)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_verb_draws_one_run(trained: RunStore, tmp_path: Path) -> None:
+    run_id = record_of(trained, "mp").run_id
+    command = [sys.executable, "-m", "bench", "figures", run_id, "--results", str(trained.root), "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.stem for path in (tmp_path / run_id).glob("*.pdf")} == SPARSE
+    assert f"{2 * len(SPARSE)} files in {tmp_path}" in done.stdout
+
+
+def test_it_needs_neither_torch_nor_data(tmp_path: Path) -> None:
+    records = [factory.record(model, "mnist", 0, factory.scores(0.1, np.zeros(8), 5.0)) for model in ("topk", "mp")]
+    boards = factory.boards_of(records)
+    store = factory.store_of(boards, tmp_path / "runs")
+    rng = np.random.default_rng(0)
+    for path in store.root.glob("*/views.npz"):
+        with np.load(path) as known:
+            arrays = dict(known) | {"code_points": rng.random((40, 5)), "code_classes": np.arange(40) % 10}
+        assert Views.from_arrays(arrays).code_points.size
+        np.savez(path, allow_pickle=False, **arrays)
+    code = "import sys; from bench.cli.app import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", code, "figures", "--results", str(store.root), "--out", str(out)]
+    environment = {name: value for name, value in os.environ.items() if name != "BENCH_DATA_DIR"}
+    environment["PYTHONPATH"] = os.fspath(Path(__file__).parents[4])
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "False"
+    assert len(list(out.glob("*/t-sne.png"))) == 2
+    (board,) = out.glob("mnist-*-*-*/front-fvu.png")
+    assert {path.stem for path in board.parent.glob("*.png")} >= {"front-fvu", "inference-fvu"}

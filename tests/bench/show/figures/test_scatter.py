@@ -1,0 +1,40 @@
+"""Maps and fronts: what is drawn is what was given."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.show.figures import scatter
+from metrics.base import MetricInfo
+from tests.bench.show.figures.drawn import entries, fits
+
+
+def test_maps_colour_points_by_class() -> None:
+    codes, atoms = np.arange(8.0).reshape(4, 2), np.ones((2, 2))
+    figure = scatter.maps(["a", "b", "c"], codes, np.array([0, 1, 0, -1]), atoms, np.array([1, 1]))
+    assert [axes.get_title() for axes in figure.axes] == ["codes (4)", "atoms (2)"]
+    np.testing.assert_array_equal(figure.axes[0].collections[0].get_offsets(), codes)
+    assert entries(figure) == ["a", "b"]
+    assert fits(figure)
+    assert len(scatter.maps([], codes, np.full(4, -1)).axes) == 1
+
+
+def test_the_front_is_what_no_other_beats() -> None:
+    l0, fvu = np.array([1.0, 2, 2, 3, 4]), np.array([0.9, 0.5, 0.6, 0.55, 0.1])
+    assert scatter.front(l0, fvu).tolist() == [0, 1, 4]
+    assert scatter.front(l0, -fvu, maximise=True).tolist() == [0, 1, 4]
+    assert scatter.front(l0[:1], fvu[:1]).tolist() == [0]
+
+
+def test_a_front_marks_every_run_of_a_model_alike() -> None:
+    l0, fvu = np.array([1.0, 20, 5]), np.array([0.9, 0.1, 0.3])
+    price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
+    figure = scatter.front_figure(["mp", "topk", "mp"], l0, fvu, price, quality)
+    axes = figure.axes[0]
+    points = {cloud.get_label(): np.asarray(cloud.get_offsets()).tolist() for cloud in axes.collections}
+    assert points == {"mp": [[1.0, 0.9], [5.0, 0.3]], "topk": [[20.0, 0.1]]}
+    assert list(axes.lines[0].get_ydata()) == [0.9, 0.3, 0.1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("L0 [units]", "FVU")
+    assert entries(figure) == ["mp", "topk", "front"]
+    assert axes.get_xscale() == "log"
+    assert fits(figure)

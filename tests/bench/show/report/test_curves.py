@@ -1,0 +1,41 @@
+"""Columns that make a curve, and rows that make a sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.compare.boards import Column
+from bench.show.report.curves import curves, sweeps
+from metrics.base import Axis, MetricInfo, Place
+from tests.bench.show.report import factory
+
+
+def test_keys_on_an_axis_become_curves() -> None:
+    board = factory.boards_of(factory.study(models=("topk",)))[0]
+    found = {curve["metric"]: curve for curve in curves(board.columns)}
+    assert set(found) == {"roles", "inference_fvu"}
+    assert found["roles"]["series"]["global"][0] == (0.3, "roles.global@0.3")
+    assert [x for x, _ in found["inference_fvu"]["series"][""]] == [0.5, 1.0, 2.0, 4.0]
+    assert (found["roles"]["axis"], found["roles"]["log"]) == ("threshold", False)
+    assert found["inference_fvu"]["log"]
+    level = found["roles"]["series"]["dead"]
+    assert level == [(0.3, "roles.dead"), (0.9, "roles.dead")]
+
+
+@pytest.mark.parametrize(("n_points", "n_curves"), [(2, 0), (3, 1)])
+def test_a_curve_needs_three_places(n_points: int, n_curves: int) -> None:
+    axis = Axis("size", {"all": Place("level", None), **{str(i): Place("", float(i)) for i in range(n_points)}})
+    info = MetricInfo("probe", "max", "", "", "", curve=axis)
+    assert len(curves([Column(f"probe.{key}", info) for key in (*axis.places, "elsewhere")])) == n_curves
+
+
+def test_sweeps_are_rows_that_differ_in_one_number() -> None:
+    variants: list[dict[str, Any]] = [{"k": 8}, {"k": 4}, {"k": 4, "mask": False}, {"name": "a"}]
+    variants += [{"k": 2, "mask": False}, {}]
+    records = [factory.record("topk", variant=variant, metrics={"fvu": 0.1}) for variant in variants]
+    board = factory.boards_of(records)[0]
+    found = [[board.rows[i].variant for i in item["rows"]] for item in sweeps(board)]
+    # The row without a variant has k = 10, its model's own.
+    assert sorted(found, key=str) == [[variants[4], variants[2]], [variants[1], variants[0], variants[5]]]
