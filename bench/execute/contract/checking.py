@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+from pydantic import ValidationError
+
 from bench.errors import BenchError, printable
 from bench.plugins.plugin import Plugin
 
@@ -66,9 +68,17 @@ def described(error: BaseException, plugin: Plugin) -> str:
         message = "(its message cannot be printed)"
     if isinstance(error, BenchError):
         return message
+    if isinstance(error, ValidationError):
+        return _invalid(error)
     name = type(error).__name__
     words = f"{name}: {message}" if message else f"{name}"
     return words + place("".join(traceback.format_exception(error)), plugin)
+
+
+def _invalid(error: ValidationError) -> str:
+    """'MyConfig.k = 0: Input should be greater than or equal to 1.', for each field."""
+    fields = [f"{error.title}.{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}." for e in error.errors()]
+    return " ".join(fields)
 
 
 def place(trace: str, plugin: Plugin) -> str:

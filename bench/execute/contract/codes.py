@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Split
-from bench.execute.contract.checking import Check
 from bench.execute.contract.subject import Subject, codes_like, flaw_of_codes, flaw_of_values
 from models.base import Codes
 from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPreactivations, Stochastic
@@ -26,9 +25,11 @@ def encodes(subject: Subject) -> str:
 
 @torch.no_grad()
 def decodes(subject: Subject) -> str:
-    """decode() gives finite reconstructions of the size of the inputs."""
-    x_hat = subject.trained.decode(subject.trained.encode(subject.inputs))
-    return flaw_of_values("decode()", x_hat, tuple(subject.inputs.shape))
+    """decode() gives finite reconstructions of the size of the inputs, of one as of many."""
+    for x in (subject.inputs, subject.inputs[:1]):
+        if flaw := flaw_of_values("decode()", subject.trained.decode(subject.trained.encode(x)), tuple(x.shape)):
+            return flaw
+    return ""
 
 
 @torch.no_grad()
@@ -55,6 +56,20 @@ def repeats(subject: Subject) -> str:
 
 
 @torch.no_grad()
+def is_saved(subject: Subject) -> str:
+    """Its state_dict, loaded into a new model, gives the same codes."""
+    twin = subject.fresh().eval()
+    twin.load_state_dict(subject.trained.state_dict())
+    ours, theirs = (model.encode(subject.inputs).dense() for model in (subject.trained, twin))
+    if torch.equal(ours, theirs):
+        return ""
+    return (
+        f"codes differ by up to {(ours - theirs).abs().max().item():.3g}: something that encode() needs is neither a "
+        "parameter nor a buffer; keep it with register_buffer()."
+    )
+
+
+@torch.no_grad()
 def ignores_the_batch(subject: Subject) -> str:
     """A code does not depend on the batch it is in: one by one and together give the same."""
     together = subject.trained.encode(subject.inputs).dense()
@@ -73,13 +88,9 @@ def ignores_the_order(subject: Subject) -> str:
 
 
 @torch.no_grad()
-def takes_one_sample(subject: Subject) -> str:
-    """A single sample is encoded and decoded."""
-    x = subject.inputs[:1]
-    codes = subject.trained.encode(x)
-    return flaw_of_codes("encode()", codes, 1, _n_latents(subject)) or flaw_of_values(
-        "decode()", subject.trained.decode(codes), tuple(x.shape)
-    )
+def encodes_one_sample(subject: Subject) -> str:
+    """A single sample is encoded."""
+    return flaw_of_codes("encode() of one sample", subject.trained.encode(subject.inputs[:1]), 1, _n_latents(subject))
 
 
 def survives_constant_inputs(subject: Subject) -> str:
@@ -182,22 +193,3 @@ def _difference(what: str, found: Tensor, expected: Tensor, fix: str) -> str:
     if difference <= ALIKE * max(1.0, expected.abs().max().item()):
         return ""
     return f"{what} differ by up to {difference:.3g}: {fix}"
-
-
-CODES: tuple[Check[Subject], ...] = (
-    Check(
-        encodes,
-        then=(
-            Check(repeats, then=(Check(ignores_the_batch), Check(ignores_the_order))),
-            Check(decodes, then=(Check(decodes_dense_codes), Check(decodes_nothing), Check(takes_one_sample))),
-            Check(survives_constant_inputs),
-            Check(leaves_inputs_alone),
-        ),
-    ),
-    Check(has_atoms),
-    Check(keeps_a_budget),
-    Check(samples),
-    Check(has_preactivations),
-    Check(has_a_likelihood),
-)
-"""What is tried of the codes of a trained model."""

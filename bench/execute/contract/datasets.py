@@ -89,7 +89,7 @@ def has_inputs(subject: Subject) -> str:
             found = f"{getattr(x, 'dtype', type(x).__name__)} {tuple(getattr(x, 'shape', ()))}"
             return f"{name}.x is {found}; expected torch.float32 (N, D): flatten the inputs."
         if bad := int((~x.isfinite()).sum()):
-            return f"{name}.x has {bad} values that are NaN or infinite, of {x.numel()}."
+            return f"{name}.x has values that are NaN or infinite: {bad} of {x.numel()}."
         if x.min() < 0 or x.max() > 1:
             return f"{name}.x goes from {x.min().item():.4g} to {x.max().item():.4g}; scale it to [0, 1]."
     return ""
@@ -188,11 +188,10 @@ SOURCE = (
                 then=(
                     Check(
                         has_inputs,
-                        then=(Check(has_one_size), Check(has_separate_splits)),
+                        then=(Check(has_one_size), Check(has_separate_splits), Check(loads_again)),
                     ),
                     Check(has_labels, then=(Check(names_classes),)),
                     Check(knows_factors),
-                    Check(loads_again),
                 ),
             ),
         ),

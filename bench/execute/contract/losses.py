@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bench.execute.contract.checking import Check, listed
+from bench.execute.contract.checking import listed
 from bench.execute.contract.subject import Subject
 from models.base import Losses
 from models.capabilities import Fittable
@@ -69,7 +69,7 @@ def reaches_parameters(subject: Subject) -> str | None:
     return f"no gradient reaches {names}; use it in the loss, or keep it as a buffer."
 
 
-def takes_one_sample(subject: Subject) -> str | None:
+def takes_a_last_sample(subject: Subject) -> str | None:
     """The loss of a single sample is finite: the last batch of an epoch may be as small."""
     if not subject.by_gradient:
         return None
@@ -105,12 +105,3 @@ def leaves_batches_alone(subject: Subject) -> str | None:
         if not (torch.equal(x, subject.dataset.train.x) and torch.equal(labels, subject.dataset.train.labels)):
             return f"{name} changes its inputs in place; work on a copy."
     return ""
-
-
-LOSSES = (
-    Check(
-        is_a_loss,
-        then=(Check(reaches_parameters), Check(takes_one_sample), Check(takes_unlabelled), Check(leaves_batches_alone)),
-    ),
-)
-"""What is tried of a loss."""

@@ -76,8 +76,18 @@ class Subject:
         """Whether it says that order matters, or that noise is drawn, so that order does."""
         return self.draws or bool(OF_ORDER.search(self.metric.__doc__ or ""))
 
-    @torch.no_grad()
+    @property
+    def takes_matrices(self) -> bool:
+        """Whether it declares that it takes CSR arrays as well as tensors."""
+        annotations = [str(parameter.annotation) for parameter in self.metric.parameters.values()]
+        return any("Matrix" in each or "csr_array" in each for each in annotations)
+
     def of(self, values: Values, seed: int = 0) -> Any:
+        """The value, as evaluation computes it, but from copies: a metric may change what it is given."""
+        return self.of_these({name: _copied(value) for name, value in values.items()}, seed)
+
+    @torch.no_grad()
+    def of_these(self, values: Values, seed: int = 0) -> Any:
         """The value, as evaluation computes it: with what it asks for, and noise of its own."""
         seed_everything(seed, "contract", "metric")
         return self.metric(**{name: values[name] for name in self.metric.parameters if name in values})
@@ -194,7 +204,7 @@ def _reordered(value: Any, subject: Subject, dimension: Dimension, order: Tensor
 
 def reads_csr(subject: Subject) -> str | None:
     """Codes that are stored as CSR give the value of dense ones."""
-    if not any("Matrix" in str(parameter.annotation) for parameter in subject.metric.parameters.values()):
+    if not subject.takes_matrices:
         return None
     difference = _difference(subject.value, subject.of(with_csr(subject.outputs.values)))
     return f"{difference} from CSR arrays: use the functions of metrics.matrix." if difference else ""
@@ -203,10 +213,10 @@ def reads_csr(subject: Subject) -> str | None:
 def leaves_inputs_alone(subject: Subject) -> str:
     """It does not change what it is given."""
     values = dict(subject.outputs.values)
-    for given in (values, with_csr(values)) if reads_csr(subject) is not None else (values,):
+    for given in (values, with_csr(values)) if subject.takes_matrices else (values,):
         arrays = {name: each for name, each in given.items() if isinstance(each, Tensor | csr_array)}
         before = {name: _array(each).copy() for name, each in arrays.items()}
-        subject.of(given)
+        subject.of_these(given)
         for name, each in arrays.items():
             if not np.array_equal(_array(each), before[name], equal_nan=each.dtype not in (torch.bool, np.bool_)):
                 return f"it changes '{name}' in place; work on a copy."
@@ -264,6 +274,12 @@ def _array(value: Any) -> np.ndarray:
     return np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
 
 
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    return value.copy() if isinstance(value, csr_array) else value
+
+
 def _called(key: str) -> str:
     return f"'{key}'" if key else "the value"
 
@@ -289,8 +305,7 @@ METRIC = (
         then=(
             Check(is_in_range),
             Check(repeats, then=(Check(ignores_the_order_of_samples), Check(ignores_the_order_of_units))),
-            Check(reads_csr),
-            Check(leaves_inputs_alone),
+            Check(reads_csr, then=(Check(leaves_inputs_alone),)),
             Check(takes_dead_units),
             Check(takes_one_class),
             Check(takes_one_sample),

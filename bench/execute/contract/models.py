@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from bench.execute.contract.checking import Check, Outcome, place, run_checks
-from bench.execute.contract.codes import CODES
-from bench.execute.contract.losses import LOSSES
+from bench.execute.contract.checking import Check, Outcome, run_checks
+from bench.execute.contract.codes import (
+    decodes,
+    decodes_dense_codes,
+    decodes_nothing,
+    encodes,
+    encodes_one_sample,
+    has_a_likelihood,
+    has_atoms,
+    has_preactivations,
+    ignores_the_batch,
+    ignores_the_order,
+    is_saved,
+    keeps_a_budget,
+    leaves_inputs_alone,
+    repeats,
+    samples,
+    survives_constant_inputs,
+)
+from bench.execute.contract.losses import (
+    is_a_loss,
+    leaves_batches_alone,
+    reaches_parameters,
+    takes_a_last_sample,
+    takes_unlabelled,
+)
+from bench.execute.contract.running import DATASET, runs
 from bench.execute.contract.subject import Subject
-from bench.execute.job import Job
-from bench.execute.run import run_one
-from bench.plugins.loading import load_dataset, load_source, model_problems
+from bench.plugins.loading import load_dataset, model_problems
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY
-from bench.store.folder import RunFolder
-from bench.store.record import Record
-from bench.store.spec import BUDGETS, RunSpec
 from models.base import Model
-
-DATASET = "digits"
-"""What models are tried on: always there, and small."""
 
 CLASS = "Its methods and its Config are what the harness calls"
 
@@ -65,73 +79,30 @@ def trains(subject: Subject) -> str:
     return f"NaN or infinite after training: {', '.join(bad)}." if bad else ""
 
 
-@torch.no_grad()
-def is_saved(subject: Subject) -> str:
-    """Its state_dict, loaded into a new model, gives the same codes."""
-    twin = subject.fresh().eval()
-    twin.load_state_dict(subject.trained.state_dict())
-    ours, theirs = (model.encode(subject.inputs).dense() for model in (subject.trained, twin))
-    if torch.equal(ours, theirs):
-        return ""
-    return (
-        f"codes differ by up to {(ours - theirs).abs().max().item():.3g}: something that encode() needs is neither a "
-        "parameter nor a buffer; keep it with register_buffer()."
-    )
-
-
-def runs(subject: Subject) -> str:
-    """A run on digits at the smoke budget is done, with every metric and picture."""
-    with tempfile.TemporaryDirectory() as folder:
-        spec = _spec(subject)
-        run_one(spec, Job(Path(folder), subject.data_dir, "cpu"), lambda event: None)
-        run = RunFolder(Path(folder), spec.run_id)
-        record = run.record()
-        if record is None:
-            return "the run left no record."
-        if record.status != "done":
-            return _failure(record, subject.plugin)
-        failed = [f"{name} ({error})" for name, error in record.metric_errors.items()]
-        missing = [str(each) for each in run.views().get("missing", ())]
-    problems = [f"metrics failed: {'; '.join(failed)}."] if failed else []
-    problems += [f"pictures cannot be drawn: {'; '.join(missing)}."] if missing else []
-    return " ".join(problems)
-
-
-def _spec(subject: Subject) -> RunSpec:
-    """The run that is tried."""
-    budget = BUDGETS["smoke"]
-    epochs: dict[str, Any] = {"epochs": budget.epochs} if "epochs" in subject.cls.Config.model_fields else {}
-    dataset = DATASET_REGISTRY.find(DATASET)
-    return RunSpec(
-        model=subject.plugin.name,
-        model_reference=subject.plugin.reference,
-        code=subject.plugin.checksum(),
-        config=subject.cls.Config(**epochs).model_dump(mode="json"),
-        dataset=dataset.name,
-        dataset_reference=dataset.reference,
-        dataset_checksum=load_source(dataset).checksum(subject.data_dir),
-        settings="native",
-        budget=budget.name,
-        max_steps=budget.max_steps,
-        max_eval=budget.max_eval,
-        seed=0,
-    )
-
-
-def _failure(record: Record, plugin: Plugin) -> str:
-    if record.error is None:
-        return f"the run is {record.status}."
-    return f"{record.error.type}: {record.error.message}{place(record.error.traceback, plugin)}"
-
-
-MODEL = (
-    Check(has_a_grid),
-    Check(
-        makes,
-        then=(
-            *LOSSES,
-            Check(trains, then=(*CODES, Check(is_saved), Check(runs))),
-        ),
-    ),
+DECODED = (
+    Check(decodes_dense_codes),
+    Check(decodes_nothing),
+    Check(survives_constant_inputs),
+    Check(leaves_inputs_alone),
+    Check(runs),
 )
+"""What is tried of a model that encodes and decodes."""
+
+REPEATED = (Check(ignores_the_batch), Check(ignores_the_order), Check(is_saved))
+"""What is tried of a model whose codes are always the same."""
+
+ENCODED = (
+    Check(encodes_one_sample, then=(Check(repeats, then=REPEATED),)),
+    *(Check(each) for each in (has_atoms, keeps_a_budget, samples, has_preactivations, has_a_likelihood)),
+    Check(decodes, then=DECODED),
+)
+"""What is tried of a model that encodes."""
+
+LOSS = (
+    *(Check(each) for each in (reaches_parameters, takes_a_last_sample, takes_unlabelled, leaves_batches_alone)),
+    Check(trains, then=(Check(encodes, then=ENCODED),)),
+)
+"""What is tried of a model whose loss is one, or that is fitted."""
+
+MODEL = (Check(has_a_grid), Check(makes, then=(Check(is_a_loss, then=LOSS),)))
 """What is tried of a model whose class is sound."""

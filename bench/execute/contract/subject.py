@@ -14,7 +14,7 @@ from bench.datasets.base import Dataset, Split
 from bench.execute.seeding import seed_everything
 from bench.execute.training import train
 from bench.plugins.plugin import Plugin
-from models.base import Codes, DenseCodes, GradientConfig, Model, ModelConfig
+from models.base import Codes, DenseCodes, GradientConfig, Model, ModelConfig, SparseCodes
 from models.capabilities import Fittable
 from models.parts.sparse import sparse_codes
 
@@ -104,7 +104,7 @@ def flaw_of_values(what: str, values: object, shape: tuple[int, ...]) -> str:
     if tuple(values.shape) != shape:
         return f"{what} has the shape {tuple(values.shape)}; expected {shape}."
     if bad := int((~values.isfinite()).sum()):
-        return f"{what} has {bad} values that are NaN or infinite, of {values.numel()}."
+        return f"{what} has values that are NaN or infinite: {bad} of {values.numel()}."
     return ""
 
 
@@ -112,11 +112,11 @@ def flaw_of_codes(what: str, codes: object, n: int, n_latents: int) -> str:
     """What is wrong with codes of n samples; "" for nothing."""
     if isinstance(codes, DenseCodes):
         return flaw_of_values(f"z of {what}", codes.z, (n, n_latents)) or _flaw_of_gamma(what, codes, (n, n_latents))
-    if not hasattr(codes, "indices") or not hasattr(codes, "values"):
+    if not isinstance(codes, SparseCodes):
         return f"{what} returns {type(codes).__name__}; expected models.base.DenseCodes or SparseCodes."
     values, indices = codes.values, codes.indices
-    if getattr(codes, "n_latents", None) != n_latents:
-        return f"n_latents of {what} is {getattr(codes, 'n_latents', None)}; expected {n_latents}, that of the config."
+    if codes.n_latents != n_latents:
+        return f"n_latents of {what} is {codes.n_latents}; expected {n_latents}, that of the config."
     if not isinstance(values, Tensor) or values.ndim != 2 or len(values) != n:
         return f"values of {what} has the shape {tuple(getattr(values, 'shape', ()))}; expected ({n}, k)."
     if not isinstance(indices, Tensor) or indices.shape != values.shape or indices.dtype != torch.int64:
