@@ -93,7 +93,11 @@ def misspelt(metric: Metric[..., Any]) -> list[str]:
     A parameter with a default is allowed if its name is not similar to a need: it is an option of the metric.
     """
     words = [*NEEDS, *(f"{TRAIN}{name}" for name, need in NEEDS.items() if need.of_samples), *metric.own_needs]
-    problems = []
+    problems = [
+        f"it takes '{name}' by position only; evaluation passes it by its name."
+        for name, parameter in metric.parameters.items()
+        if parameter.kind is Parameter.POSITIONAL_ONLY
+    ]
     for name, parameter in metric.parameters.items():
         if find_need(name) or name in metric.own_needs:
             continue

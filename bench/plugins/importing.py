@@ -10,30 +10,56 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TextIO, cast
 
 from bench.errors import BenchError, first_line
 
 MAIN = 'Put what is to happen only when the file is run under `if __name__ == "__main__":`.'
 
+PROCESSES_OF_A_LIBRARY = "multiprocessing.popen_fork"
+"""The module whose forks end when their own function has ended: nothing goes on twice."""
+
+_lock = threading.RLock()
+"""One plug-in is imported at a time: standard output is the whole process's."""
+
+_importing: list[tuple[int, str]] = []
+"""Thread and target of each import that goes on, the innermost last."""
+
 
 def import_target(target: str, kind: str, reference: str) -> ModuleType:
     """Import a module, or a file by its path. BenchError that shows the plug-in's own frames where that fails."""
-    words = io.StringIO()
+    require_importable(target, kind, reference)
     try:
-        with _no_fork(target), redirect_stdout(words), redirect_stderr(words):
+        with _lock, _no_fork(target), _kept_apart(target):
             return _import_file(Path(target)) if target.endswith(".py") else importlib.import_module(target)
     except SystemExit as error:
-        raise BenchError(f"{kind} '{reference}': '{target}' ends the process when it is imported. {MAIN}") from error
+        raise BenchError(
+            f"The {kind} '{reference}': '{target}' ends the process when it is imported. {MAIN}"
+        ) from error
     except BenchError:
         raise
     except Exception as error:
-        raise BenchError(f"{kind} '{reference}' does not import:\n{_own_frames(error)}") from error
-    finally:
-        if said := words.getvalue():
-            print(f"'{target}' printed while it was imported: {first_line(said)!r}. {MAIN}", file=sys.stderr)
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{target}.".startswith(f"{error.name}."):
+            raise BenchError(
+                f"No module '{error.name}' for the {kind} '{reference}'; "
+                "give package.module:Object of an installed package, or file.py:Object."
+            ) from error
+        raise BenchError(f"The {kind} '{reference}' does not import:\n{_own_frames(error)}") from error
+
+
+def require_importable(target: str, kind: str, reference: str) -> None:
+    """BenchError where a target is a file that is not there, or can be no module."""
+    if target.endswith(".py"):
+        if not Path(target).is_file():
+            raise BenchError(f"No file '{target}' for the {kind} '{reference}'; give its path from here.")
+    elif not all(word.isidentifier() for word in target.split(".")):
+        raise BenchError(
+            f"'{target}' of the {kind} '{reference}' is neither a module nor a file that ends in .py; "
+            "give package.module:Object or file.py:Object."
+        )
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -55,29 +81,66 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-_importing: dict[int, str] = {}
-"""Thread -> the target that it is importing."""
+class _Apart:
+    """Standard output that keeps what one thread writes while it imports, and passes everything else on.
+
+    A library may hold on to it for good, as a handler of `logging` does.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.thread: int | None = threading.get_ident()
+        self.words = io.StringIO()
+
+    def write(self, text: str) -> int:
+        """Keep the text, or pass it on."""
+        return (self.words if threading.get_ident() == self.thread else self.stream).write(text)
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        """Write each line."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def _kept_apart(target: str) -> Iterator[None]:
+    """Keep from standard output what is printed in the block, and note it on standard error."""
+    before = sys.stdout
+    apart = _Apart(before)
+    replaced = cast(TextIO, apart)
+    sys.stdout = replaced
+    try:
+        yield
+    finally:
+        apart.thread = None
+        if sys.stdout is replaced:
+            sys.stdout = before
+        if said := apart.words.getvalue():
+            print(f"'{target}' printed while it was imported: {first_line(said)!r}. {MAIN}", file=sys.stderr)
 
 
 @contextmanager
 def _no_fork(target: str) -> Iterator[None]:
     """Refuse a fork in the block: two processes would go on, and both write results."""
     _watch_forks()
-    thread = threading.get_ident()
-    before = _importing.get(thread)
-    _importing[thread] = target
+    _importing.append((threading.get_ident(), target))
     try:
         yield
     finally:
-        if before is None:
-            del _importing[thread]
-        else:
-            _importing[thread] = before
+        _importing.pop()
 
 
 def _refuse(event: str, _: object) -> None:
-    if event in ("os.fork", "os.forkpty") and (target := _importing.get(threading.get_ident())):
-        raise BenchError(f"'{target}' forks when it is imported. {MAIN}")
+    """Audit hook: raise where the thread that imports a plug-in forks."""
+    if event not in ("os.fork", "os.forkpty") or not _importing:
+        return
+    thread, target = _importing[-1]
+    if thread != threading.get_ident() or sys._getframe(1).f_globals.get("__name__") == PROCESSES_OF_A_LIBRARY:
+        return
+    raise BenchError(f"'{target}' forks when it is imported. {MAIN}")
 
 
 _watching: list[bool] = []

@@ -17,21 +17,32 @@ from metrics.needs import misspelt
 if TYPE_CHECKING:
     from models.base import Model
 
+UNDECORATED = (
+    'decorate the function with metrics.base.metric(label="...", direction="min", range="[0, 1]", source="...").'
+)
+"""What makes a metric of a function."""
+
 
 def load_model_class(plugin: Plugin) -> type[Model]:
     """The class of a model plug-in. BenchError that names everything that is wrong with it."""
     cls = MODEL_REGISTRY.load(plugin)
     from models.base import Model
-    from models.capabilities import check_capabilities
 
     if not (isinstance(cls, type) and issubclass(cls, Model)):
         raise BenchError(f"'{plugin.reference}' is not a model: derive it from models.base.Model.")
+    _require_none("model", plugin, model_problems(cls))
+    return cls
+
+
+def model_problems(cls: type[Model]) -> list[str]:
+    """What is wrong with a model class as it stands, in words; nothing for one that can be used."""
+    from models.capabilities import check_capabilities
+
     problems = check_capabilities(cls)
     grid = cls.matched_grid
     if not (isinstance(grid, Mapping) and all(isinstance(values, tuple | list) and values for values in grid.values())):
         problems.append(f"matched_grid is {grid!r}; map a field to its values, e.g. {{'k': (4, 8)}}.")
-    _require_none("model", plugin, problems)
-    return cls
+    return problems
 
 
 def load_source(plugin: Plugin) -> DatasetSource:
@@ -59,9 +70,7 @@ def load_metric(plugin: Plugin) -> Metric[..., Any]:
     """A metric. BenchError where it is not declared as one, or asks for what nothing provides."""
     found = METRIC_REGISTRY.load(plugin)
     if not isinstance(found, Metric):
-        raise BenchError(
-            f"The metric '{plugin.reference}' has no description: decorate the function with metrics.base.metric(...)."
-        )
+        raise BenchError(f"The metric '{plugin.reference}' has no declaration: {UNDECORATED}")
     _require_none("metric", plugin, misspelt(found))
     return found
 

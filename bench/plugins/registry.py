@@ -5,15 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 from bench.datasets import DATASETS
 from bench.errors import BenchError, unknown
-from bench.plugins.importing import import_target
+from bench.plugins.importing import import_target, require_importable
 from bench.plugins.plugin import Plugin
 from metrics import METRICS
 from models import MODELS
+
+FORMS = "Or give package.module:Object or file.py:Object."
+
+
+def by_reference(reference: str, kind: str) -> Plugin | None:
+    """The plug-in of `package.module:Object` or `file.py:Object`, not imported yet; None for a plain name.
+
+    BenchError where there can be no such file or module, or no object is named.
+    """
+    target, colon, name = reference.rpartition(":")
+    if not colon and not reference.endswith(".py"):
+        return None
+    if not target or not name:
+        raise BenchError(f"The {kind} '{reference}' names no object: give {(target or reference).rstrip(':')}:Object.")
+    require_importable(target, kind, reference)
+    return Plugin(name, reference, False)
+
+
+def load_object(plugin: Plugin, kind: str) -> Any:
+    """Import a plug-in and return its object. BenchError that names those of its file where it has no such object."""
+    module = import_target(plugin.target, kind, plugin.reference)
+    if not hasattr(module, plugin.object_name):
+        own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        raise unknown("object", plugin.object_name, own, f"(Looked in {plugin.target}.)")
+    return getattr(module, plugin.object_name)
 
 
 class Registry:
@@ -37,6 +61,8 @@ class Registry:
         """All named plug-ins, built-ins first; a name that stands twice is an error."""
         named = {name: Plugin(name, reference, True) for name, reference in self.builtins.items()}
         for entry in entry_points(group=self.group):
+            if entry.name in named and named[entry.name].reference == entry.value:
+                continue  # an installed package may be listed twice
             if entry.name in named:
                 raise BenchError(
                     f"The {self.kind} name '{entry.name}' is taken twice: by {named[entry.name].reference} and by "
@@ -50,14 +76,18 @@ class Registry:
         """The plug-in of a name or a reference; it is not imported yet."""
         if reference in self.plugins:
             return self.plugins[reference]
-        target, colon, name = reference.rpartition(":")
-        if not colon or not target or not name:
-            raise unknown(self.kind, reference, self.plugins, "Or give package.module:Object or file.py:Object.")
-        if target.endswith(".py") and not Path(target).is_file():
-            raise BenchError(f"No file '{target}' for the {self.kind} '{reference}'; give its path from here.")
-        if name in self.plugins:
-            raise BenchError(f"'{reference}' has the name of the {self.kind} '{name}' that is there; rename yours.")
-        return Plugin(name, reference, False)
+        plugin = by_reference(reference, self.kind)
+        if plugin is None:
+            raise unknown(self.kind, reference, self.plugins, FORMS)
+        known = self.plugins.get(plugin.name)
+        if known and known.reference == reference:
+            return known
+        if known:
+            raise BenchError(
+                f"The {self.kind} '{reference}' has the name of one that is there already, {known.reference}; "
+                "rename yours."
+            )
+        return plugin
 
     def choose(self, names: Sequence[str]) -> list[Plugin]:
         """The plug-ins of a list in which `all` stands for every named one; each once. BenchError for two of a name."""
@@ -74,11 +104,7 @@ class Registry:
 
     def load(self, plugin: Plugin) -> Any:
         """Import a plug-in and return its object."""
-        module = import_target(plugin.target, self.kind, plugin.reference)
-        if not hasattr(module, plugin.object_name):
-            public = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-            raise unknown("object", plugin.object_name, public, f"(looked in {plugin.target})")
-        return getattr(module, plugin.object_name)
+        return load_object(plugin, self.kind)
 
 
 MODEL_REGISTRY = Registry("model", MODELS, "bench.models")

@@ -47,6 +47,10 @@ def misspells_angles(x: Any, angels: Any) -> float:
     return 0.0
 
 
+def takes_by_position(x: Any, /) -> float:
+    return 0.0
+
+
 def asks_for_training_samples(train_x: Any, train_gates: Any, k: Any) -> float:
     return 0.0
 
@@ -82,6 +86,7 @@ def asks_for_training_samples(train_x: Any, train_gates: Any, k: Any) -> float:
                 "it declares the need 'angles' and has no parameter of that name.",
             ],
         ),
+        (takes_by_position, {}, ["it takes 'x' by position only; evaluation passes it by its name."]),
         (asks_for_training_samples, {}, []),
     ],
 )

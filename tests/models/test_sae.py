@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from bench.execute.needs import gather
 from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
-from bench.execute.needs import gather
 from bench.execute.training import batches, train
 from bench.plugins.loading import load_dataset, load_model_class
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY

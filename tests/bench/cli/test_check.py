@@ -1,0 +1,41 @@
+"""`bench check` as a user types it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.execute.contract.plugins import DATASET, subclass
+
+
+def check(reference: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", "check", reference], capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_what_passes_ends_with_status_0(tmp_path: Path) -> None:
+    done = check(subclass(tmp_path, DATASET, ""))
+    assert (done.returncode, done.stderr) == (0, "")
+    *checks, last = done.stdout.splitlines()
+    assert [line[:6] for line in checks] == ["ok    "] * 9
+    assert last == "9 of 9 checks passed."
+
+
+def test_what_fails_is_said_and_ends_with_status_1(tmp_path: Path) -> None:
+    done = check(subclass(tmp_path, DATASET, "sizes = (30, 0, 12)"))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines() == [
+        "ok    Its class can be made, without arguments",
+        "ok    checksum() is a string, the same twice",
+        "FAIL  load() gives a Dataset of three splits that have samples",
+        "      validation has no samples.",
+        "2 of 3 checks passed.",
+    ]
+
+
+def test_what_cannot_be_checked_is_one_message_and_status_2() -> None:
+    done = check("absent.py:Mine")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("error: No file 'absent.py' for the plug-in 'absent.py:Mine'; give its path from here.\n")

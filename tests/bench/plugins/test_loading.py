@@ -1,0 +1,81 @@
+"""What is said of a plug-in that is not what it should be: one message, that names the file and the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.plugins.loading import UNDECORATED, load_metric, load_model_class, load_source
+from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
+from tests.bench.execute.contract.plugins import MODEL, subclass, write
+
+DECLARATION = """\
+from metrics.base import metric
+
+@metric(label="mine", direction="min", range="[0, 1]", source="definition")
+"""
+
+
+def said_of_metric(folder: Path, text: str) -> str:
+    plugin = METRIC_REGISTRY.find(f"{write(folder, text)}:mine")
+    with pytest.raises(BenchError) as caught:
+        load_metric(plugin)
+    return str(caught.value).replace(str(folder), "FOLDER")
+
+
+def said_of_model(reference: str, folder: Path) -> str:
+    with pytest.raises(BenchError) as caught:
+        load_model_class(MODEL_REGISTRY.find(reference))
+    return str(caught.value).replace(str(folder), "FOLDER")
+
+
+def test_a_metric_that_asks_for_an_unknown_need(tmp_path: Path) -> None:
+    assert said_of_metric(tmp_path, DECLARATION + "def mine(x, lables, weather):\n    return 0.0\n") == (
+        "The metric 'mine' of FOLDER/mine.py cannot be used:\n"
+        "it asks for 'lables', which nothing provides. Did you mean 'labels'?\n"
+        "it asks for 'weather', which nothing provides."
+    )
+
+
+def test_a_metric_without_the_decorator(tmp_path: Path) -> None:
+    assert said_of_metric(tmp_path, "def mine(x):\n    return 0.0\n") == (
+        f"The metric 'FOLDER/mine.py:mine' has no declaration: {UNDECORATED}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (
+            "def atom(self):\n    return self.decoder.weight.T",
+            "defines atom(), which nothing calls: did you mean atoms()? Begin the name of a helper with an underscore.",
+        ),
+        (
+            "def loss(self, x, labels):\n    return 0",
+            "defines loss(self, x, labels); expected loss(self, x, labels, progress), as the harness calls it.",
+        ),
+        (
+            "class Config(GradientConfig):\n    width: int",
+            "has no default for Config.width; give the model's own setting, e.g. Field(8, ge=1).",
+        ),
+        ("matched_grid = {'k': ()}", "matched_grid is {'k': ()}; map a field to its values, e.g. {'k': (4, 8)}."),
+    ],
+)
+def test_a_model_with_a_mistake(body: str, problem: str, tmp_path: Path) -> None:
+    said = said_of_model(subclass(tmp_path, MODEL, body), tmp_path)
+    assert said == f"The model 'Mine' of FOLDER/mine.py cannot be used:\n{problem}"
+
+
+def test_a_class_that_is_no_model(tmp_path: Path) -> None:
+    assert said_of_model(f"{write(tmp_path, 'class Mine: pass')}:Mine", tmp_path) == (
+        "'FOLDER/mine.py:Mine' is not a model: derive it from models.base.Model."
+    )
+
+
+def test_a_class_that_is_no_data_set(tmp_path: Path) -> None:
+    reference = f"{write(tmp_path, 'class Mine: pass')}:Mine"
+    with pytest.raises(BenchError) as caught:
+        load_source(DATASET_REGISTRY.find(reference))
+    assert str(caught.value) == (f"'{reference}' is not a data set: derive it from bench.datasets.base.DatasetSource.")
