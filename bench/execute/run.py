@@ -98,6 +98,8 @@ class _Attempt:
             record = failed_record(self.spec, error)
         record.provenance = provenance(self.job, start, resumed)
         record.timings_shared = self.job.shared
+        if record.error:
+            self.run.discard()
         self.run.write_record(record)
         return Event("finished", self.spec.run_id, 1.0, record)
 
