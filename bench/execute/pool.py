@@ -121,7 +121,8 @@ def _advance(worker: _Worker, queue: deque[RunSpec], on_event: OnEvent) -> bool:
     if event is None:
         error = WorkerDiedError(f"The worker process ended with {worker.cause_of_death()}.")
         on_event(_record_end(worker, "failed", error))
-        worker.restart()
+        if queue:
+            worker.restart()
         worker.give(queue)
         return True
     on_event(event)
