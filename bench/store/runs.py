@@ -123,7 +123,9 @@ class RunStore:
     @contextmanager
     def seize(self, run_id: str) -> Iterator[ClaimedRun]:
         """Claim a run's folder, whoever has it: that process finds out before it writes, and leaves off."""
-        while (lock := acquire(self.folder(run_id).lock_path, seize=True)) is None:
+        folder = self.folder(run_id)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        while (lock := acquire(folder.lock_path, seize=True)) is None:
             time.sleep(WAIT_SECONDS)
         try:
             yield ClaimedRun(self.root, run_id, lock)
@@ -141,8 +143,12 @@ class RunStore:
         path = self.folder(run_id).path / "spec.json"
         try:
             spec = RunSpec.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise BenchError(f"'{path}' cannot be read ({error}). Submit the runs again.") from error
+        except OSError as error:
+            raise BenchError(f"'{path}' cannot be read ({error.strerror}). Submit the runs again.") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            reason = ": ".join([*map(str, first["loc"]), first["msg"]])
+            raise BenchError(f"'{path}' is not the spec of a run ({reason}). Submit the runs again.") from error
         if spec.run_id != run_id:
             raise BenchError(f"'{path}' is of another run, {spec.run_id}. Submit the runs again.")
         return spec
