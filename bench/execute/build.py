@@ -36,8 +36,8 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
     except ValidationError as error:
         problems = "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
         raise BenchError(
-            f"The hyperparameters of {spec.run_id} do not fit {spec.model} any more: {problems}. Its code is not what it "
-            "was when this run was planned. Plan a new run of it by issuing `bench run` again."
+            f"The hyperparameters of {spec.run_id} do not fit {spec.model} any more: {problems}. Its code is not what "
+            "it was when this run was planned. Plan a new run of it by issuing `bench run` again."
         ) from error
     if isinstance(config, GradientConfig):
         require_batch_fits(spec.model, config.batch_size, len(dataset.train))
