@@ -26,6 +26,7 @@ from tests.bench.execute.helpers import load, make, plugin, run_all
 from tests.slurm.testcluster import processes
 
 SLOW = """
+import pathlib
 import time
 import torch
 from models.base import DenseCodes, GradientConfig, Losses, Model
@@ -43,6 +44,7 @@ class Slow(Model):
 
     def loss(self, x, labels, progress):
         time.sleep(self.config.train_pause)
+        pathlib.Path(__file__).with_name("stepped").touch()
         return Losses((x - self.bias).square().mean(), {})
 
     def encode(self, x):
@@ -59,7 +61,7 @@ class Told:
     """Requested as soon as `when` holds."""
 
     when: Callable[[], bool]
-    grace: float = 20.0
+    grace: float = 120.0
     timed_out: bool = False
     asked: bool = field(default=False)
 
@@ -142,7 +144,8 @@ def test_a_checkpoint_that_cannot_be_written_is_no_headway(job: Job) -> None:
 
 def test_headway_is_a_reason_to_go_on(job: Job) -> None:
     spec = specs_of(job, "train_pause=0.5")[0]
-    assert not pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), timed_out=True))
+    stepped = job.results.parent / "stepped"
+    assert not pool.execute([spec], job, lambda event: None, 1, Told(stepped.exists, timed_out=True))
     assert RunStore(job.results).load(spec.run_id) is None
     assert RunStore(job.results).folder(spec.run_id).checkpoint_path.exists()
 
