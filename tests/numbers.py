@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bench.store.spec import Record
+from bench.store.record import Record
 
 OF_THE_MACHINE = ("train_seconds", "step_ms", "peak_memory")
 

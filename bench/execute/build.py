@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from pydantic import ValidationError
 
 from bench.datasets.base import Dataset
 from bench.errors import BenchError
@@ -48,9 +49,19 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
     """The untrained model of a run, on CPU, from the run's own initialisation stream."""
     plugin = Plugin(spec.model, spec.model_reference, spec.code is None)
     if plugin.checksum() != spec.code:
-        raise BenchError(f"{spec.model_reference} has changed since this run was planned; issue the command again.")
+        raise BenchError(
+            f"{spec.model_reference} has changed since this run was planned. Restore it, or plan a new run of it by "
+            "issuing `bench run` again."
+        )
     cls = load_model_class(plugin)
-    config = cls.Config(**spec.config)
+    try:
+        config = cls.Config(**spec.config)
+    except ValidationError as error:
+        problems = "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
+        raise BenchError(
+            f"The hyperparameters of {spec.run_id} do not fit {spec.model} any more: {problems}. Its code is not what "
+            "it was when this run was planned. Plan a new run of it by issuing `bench run` again."
+        ) from error
     if isinstance(config, GradientConfig):
         require_batch_fits(spec.model, config.batch_size, len(dataset.train))
     seed_everything(spec.seed, spec.dataset, "initialisation")
@@ -60,7 +71,7 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
 def load_trained(folder: RunFolder, spec: RunSpec, dataset: Dataset) -> Model:
     """The trained model of a run that is done, on CPU.
 
-    BenchError where its weights are missing or do not fit, or where the file of a model of your own has changed since.
+    BenchError where its weights are missing or do not fit, or where the code of its model has changed since.
     """
     with torch.random.fork_rng():
         model = build_model(spec, dataset)

@@ -26,7 +26,7 @@ class Evaluation:
     """What some metrics say of the outputs of a model."""
 
     scalars: dict[str, float] = field(default_factory=dict)
-    """By name: `metric`, or `metric.key`."""
+    """By name: `metric`, or `metric.key`; the key "" stands for the metric itself."""
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     """By name."""
     errors: dict[str, str] = field(default_factory=dict)
@@ -46,6 +46,10 @@ def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training |
 
     Parameters
     ----------
+    outputs : Outputs
+        Made with all the needs of the metrics.
+    metrics : mapping
+        By name. One whose needs are not met does not apply.
     seed : int
         Root of the noise of stochastic metrics; each draws from a stream of its own.
     training : Training, optional
@@ -89,7 +93,7 @@ def _compute(
             _require_dimensions(value, metric, lengths)
             result.arrays[name] = value.cpu().numpy()
         elif isinstance(value, dict):
-            result.scalars.update({f"{name}.{key}": _scalar(item) for key, item in value.items()})
+            result.scalars.update({f"{name}.{key}" if key != "" else name: _scalar(v) for key, v in value.items()})
         else:
             result.scalars[name] = _scalar(value)
     except (Exception, SystemExit) as error:  # any metric may be a plug-in
@@ -97,15 +101,18 @@ def _compute(
 
 
 def _require_dimensions(value: Tensor, metric: Metric[..., Any], lengths: Mapping[Dimension, int]) -> None:
-    expected = tuple(lengths.get(each, size) for each, size in zip(metric.info.dimensions, value.shape, strict=False))
+    """ValueError where an array is not of the dimensions that its metric declares."""
+    shape = tuple(value.shape)
     if not metric.info.dimensions:
         raise ValueError(
-            "it returns an array and does not declare its dimensions: give metric(..., dimensions=('unit',)), say"
+            f"it returns an array of the shape {shape} and does not declare its dimensions: say "
+            "metric(..., dimensions=('unit',)), for instance"
         )
-    if tuple(value.shape) != expected or value.ndim != len(metric.info.dimensions):
-        raise ValueError(
-            f"its array has the shape {tuple(value.shape)}; {metric.info.dimensions} of these outputs is {expected}"
-        )
+    expected = [(each, lengths.get(each)) for each in metric.info.dimensions]  # of measures there is any number
+    fits = len(shape) == len(expected) and all(n in (None, size) for size, (_, n) in zip(shape, expected, strict=True))
+    if not fits:
+        words = ", ".join(f"{each}: {n or 'any'}" for each, n in expected)
+        raise ValueError(f"its array has the shape {shape}, expected ({words})")
 
 
 def _scalar(value: Any) -> float:

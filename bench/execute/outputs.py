@@ -53,7 +53,7 @@ def outputs_of(
 ) -> Outputs:
     """Encode and decode a split, once; what costs another pass only where it is among the needs."""
     model.eval()
-    values: dict[str, Any] = {"x": split.x, "model": model, **split.factors, **dataset.truth}
+    values: dict[str, Any] = {**split.factors, **dataset.truth, "x": split.x, "model": model}
     values |= _labels(split) | _categories(dataset, split.x.device) | _codes(model, split.x, batch_size)
     values |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
     if "embed" in needs:
@@ -61,8 +61,8 @@ def outputs_of(
         values["embed"] = lambda x: x - centre
     if any(need.startswith(TRAIN) for need in needs):
         train = dataset.train.take(evenly_spaced(len(dataset.train), MAX_TRAIN))
-        found = {"x": train.x, **train.factors, **_labels(train), **_codes(model, train.x, batch_size)}
-        values |= {f"{TRAIN}{name}": value for name, value in found.items()}
+        known = {**train.factors, "x": train.x, **_labels(train), **_codes(model, train.x, batch_size)}
+        values |= {f"{TRAIN}{name}": value for name, value in known.items()}
     return Outputs(model, dataset, split, values)
 
 
@@ -146,7 +146,8 @@ def _active(z: Matrix, dead_variance: float) -> Matrix:
 def _csr(codes: SparseCodes) -> csr_array:
     """Codes of one batch, without the slots that are not used."""
     n, k = codes.indices.shape
-    values, indices = codes.values.cpu().numpy().ravel(), codes.indices.cpu().numpy().astype(np.int32).ravel()
+    # Copies: summing duplicates sorts them in place, and the model decodes these codes yet.
+    values, indices = codes.values.cpu().numpy().flatten(), codes.indices.cpu().numpy().astype(np.int32).flatten()
     result = csr_array((values, indices, np.arange(0, n * k + 1, k, dtype=np.int32)), shape=(n, codes.n_latents))
     result.sum_duplicates()
     result.eliminate_zeros()

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from bench.execute.job import Event, Job, OnEvent
 from bench.store.failure import ended_record
+from bench.store.lock import LockLostError
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Status
 from bench.store.runs import RunStore
@@ -121,7 +122,8 @@ def _advance(worker: _Worker, queue: deque[RunSpec], on_event: OnEvent) -> bool:
     if event is None:
         error = WorkerDiedError(f"The worker process ended with {worker.cause_of_death()}.")
         on_event(_record_end(worker, "failed", error))
-        worker.restart()
+        if queue:
+            worker.restart()
         worker.give(queue)
         return True
     on_event(event)
@@ -137,14 +139,17 @@ def _record_end(worker: _Worker, status: Status, error: Exception) -> Event:
     assert worker.spec is not None
     spec, store = worker.spec, RunStore(worker.job.results)
     record = ended_record(spec, error, status, worker.job.cluster)
-    with suppress(OSError, UnreadableRecord), store.claim(spec.run_id) as run:
-        if run is None:
-            return Event("skipped", spec.run_id, note="another command has taken it up")
-        existing = run.record()
-        if existing and worker.job.settles(existing):
-            record = existing
-        else:
-            run.write_record(record)
+    try:
+        with suppress(OSError, UnreadableRecord), store.claim(spec.run_id) as run:
+            if run is None:
+                return Event("skipped", spec.run_id, note="another command has taken it up")
+            existing = run.record()
+            if existing and worker.job.settles(existing):
+                record = existing
+            else:
+                run.write_record(record)
+    except LockLostError as error:
+        return Event("skipped", spec.run_id, note=str(error))
     return Event("finished", spec.run_id, 1.0, record)
 
 

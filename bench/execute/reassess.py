@@ -24,17 +24,33 @@ Value = TypeVar("Value")
 
 
 def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
-    """Of some metrics, by names and references, those that a run has not, or has by other code.
+    """Of some metrics, by names and references, those that a run has not, or has by other code, or whose array is lost.
 
     Those of cost are left out: only training can tell them.
     """
-    entries = folder.legend().metrics
+    record = folder.record()
+    sealed = record is None or not record.files or folder.checksums().get("legend.json") == record.files["legend.json"]
+    entries = folder.legend().metrics if sealed else {}  # an evaluation was cut short before it wrote its record
+    lost = _lost_arrays(folder)
     return [
         plugin.name if plugin.name in METRIC_REGISTRY.plugins else plugin.reference
         for plugin in METRIC_REGISTRY.choose(metrics)
-        if plugin.name not in entries or entries[plugin.name].code != code_of(plugin)
+        if plugin.name not in entries or entries[plugin.name].code != code_of(plugin) or plugin.name in lost
         if "training" not in load_metric(plugin).parameters
     ]
+
+
+def _lost_arrays(folder: RunFolder) -> set[str]:
+    """Metrics of which a run that is done once had an array, and has none that can be read."""
+    record = folder.record()
+    accounted = set(_arrays(folder))
+    if record:
+        accounted |= {name.partition(".")[0] for name in (*record.metrics, *record.metric_errors)}
+    return {
+        name
+        for name, entry in folder.legend().metrics.items()
+        if entry.info.dimensions and not entry.not_applicable and name not in accounted
+    }
 
 
 def lacks_views(folder: RunFolder) -> bool:
@@ -63,18 +79,18 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
     settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
     dataset = load_dataset(dataset_plugin(spec), job.data_dir, job.device)
     model = load_trained(run, spec, dataset).to(job.device)
-    found = assess(model, dataset, spec, metrics)
-    names = set(found.legend.metrics)
-    legend = Legend(family=model.family, metrics=run.legend().metrics | found.legend.metrics)
-    run.write_evaluation(_without(_arrays(run), names) | found.test.arrays, found.views.to_arrays(), legend)
+    new = assess(model, dataset, spec, metrics)
+    names = set(new.legend.metrics)
+    run.write_arrays(_without(_arrays(run), names) | new.test.arrays, new.views.to_arrays())
     updated = record.model_copy(
         update={
             "schema_version": SCHEMA_VERSION,
-            "metrics": _without(record.metrics, names) | found.test.scalars,
-            "validation": _without(record.validation, names) | found.validation.scalars,
-            "metric_errors": _without(record.metric_errors, names) | found.test.errors,
+            "metrics": _without(record.metrics, names) | new.test.scalars,
+            "validation": _without(record.validation, names) | new.validation.scalars,
+            "metric_errors": _without(record.metric_errors, names) | new.test.errors,
         }
     )
+    run.write_legend(Legend(family=model.family, metrics=run.legend().metrics | new.legend.metrics))
     run.write_record(updated)
     return updated
 

@@ -87,18 +87,18 @@ class _Attempt:
             return Event("finished", self.spec.run_id, 1.0, existing)
         self.report(Event("started", self.spec.run_id))
         start = datetime.now(UTC)
-        resumed = 0
         try:
             record = self._execute()
-            resumed = record.provenance.resumed
         except (KeyboardInterrupt, LockLostError):
             raise
         except StopRequestedError:
             return Event("stopped", self.spec.run_id, note=TO_RESUME)
         except BaseException as error:  # a failure, sys.exit() included, is a record, and never stops the other runs
             record = failed_record(self.spec, error)
-        record.provenance = provenance(self.job, start, resumed)
+        record.provenance = provenance(self.job, start, record.provenance.resumed)
         record.timings_shared = self.job.shared
+        if record.error:
+            self.run.discard()
         self.run.write_record(record)
         return Event("finished", self.spec.run_id, 1.0, record)
 

@@ -73,7 +73,7 @@ def traversals(outputs: Outputs, classes: Classes) -> dict[str, Any]:
 
 
 def top_samples(outputs: Outputs, classes: Classes) -> dict[str, Any]:
-    """For the same units the samples in which their codes are largest, largest first; fewer are repeated."""
+    """For the same units the nine samples in which their codes are largest, largest first."""
     roles = unit_roles(classes.rates)
     units = _units_to_show(outputs, classes, roles)
     if not units:

@@ -134,11 +134,14 @@ def _atom_points(outputs: Outputs, classes: Classes) -> Part:
 
 
 def _components(points: Tensor) -> np.ndarray:
-    """Coordinates of points (N, P) along at most 50 leading principal components, (N, 50); fewer where P is less."""
+    """Points (N, P) about their mean along their 50 leading principal components, (N, 50) float64.
+
+    As they are, about their mean, where P is at most 50: distances are the same. Fewer than 50 where N is less.
+    """
     centred = points.double().cpu()
     centred = centred - centred.mean(0)
     if centred.shape[1] <= COMPONENTS:
         return _numpy(centred)
     values, vectors = torch.linalg.eigh(centred @ centred.T)
     top = slice(-min(COMPONENTS, len(centred)), None)
-    return _numpy(vectors[:, top] * values[top].clamp_min(0).sqrt()).astype(np.float64)
+    return _numpy(vectors[:, top] * values[top].clamp_min(0).sqrt())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BESIDE_THE_RECORD = ("weights.safetensors", "history.csv", "arrays.npz", "views.npz", "legend.json", "checkpoint.pt")
-"""What a run writes beside its record."""
+"""What a run that is done leaves beside its record, and what it needs on the way."""
 
 RUN_ID = re.compile(r"[\w-]{1,200}")
 
@@ -172,7 +172,7 @@ class ClaimedRun(RunFolder):
     def __init__(self, root: Path, run_id: str, lock: Lock) -> None:
         super().__init__(root, run_id)
         self._lock = lock
-        for name in BESIDE_THE_RECORD:
+        for name in (*BESIDE_THE_RECORD, "record.json", "error.log"):
             sweep(self.path / name)
 
     @property
@@ -187,45 +187,54 @@ class ClaimedRun(RunFolder):
     def write(self, path: Path, write: Callable[[Path], object]) -> None:
         """Write a file of the folder atomically. Raises LockLostError where the run is another process's by now."""
         self._lock.require()
-        write_atomically(path, write)
+
+        def write_and_look(temporary: Path) -> None:
+            write(temporary)
+            self._lock.require()  # a large file takes its time
+
+        write_atomically(path, write_and_look)
 
     def write_results(self, results: Results) -> None:
         """Leave what belongs beside the record of a run that is done."""
         self.write(self.path / "weights.safetensors", lambda path: write_weights(path, results.weights, self.run_id))
         self.write(self.path / "history.csv", lambda path: results.history.to_csv(path, index=False))
-        self.write_evaluation(results.arrays, results.views, results.legend)
+        self.write_arrays(results.arrays, results.views)
+        self.write_legend(results.legend)
 
-    def write_evaluation(
-        self, arrays: Mapping[str, np.ndarray], views: Mapping[str, np.ndarray], legend: Legend
-    ) -> None:
-        """Leave what an evaluation leaves beside the record."""
+    def write_arrays(self, arrays: Mapping[str, np.ndarray], views: Mapping[str, np.ndarray]) -> None:
+        """Leave the array-valued metrics and the views of an evaluation."""
         import numpy as np
 
-        def savez(found: Mapping[str, Any]) -> Callable[[Path], None]:
-            return lambda path: np.savez_compressed(path, allow_pickle=False, **found)
+        def savez(values: Mapping[str, Any]) -> Callable[[Path], None]:
+            return lambda path: np.savez_compressed(path, allow_pickle=False, **values)
 
         self.write(self.path / "arrays.npz", savez(arrays))
         self.write(self.path / "views.npz", savez(views))
+
+    def write_legend(self, legend: Legend) -> None:
+        """Leave word of how to read the numbers, which is also word of what has been computed."""
         self._write_text("legend.json", legend.model_dump_json(indent=1))
 
     def write_record(self, record: Record) -> None:
-        """Write the record, last of all: a run with a `done` record is complete, and needs its checkpoint no more.
+        """Write the record of a run: of one that is done last of all, since it is complete with it.
 
-        Of a run that failed the traceback is written beside it, and what is half there goes.
+        The checkpoint of a run that is done goes. The traceback of a run that is not is written beside the record.
         """
-        self._lock.require()
-        if record.error:
-            for name in BESIDE_THE_RECORD:  # it may be what fills the disk
-                (self.path / name).unlink(missing_ok=True)
         sealed = record.model_copy(update={"files": self.checksums()})
         sealed.digest = sealed.compute_digest()
         self._write_text("record.json", sealed.model_dump_json(indent=1))
-        log = self.path / "error.log"
         if record.error:
             self._write_text("error.log", record.error.traceback)
         else:
-            log.unlink(missing_ok=True)
+            (self.path / "error.log").unlink(missing_ok=True)
+        if record.status == "done":
             self.checkpoint_path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove what a run that failed has left, its checkpoint included: it may be what fills the disk."""
+        self._lock.require()
+        for name in BESIDE_THE_RECORD:
+            (self.path / name).unlink(missing_ok=True)
 
     def _write_text(self, name: str, text: str) -> None:
         self.write(self.path / name, lambda path: path.write_text(text, encoding="utf-8"))

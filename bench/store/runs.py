@@ -144,8 +144,12 @@ class RunStore:
         path = self.folder(run_id).path / "spec.json"
         try:
             spec = RunSpec.model_validate_json(read_regular(path, MOST_BYTES))
-        except (OSError, ValidationError) as error:
-            raise BenchError(f"'{path}' cannot be read ({error}). Submit the runs again.") from error
+        except OSError as error:
+            raise BenchError(f"'{path}' cannot be read ({error.strerror or error}). Submit the runs again.") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            reason = ": ".join([*map(str, first["loc"]), first["msg"]])
+            raise BenchError(f"'{path}' is not the spec of a run ({reason}). Submit the runs again.") from error
         if spec.run_id != run_id:
             raise BenchError(f"'{path}' is of another run, {spec.run_id}. Submit the runs again.")
         return spec

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-LARGEST_HALF = 6e4
-"""Values up to this are kept in half precision, which is finer than the 256 steps of a picture."""
+LEAST_HALF, LARGEST_HALF = 2e-5, 6e4
+"""Arrays whose largest value is between these are kept in half precision: it is finer than a picture's 256 steps."""
 
 
 def _array(ndim: int, dtype: str = "float32") -> Any:
@@ -94,4 +94,4 @@ class Views:
 def _compact(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f":
         return array
-    return array.astype(np.float16 if np.abs(array).max() <= LARGEST_HALF else np.float32)
+    return array.astype(np.float16 if LEAST_HALF <= np.abs(array).max() <= LARGEST_HALF else np.float32)

@@ -14,10 +14,10 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from bench.execute.training import Training
-from bench.plugins.loading import all_metrics
+from bench.plugins.loading import load_metrics
 from metrics.base import Metric, NotApplicable
 
-METRICS: dict[str, Metric[..., Any]] = all_metrics()  # type: ignore[assignment]
+METRICS: dict[str, Metric[..., Any]] = load_metrics()
 ROLES = ("global", "global", "shared", "shared", "exclusive", "exclusive")
 CATEGORIES = torch.tensor([0, 0, 1, 1])
 CODES = ("z", "active", "gamma", "gamma_hard")

@@ -256,15 +256,11 @@ def test_places_by_hand(name: str, places: dict[str, tuple[str, float | None]]) 
     assert METRICS[name].info.curve.places == places
 
 
-NOT_OF_THESE = {"unit_tracking": "its columns are measures, as many as the data set has"}
-"""Tensors without declared axes, and why."""
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_axes_of_a_tensor_are_declared(name: str) -> None:
     found, declared = value_of(name, given(make_world())), METRICS[name].info.dimensions
-    sizes = {"class": 4, "unit": 12, "sample": SIZES["test"]}
-    if isinstance(found, Tensor) and name not in NOT_OF_THESE:
+    sizes = {"class": 4, "unit": 12, "sample": SIZES["test"], "measure": 2}
+    if isinstance(found, Tensor):
         assert tuple(found.shape) == tuple(sizes[dimension] for dimension in declared)
     else:
         assert declared == ()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +9,38 @@ import pytest
 import torch
 
 from bench.execute import checkpoint
-from bench.execute.checkpoint import Checkpoints
-from bench.execute.job import Event, Job
+from bench.execute.checkpoint import Checkpoints, TrainingState
+from bench.execute.job import Event
 from bench.execute.run import run_one
-from bench.plan.request import Request
-from bench.plan.runs import make_plan
 from bench.plugins.registry import MODEL_REGISTRY
 from bench.store import spec as specs
+from bench.store.lock import LockLostError
+from bench.store.record import Record
 from bench.store.runs import RunStore
-from bench.store.spec import Record, RunSpec
-from bench.store.weights import read_weights
+from bench.store.spec import RunSpec
+from models.topk import TopK
+from tests.bench.execute.helpers import job, load, spec_of, stop_after
 from tests.numbers import numbers
-
-
-def job(folder: Path) -> Job:
-    return Job(folder, Path("unused"), "cpu", threads=1)
-
-
-def specs_of(folder: Path, model: str, **kwargs: Any) -> RunSpec:
-    request = Request.build(models=model, seeds="1", budget="smoke", **kwargs)
-    return make_plan(request, RunStore(folder), Path("unused")).specs[0]
-
-
-def stop_after(n_steps: int) -> Callable[[], bool]:
-    """Asked once a step or twice, it says stop from the step on that was asked for."""
-    asked = iter(range(10**9))
-    return lambda: next(asked) >= n_steps
 
 
 def run(folder: Path, spec: RunSpec, *stops: int) -> Record:
     """A run that is stopped after so many steps, and then so many more, and then left to end."""
     events: list[Event] = []
+    store = RunStore(folder)
     for n_steps in stops:
-        run_one(spec, job(folder), events.append, stop=stop_after(n_steps))
+        run_one(spec, job(folder, threads=1), events.append, stop=stop_after(n_steps))
         assert events[-1].kind == "stopped"
-        assert RunStore(folder).load(spec.run_id) is None
-        assert RunStore(folder).checkpoint_path(spec.run_id).exists()
-    run_one(spec, job(folder), events.append)
-    record = RunStore(folder).load(spec.run_id)
-    assert record is not None
+        assert store.load(spec.run_id) is None
+        assert store.folder(spec.run_id).checkpoint_path.exists()
+    run_one(spec, job(folder, threads=1), events.append)
+    record = load(store, spec.run_id)
     assert record.error is None, record.error.traceback
     return record
+
+
+def histories(root: Path, spec: RunSpec) -> list[bytes]:
+    """The history of the whole run, and of the one in parts."""
+    return [(root / kind / spec.run_id / "history.csv").read_bytes() for kind in ("whole", "parts")]
 
 
 TRAINED = [name for name in MODEL_REGISTRY.plugins if name not in ("pca", "mean", "random")]
@@ -60,53 +48,27 @@ TRAINED = [name for name in MODEL_REGISTRY.plugins if name not in ("pca", "mean"
 
 @pytest.mark.parametrize("model", TRAINED)
 def test_every_model_resumes_to_the_same_numbers(tmp_path: Path, model: str) -> None:
-    spec = specs_of(tmp_path, model, set=["n_latents=16"])
+    spec = spec_of(tmp_path, models=model, set=["n_latents=16"])
     whole, parts = run(tmp_path / "whole", spec), run(tmp_path / "parts", spec, 3, 9)
     assert numbers(parts) == numbers(whole)
     assert len(numbers(whole)) > 20
-    assert parts.provenance["resumed"] == 2
-    stores = [RunStore(tmp_path / kind) for kind in ("whole", "parts")]
-    ours, theirs = (read_weights(store.weights_path(spec.run_id), spec.run_id) for store in stores)
+    assert parts.provenance.resumed == 2
+    ours, theirs = (RunStore(tmp_path / kind).folder(spec.run_id).weights() for kind in ("whole", "parts"))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    ours, theirs = (store.path(spec.run_id, "history.csv").read_bytes() for store in stores)
-    assert ours == theirs
+    first, second = histories(tmp_path, spec)
+    assert first == second
 
 
 def test_many_epochs_and_history_rows_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(specs.BUDGETS, "smoke", specs.Budget(name="smoke", epochs=4, max_eval=100))
-    spec = specs_of(tmp_path, "topk", set=["batch_size=32"])  # 40 steps an epoch: stops in each of the epochs
+    spec = spec_of(tmp_path, set=["batch_size=32"])  # 40 steps an epoch: stops in each of the epochs
     whole, parts = run(tmp_path / "whole", spec), run(tmp_path / "parts", spec, 39, 3, 60, 40)
     assert numbers(parts) == numbers(whole)
-    assert parts.provenance["resumed"] == 4
-    history = [RunStore(tmp_path / kind).path(spec.run_id, "history.csv").read_bytes() for kind in ("whole", "parts")]
-    assert history[0] == history[1]
-    assert history[0].count(b"\n") > 3
-
-
-@pytest.mark.parametrize("damage", ["truncated", "not torch", "other code", "a pickle that runs code"])
-def test_a_checkpoint_of_no_use_costs_only_time(tmp_path: Path, damage: str) -> None:
-    spec = specs_of(tmp_path, "topk")
-    whole = run(tmp_path / "whole", spec)
-    store = RunStore(tmp_path / "parts")
-    run_one(spec, job(store.root), lambda event: None, stop=stop_after(5))
-    path = store.checkpoint_path(spec.run_id)
-    if damage == "truncated":
-        path.write_bytes(path.read_bytes()[:1000])
-    elif damage == "not torch":
-        path.write_text("nothing", encoding="utf-8")
-    elif damage == "other code":
-        content = torch.load(path, weights_only=True)
-        torch.save(content | {"identity": content["identity"] | {"code": "0"}}, path)
-    else:
-        torch.save({"identity": Exploding(tmp_path / "ran")}, path)
-    run_one(spec, job(store.root), lambda event: None)
-    record = store.load(spec.run_id)
-    assert record is not None
-    assert record.provenance["resumed"] == 0
-    assert numbers(record) == numbers(whole)
-    assert not path.exists()
-    assert not (tmp_path / "ran").exists()
+    assert parts.provenance.resumed == 4
+    first, second = histories(tmp_path, spec)
+    assert first == second
+    assert first.count(b"\n") > 3
 
 
 class Exploding:
@@ -117,6 +79,30 @@ class Exploding:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "not torch", "other code", "a pickle that runs code"])
+def test_a_checkpoint_of_no_use_costs_only_time(tmp_path: Path, damage: str) -> None:
+    spec = spec_of(tmp_path)
+    whole = run(tmp_path / "whole", spec)
+    store = RunStore(tmp_path / "parts")
+    run_one(spec, job(store.root, threads=1), lambda event: None, stop=stop_after(5))
+    path = store.folder(spec.run_id).checkpoint_path
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif damage == "not torch":
+        path.write_text("nothing", encoding="utf-8")
+    elif damage == "other code":
+        content = torch.load(path, weights_only=True)
+        torch.save(content | {"identity": content["identity"] | {"code": "0"}}, path)
+    else:
+        torch.save({"identity": Exploding(tmp_path / "ran")}, path)
+    run_one(spec, job(store.root, threads=1), lambda event: None)
+    record = load(store, spec.run_id)
+    assert record.provenance.resumed == 0
+    assert numbers(record) == numbers(whole)
+    assert not path.exists()
+    assert not (tmp_path / "ran").exists()
 
 
 def test_checkpoints_are_rare_and_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,95 +119,42 @@ def test_checkpoints_are_rare_and_cheap(monkeypatch: pytest.MonkeyPatch) -> None
     assert keeper.due()
 
 
-def test_a_run_whose_lock_was_taken_over_writes_nothing(tmp_path: Path) -> None:
-    spec = specs_of(tmp_path, "topk")
-    store, events = RunStore(tmp_path), []
-
-    def steal(event: Event) -> None:
-        events.append(event)
-        if event.kind == "progress" and event.progress == 1.0:
-            path = store.lock_path(spec.run_id)
-            path.replace(path.with_name("taken"))
-            path.write_text(json.dumps({}), encoding="utf-8")
-
-    run_one(spec, job(tmp_path), steal)
-    assert events[-1].kind == "skipped"
-    assert "taken over" in events[-1].note
-    assert store.load(spec.run_id) is None
-    assert not store.weights_path(spec.run_id).exists()
+def parts() -> tuple[TopK, torch.optim.Optimizer]:
+    model = TopK(TopK.Config(n_latents=4, k=2), 3)
+    return model, torch.optim.Adam(model.parameters())
 
 
-def test_a_submission_settles_its_own_failures_only(tmp_path: Path) -> None:
-    spec = specs_of(tmp_path, "topk")
-    ours = replace(job(tmp_path), cluster={"submission": "a", "job": "1_0"})
-    failed = Record(run_id=spec.run_id, spec=spec, status="failed", provenance={"cluster": {"submission": "a"}})
-    assert ours.settles(failed), "a job that was queued again does not repeat what failed in it"
-    assert not replace(ours, cluster={"submission": "b"}).settles(failed)
-    assert not job(tmp_path).settles(failed)
-    assert not ours.settles(None)
+def test_a_full_disk_leaves_the_last_one_and_is_no_headway(tmp_path: Path) -> None:
+    told: list[float] = []
+
+    def full(path: Path, write: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"the last one")
+    Checkpoints(path, write=full, saved=told.append).save(TrainingState(step=5), *parts(), 10)
+    assert path.read_bytes() == b"the last one"
+    assert told == []
 
 
-def test_force_takes_up_only_what_its_own_submission_left(tmp_path: Path) -> None:
-    spec = specs_of(tmp_path, "topk")
-    store = RunStore(tmp_path)
+def test_one_whose_run_is_anothers_is_not_written_and_says_so(tmp_path: Path) -> None:
+    def lost(path: Path, write: object) -> None:
+        raise LockLostError
 
-    def resumed(before: Job, after: Job) -> int:
-        run_one(spec, before, lambda event: None, stop=stop_after(5))
-        assert store.checkpoint_path(spec.run_id).exists()
-        run_one(spec, after, lambda event: None)
-        record = store.load(spec.run_id)
-        assert record is not None
-        store.path(spec.run_id, "record.json").unlink()
-        return int(record.provenance["resumed"])
-
-    plain, forced = job(tmp_path), replace(job(tmp_path), force=True)
-    ours, theirs = (replace(forced, cluster={"submission": name}) for name in "ab")
-    assert resumed(plain, plain) == 1
-    assert resumed(plain, forced) == 0
-    assert resumed(forced, forced) == 0
-    assert resumed(ours, ours) == 1
-    assert resumed(theirs, ours) == 0
+    with pytest.raises(LockLostError):
+        Checkpoints(tmp_path / "checkpoint.pt", write=lost).save(TrainingState(step=5), *parts(), 10)
 
 
-def test_the_loser_of_a_lock_leaves_the_winner_its_files(tmp_path: Path) -> None:
-    """A copy that was frozen wakes up, and its training step fails: the other copy's results are not its to remove."""
-    spec = specs_of(tmp_path, "topk")
-    store, events = RunStore(tmp_path), []
-
-    def finish_elsewhere(event: Event) -> None:
-        events.append(event)
-        if event.kind == "progress" and len(events) == 2:
-            store.lock_path(spec.run_id).unlink()
-            run_one(spec, job(tmp_path), lambda event: None)
-            raise RuntimeError("stale file handle")
-
-    run_one(spec, job(tmp_path), finish_elsewhere)
-    assert events[-1].kind == "skipped"
-    record = store.load(spec.run_id)
-    assert record is not None
-    assert record.status == "done"
-    assert store.weights_path(spec.run_id).exists()
-
-
-def test_a_model_file_that_changed_since_the_plan_is_not_trained(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    source = "from models.topk import TopK\n\n\nclass Mine(TopK):\n    pass\n"
-    path.write_text(source, encoding="utf-8")
-    spec = specs_of(tmp_path / "runs", f"{path}:Mine")
-    path.write_text(source + "# another\n", encoding="utf-8")
-    run_one(spec, job(tmp_path / "runs"), lambda event: None)
-    record = RunStore(tmp_path / "runs").load(spec.run_id)
-    assert record is not None
-    assert record.error is not None
-    assert "has changed since this run was planned" in record.error.message
-
-
-def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
-    spec = specs_of(tmp_path, "topk")
-    store = RunStore(tmp_path)
-    store.path(spec.run_id).mkdir()
-    left = store.path(spec.run_id, ".0123.checkpoint.pt")
-    left.write_bytes(b"half")
-    with store.hold(spec.run_id) as lock:
-        assert lock
-    assert not left.exists()
+def test_only_one_that_goes_beyond_the_first_is_headway(tmp_path: Path) -> None:
+    told: list[float] = []
+    keeper = Checkpoints(tmp_path / "checkpoint.pt", saved=told.append)
+    model, optimiser = parts()
+    keeper.save(TrainingState(step=5), model, optimiser, 10)
+    again = Checkpoints(tmp_path / "checkpoint.pt", saved=told.append)
+    state = again.restore(model, optimiser)
+    assert (state.step, state.resumed) == (5, 1)
+    again.save(state, model, optimiser, 10)
+    assert told == [0.5]
+    state.step = 6
+    again.save(state, model, optimiser, 10)
+    assert told == [0.5, 0.6]

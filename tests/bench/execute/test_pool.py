@@ -1,9 +1,12 @@
-"""A pool that is told to stop: checkpoints of what trains, nothing of the rest, and no end without headway."""
+"""A pool: the numbers of one process, deaths that cost one run, and stops that leave checkpoints."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,11 +18,15 @@ from bench.execute import pool
 from bench.execute.job import Event, Job
 from bench.plan.request import Request
 from bench.plan.runs import make_plan
+from bench.store.record import ClusterJob
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
+from tests.bench.execute import helpers
+from tests.bench.execute.helpers import load, make, plugin, run_all
 from tests.slurm.testcluster import processes
 
-PLUGIN = """
+SLOW = """
+import pathlib
 import time
 import torch
 from models.base import DenseCodes, GradientConfig, Losses, Model
@@ -37,6 +44,7 @@ class Slow(Model):
 
     def loss(self, x, labels, progress):
         time.sleep(self.config.train_pause)
+        pathlib.Path(__file__).with_name("stepped").touch()
         return Losses((x - self.bias).square().mean(), {})
 
     def encode(self, x):
@@ -53,7 +61,7 @@ class Told:
     """Requested as soon as `when` holds."""
 
     when: Callable[[], bool]
-    grace: float = 20.0
+    grace: float = 120.0
     timed_out: bool = False
     asked: bool = field(default=False)
 
@@ -64,9 +72,8 @@ class Told:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    (tmp_path / "slow.py").write_text(PLUGIN, encoding="utf-8")
-    cluster = {"submission": "a", "job": "1_0"}
-    return Job(tmp_path / "runs", Path("unused"), "cpu", threads=1, cluster=cluster)
+    (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
+    return helpers.job(tmp_path / "runs", threads=1, cluster=ClusterJob(submission="a", job="1_0"))
 
 
 def specs_of(job: Job, *settings: str, seeds: int = 1) -> list[RunSpec]:
@@ -95,13 +102,13 @@ def test_what_trains_leaves_a_checkpoint_and_goes_on_later(job: Job) -> None:
     assert not pool.execute(specs, job, events.append, 2, Told(under_way(job, 2)))
     store = RunStore(job.results)
     assert sum(event.kind == "stopped" for event in events) == 2
-    assert sum(store.checkpoint_path(spec.run_id).exists() for spec in specs) == 2
+    assert sum(store.folder(spec.run_id).checkpoint_path.exists() for spec in specs) == 2
     assert not store.scan().records
     assert not list(job.results.glob("*/lock"))
     assert pool.execute(specs, job, events.append, 2, Told(lambda: False))
     records = store.scan().records
     assert [record.status for record in records] == ["done"] * 3
-    assert sum(record.provenance["resumed"] for record in records) == 2
+    assert sum(record.provenance.resumed for record in records) == 2
 
 
 def test_an_evaluation_that_does_not_end_is_left(job: Job) -> None:
@@ -116,8 +123,7 @@ def test_no_headway_in_a_whole_limit_is_a_timeout(job: Job) -> None:
     spec = specs_of(job, "train_pause=60")[0]
     events: list[Event] = []
     assert pool.execute([spec], job, events.append, 1, Told(under_way(job, 1), grace=1, timed_out=True))
-    record = RunStore(job.results).load(spec.run_id)
-    assert record is not None
+    record = load(RunStore(job.results), spec.run_id)
     assert record.status == "timeout"
     assert record.error is not None
     assert "more minutes" in record.error.message
@@ -127,11 +133,10 @@ def test_no_headway_in_a_whole_limit_is_a_timeout(job: Job) -> None:
 def test_a_checkpoint_that_cannot_be_written_is_no_headway(job: Job) -> None:
     """Else such a job would be queued again for ever, from its start."""
     spec = specs_of(job, "train_pause=0.5")[0]
-    blocker = RunStore(job.results).checkpoint_path(spec.run_id)
+    blocker = RunStore(job.results).folder(spec.run_id).checkpoint_path
     (blocker / "in the way").mkdir(parents=True)
     assert pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), timed_out=True))
-    record = RunStore(job.results).load(spec.run_id)
-    assert record is not None
+    record = load(RunStore(job.results), spec.run_id)
     assert record.status == "timeout"
     assert record.error is not None
     assert "more space" in record.error.message
@@ -139,9 +144,10 @@ def test_a_checkpoint_that_cannot_be_written_is_no_headway(job: Job) -> None:
 
 def test_headway_is_a_reason_to_go_on(job: Job) -> None:
     spec = specs_of(job, "train_pause=0.5")[0]
-    assert not pool.execute([spec], job, lambda event: None, 1, Told(under_way(job, 1), timed_out=True))
+    stepped = job.results.parent / "stepped"
+    assert not pool.execute([spec], job, lambda event: None, 1, Told(stepped.exists, timed_out=True))
     assert RunStore(job.results).load(spec.run_id) is None
-    assert RunStore(job.results).checkpoint_path(spec.run_id).exists()
+    assert RunStore(job.results).folder(spec.run_id).checkpoint_path.exists()
 
 
 def test_signals_to_every_process_stop_workers_too(job: Job) -> None:
@@ -175,3 +181,74 @@ def test_a_gpu_is_shared_by_memory(job: Job, monkeypatch: pytest.MonkeyPatch) ->
     assert {slot.threads for slot in slots} == {1}
     assert all(slot.shared for slot in slots)
     assert pool.slot_job(replace(job, device="cuda"), 0, 2).gpu_share == 1
+
+
+def test_pool_equals_inline_and_marks_timings(tmp_path: Path) -> None:
+    plan = make(tmp_path / "inline", models="topk,mean,mp")
+    run_all(plan, tmp_path / "inline", threads=1)
+    pool.execute(plan.todo, helpers.job(tmp_path / "pool"), lambda _: None, n_workers=2)
+    by_id = {record.run_id: record for record in RunStore(tmp_path / "inline").scan().records}
+    records = RunStore(tmp_path / "pool").scan().records
+    assert len(records) == 3
+    for record in records:
+        assert record.timings_shared
+        assert record.provenance.threads == max(1, len(os.sched_getaffinity(0)) // 2)
+        assert record.metrics["fvu"] == pytest.approx(by_id[record.run_id].metrics["fvu"], rel=1e-5)
+
+
+KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
+    plan = make(tmp_path / "runs", models=f"{plugin(tmp_path, KILL)},mean,topk")
+    pool.execute(plan.todo, helpers.job(tmp_path / "runs"), lambda _: None, n_workers=1)
+    records = {record.spec.model: record for record in RunStore(tmp_path / "runs").scan().records}
+    assert records["Mine"].error is not None
+    assert "SIGKILL" in records["Mine"].error.message
+    assert records["mean"].status == records["topk"].status == "done"
+
+
+def test_a_worker_that_dies_last_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    real = pool._Worker._start
+    monkeypatch.setattr(pool._Worker, "_start", lambda worker: (started.append(worker), real(worker))[1])
+    plan = make(tmp_path / "runs", models=plugin(tmp_path, KILL))
+    assert pool.execute(plan.todo, helpers.job(tmp_path / "runs"), lambda _: None, n_workers=1)
+    assert len(started) == 1
+
+
+DIES_LATE = "total = self.bias.square().sum()\n        if progress > 0.5: " + KILL
+
+
+def test_the_checkpoint_of_a_run_that_was_killed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is tried again, with more memory or more minutes, goes on from there."""
+    plan = make(tmp_path / "runs", models=plugin(tmp_path, DIES_LATE))
+    folder = RunStore(tmp_path / "runs").folder(plan.specs[0].run_id)
+    folder.path.mkdir(parents=True)
+    folder.checkpoint_path.write_bytes(b"of an earlier attempt")
+    pool.execute(plan.todo, helpers.job(tmp_path / "runs"), lambda _: None, n_workers=1)
+    assert load(RunStore(tmp_path / "runs"), plan.specs[0].run_id).status == "failed"
+    assert folder.checkpoint_path.exists()
+
+
+def test_killing_the_command_leaves_its_runs_to_be_resumed(tmp_path: Path) -> None:
+    reference = plugin(tmp_path, "import time; time.sleep(0.2); total = self.bias.square().sum()")
+    command = [sys.executable, "-m", "bench", "run", "--models", reference, "--seeds", "2", "--budget", "smoke"]
+    command += ["--results", str(tmp_path / "runs"), "--executor", "pool"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list((tmp_path / "runs").glob("*/lock"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    store = RunStore(tmp_path / "runs")
+    plan = make_plan(Request.build(models=reference, seeds="2", budget="smoke"), store, Path("x"))
+    while not all(_free(store, spec.run_id) for spec in plan.specs) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert store.scan().records == []
+    assert len(plan.todo) == 2
+
+
+def _free(store: RunStore, run_id: str) -> bool:
+    with store.claim(run_id) as run:
+        return run is not None

@@ -1,0 +1,78 @@
+"""Executors of one machine: where they run, what they need first, and what they leave when they are interrupted."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.errors import BenchError
+from bench.execute.dispatch import Executor, Inline, Pool, choose_device, require_data
+from bench.execute.job import Event
+from bench.store.runs import RunStore
+from tests.bench.execute.helpers import job, make, plugin, spec_of
+
+
+@pytest.mark.parametrize(
+    ("executor", "place"), [(Inline(), "inline on cpu"), (Pool(3), "pool of 3 workers on cpu")], ids=["inline", "pool"]
+)
+def test_an_executor_says_where_it_runs(executor: Executor, place: str, tmp_path: Path) -> None:
+    assert executor.place(job(tmp_path)) == place
+
+
+@pytest.mark.parametrize("executor", [Inline(), Pool(2)], ids=["inline", "pool"])
+def test_what_is_laid_out_is_carried_out_when_it_is_followed(executor: Executor, tmp_path: Path) -> None:
+    specs = make(tmp_path, models="mean,pca").specs
+    survey = executor.survey(specs, RunStore(tmp_path), retry_failed=False)
+    assert survey.todo == specs
+    batch = executor.lay_out(survey, job(tmp_path, metrics=("fvu",)), {})
+    assert (batch.hand_over(), list(batch.pending), batch.script) == ("", [], "")
+    assert RunStore(tmp_path).scan().records == []
+    events: list[Event] = []
+    assert batch.follow(events.append) == ""
+    assert {event.run_id for event in events if event.kind == "finished"} == {spec.run_id for spec in specs}
+    assert {record.status for record in RunStore(tmp_path).scan().records} == {"done"}
+
+
+def test_nothing_to_do_is_nothing_done(tmp_path: Path) -> None:
+    for executor in (Inline(), Pool(2)):
+        batch = executor.lay_out(executor.survey([], RunStore(tmp_path), retry_failed=False), job(tmp_path), {})
+        assert batch.follow(lambda event: None) == ""
+
+
+def test_data_and_batches_are_looked_at_before_anything_runs(tmp_path: Path) -> None:
+    require_data([spec_of(tmp_path)], job(tmp_path))
+    with pytest.raises(BenchError, match="1257 training samples"):
+        Inline().require([spec_of(tmp_path, set=["batch_size=5000"])], job(tmp_path))
+
+
+def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert (choose_device("auto"), choose_device("cpu")) == ("cpu", "cpu")
+    with pytest.raises(BenchError, match="torch finds no GPU here; use --device cpu"):
+        Inline().choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert (choose_device("auto"), choose_device("cuda")) == ("cuda", "cuda")
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+    busy = tmp_path / "busy"
+    reference = plugin(tmp_path, f"import pathlib, time; pathlib.Path({str(busy)!r}).touch(); time.sleep(60)")
+    command = [sys.executable, "-m", "bench", "run", "--models", f"mean,{reference}", "--seeds", "1"]
+    command += ["--budget", "smoke", "--results", str(tmp_path / "runs")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 120
+    while not busy.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=50)[0]
+    assert process.returncode == 130
+    assert "1 finished runs are kept" in output
+    assert "Traceback" not in output
+    assert [record.spec.model for record in RunStore(tmp_path / "runs").scan().records] == ["mean"]

@@ -1,0 +1,49 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.store.files import sweep, write_atomically, write_text
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("ne", encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == "old"
+        assert temporary.parent == path.parent
+        temporary.write_text("new", encoding="utf-8")
+
+    write_atomically(path, write)
+    assert path.read_text(encoding="utf-8") == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    def write(temporary: Path) -> None:
+        temporary.write_text("half", encoding="utf-8")
+        raise error
+
+    with pytest.raises(error):
+        write_atomically(tmp_path / "file", write)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_is_utf_8(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "ü\n")
+    assert (tmp_path / "file").read_bytes() == b"\xc3\xbc\n"
+
+
+def test_what_was_being_written_is_swept_up_and_nothing_else(tmp_path: Path) -> None:
+    kept = [tmp_path / name for name in ("file", ".hidden", ".1.other", "x.1.file")]
+    gone = [tmp_path / name for name in (".1.file", ".abc.file")]
+    for path in [*kept, *gone]:
+        path.write_bytes(b"")
+    sweep(tmp_path / "file")
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
