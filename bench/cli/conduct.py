@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,11 +12,12 @@ from bench.cli.boards import build_tables, print_boards, write_page, write_table
 from bench.cli.options import Execution
 from bench.compare.boards import build
 from bench.compare.columns import columns
-from bench.errors import Interrupted
+from bench.errors import Interrupted, counted
 from bench.execute.console import Reporter
 from bench.execute.dispatch import Executor
 from bench.execute.environment import command
 from bench.execute.job import Job
+from bench.execute.reassess import has_metrics
 from bench.plan.plan import Plan, estimates
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.show.plan import plan_text
@@ -78,8 +80,11 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
     return True
 
 
-def print_summary(plan: Plan, store: RunStore) -> bool:
-    """The board of this plan's runs, the counts, the paths and the next command; whether all is well."""
+def print_summary(plan: Plan, store: RunStore, metrics: Sequence[str] = ("all",)) -> bool:
+    """The board of this plan's runs, the counts, the paths and the next command; whether all is well.
+
+    `metrics` are those that were asked for: runs that were done before may lack some.
+    """
     console, scan = make_console(), store.scan()
     wanted = {spec.run_id for spec in plan.specs}
     mine = [record for record in scan.records if record.run_id in wanted]
@@ -90,6 +95,9 @@ def print_summary(plan: Plan, store: RunStore) -> bool:
         write_tables(console, tables, store.root)
         write_page(console, scan.records, tables, store.root, store)
     print_raw(console, _counts(plan, mine))
+    if lacking := [r.run_id for r in mine if r.status == "done" and not has_metrics(store.folder(r.run_id), metrics)]:
+        command = f"python -m bench evaluate --metrics {shlex.quote(','.join(metrics))}{results_flag(store.root)}"
+        print_raw(console, f"{counted(len(lacking), 'run')} done before without metrics that you name: {command}")
     if any(record.status != "done" for record in mine):
         print_raw(console, "Next: read an error.log above, then issue the same command with --retry-failed.")
     elif mine:

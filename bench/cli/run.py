@@ -57,4 +57,4 @@ def run(
     job = make_job(executor, execution, results, data_dir, request.metrics, force)
     asked = f"{'/'.join(request.settings)} setting, {request.budget} budget"
     if carry_out(plan, store, job, asked, executor, execution):
-        raise typer.Exit(0 if print_summary(plan, store) else EXIT_FAILED)
+        raise typer.Exit(0 if print_summary(plan, store, request.metrics) else EXIT_FAILED)

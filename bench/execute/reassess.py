@@ -40,6 +40,12 @@ def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
     ]
 
 
+def has_metrics(folder: RunFolder, metrics: Sequence[str]) -> bool:
+    """Whether a run has what was named, `all` aside: a number, an array, an error, or why it does not apply."""
+    named = [name for name in metrics if name != "all"]
+    return not named or {plugin.name for plugin in METRIC_REGISTRY.choose(named)} <= folder.legend().metrics.keys()
+
+
 def _lost_arrays(folder: RunFolder) -> set[str]:
     """Metrics of which a run that is done once had an array, and has none that can be read."""
     record = folder.record()

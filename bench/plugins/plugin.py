@@ -50,7 +50,7 @@ class Plugin:
     def content(self) -> str | None:
         """SHA-256 of the defining file; None where there is none."""
         file = self.source_file
-        return _sha256(file) if file and file.is_file() else None
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.is_file() else None
 
     def checksum(self) -> str | None:
         """That of a plug-in, part of its run ids; None for a built-in, whose commit is recorded."""
@@ -93,8 +93,3 @@ class Plugin:
 @cache
 def _parse(text: str) -> ast.Module:
     return ast.parse(text)
-
-
-@cache
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
