@@ -17,24 +17,7 @@ from bench.plan.plan import Plan
 from bench.plan.request import Request
 from bench.plan.runs import make_plan
 from bench.store.runs import RunStore
-
-MODEL = '''
-import torch
-from models.base import DenseCodes, Losses, GradientConfig, Model
-class {name}(Model):
-    """Identity with a bias."""
-    Config = GradientConfig
-    def __init__(self, config, n_features):
-        super().__init__(config, n_features)
-        self.bias = torch.nn.Parameter(torch.zeros(n_features))
-    def loss(self, x, labels, progress):
-        {loss}
-        return Losses(total, {{"total_again": total}})
-    def encode(self, x):
-        return DenseCodes(x)
-    def decode(self, codes):
-        return codes.dense() + self.bias
-'''
+from tests.bench.execute.helpers import MODEL
 
 METRIC = '''
 from metrics.base import metric
@@ -81,7 +64,7 @@ def bench(*arguments: str, cwd: Path | None = None, env: Mapping[str, str] | Non
 def model_file(folder: Path, loss: str = "total = self.bias.square().sum()", name: str = "Mine", more: str = "") -> str:
     """The reference of a model in a file, whose loss is the given line, with more methods after its own."""
     file = folder / f"{name.lower()}.py"
-    file.write_text(MODEL.format(name=name, loss=loss) + f"    {more}\n", encoding="utf-8")
+    file.write_text(MODEL.format(name=name, loss=loss, more="") + f"    {more}\n", encoding="utf-8")
     return f"{file}:{name}"
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from bench.store.record import Record
 from bench.store.runs import RunStore
-from bench.store.spec import RunSpec
+from tests.bench.store.helpers import spec_of
 from tests.results import put
 
 MOST_MEMORY = 2 * 2**30
@@ -27,17 +27,7 @@ ESCAPES = "\x1b[2J\x1b]0;owned\x07"
 
 
 def record(model: str = "topk", seed: int = 0, **fields: Any) -> Record:
-    spec = RunSpec(
-        model=model,
-        model_reference=f"models.{model}:Model",
-        config={"n_latents": 8},
-        dataset="digits",
-        dataset_reference="bench.datasets.digits:Digits",
-        dataset_checksum="0" * 64,
-        settings="native",
-        budget="smoke",
-        seed=seed,
-    )
+    spec = spec_of(seed, model=model, model_reference=f"models.{model}:Model")
     values: dict[str, Any] = {"status": "done", "metrics": {"fvu": 0.5 + seed / 100, "l0": 5.0}, **fields}
     return Record(run_id=spec.run_id, spec=spec, **values)
 

@@ -15,22 +15,12 @@ from bench.store import parsing
 from bench.store.parsing import UnreadableRecord, parse_record
 from bench.store.record import Record
 from bench.store.runs import RunStore
-from bench.store.spec import RunSpec
+from tests.bench.store.helpers import spec_of
 from tests.results import put
 
 
 def record(seed: int = 0, **fields: Any) -> Record:
-    spec = RunSpec(
-        model="relu",
-        model_reference="models.relu:ReLU",
-        config={"n_latents": 8},
-        dataset="digits",
-        dataset_reference="bench.datasets.digits:Digits",
-        dataset_checksum="0" * 64,
-        settings="native",
-        budget="smoke",
-        seed=seed,
-    )
+    spec = spec_of(seed, model="relu")
     return Record(run_id=spec.run_id, spec=spec, status="done", metrics={"fvu": 0.5}, **fields)
 
 
