@@ -50,7 +50,10 @@ class Plugin:
     def content(self) -> str | None:
         """SHA-256 of the defining file; None where there is none."""
         file = self.source_file
-        return _sha256(file) if file and file.is_file() else None
+        if not (file and file.is_file()):
+            return None
+        status = file.stat()
+        return _sha256(file, status.st_mtime_ns, status.st_size)
 
     def checksum(self) -> str | None:
         """That of a plug-in, part of its run ids; None for a built-in, whose commit is recorded."""
@@ -96,5 +99,6 @@ def _parse(text: str) -> ast.Module:
 
 
 @cache
-def _sha256(file: Path) -> str:
+def _sha256(file: Path, _changed: int, _size: int) -> str:
+    """Of a file as it is: one that was written since is read again."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
