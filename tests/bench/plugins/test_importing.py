@@ -178,12 +178,12 @@ def test_a_file_that_failed_is_imported_anew_when_it_is_mended(tmp_path: Path) -
     [
         (
             "absent_package.models",
-            "The model 'absent_package.models:Mine' does not import, as there is no module 'absent_package'; "
+            "The model 'absent_package.models:Mine' does not import: No module named 'absent_package'; "
             "give package.module:Object of an installed package, or file.py:Object.",
         ),
         (
             "bench.absent",
-            "The model 'bench.absent:Mine' does not import, as there is no module 'bench.absent'; "
+            "The model 'bench.absent:Mine' does not import: No module named 'bench.absent'; "
             "give package.module:Object of an installed package, or file.py:Object.",
         ),
         ("./absent.py", "No file './absent.py' for the model './absent.py:Mine'; give its path from here."),
