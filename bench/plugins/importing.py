@@ -44,7 +44,7 @@ def import_target(target: str, kind: str, reference: str) -> ModuleType:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{target}.".startswith(f"{error.name}."):
             raise BenchError(
-                f"No module '{error.name}' for the {kind} '{reference}'; "
+                f"The {kind} '{reference}' does not import: No module named '{error.name}'; "
                 "give package.module:Object of an installed package, or file.py:Object."
             ) from error
         raise BenchError(f"The {kind} '{reference}' does not import:\n{_own_frames(error)}") from error

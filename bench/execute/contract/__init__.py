@@ -38,7 +38,7 @@ def check_object(reference: str, data_dir: Path) -> list[Outcome]:
     reference : str
         `file.py:Object`, `package.module:Object`, or a registered name.
     data_dir : Path
-        Where data sets are, for the check of one.
+        Where data sets are, for what is tried on one.
 
     Raises
     ------
@@ -50,10 +50,10 @@ def check_object(reference: str, data_dir: Path) -> list[Outcome]:
     registry = _registry_of(found, plugin)
     plugin = registry.find(reference)
     if registry is MODEL_REGISTRY:
-        return check_model(plugin, found)
+        return check_model(plugin, found, data_dir)
     if registry is METRIC_REGISTRY:
         return check_metric(plugin, found)
-    return check_source(plugin, found, data_dir)
+    return check_source(plugin, data_dir)
 
 
 def _named(name: str) -> Plugin:

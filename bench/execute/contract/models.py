@@ -42,12 +42,11 @@ from models.base import Model
 CLASS = "Its methods and its Config are what the harness calls"
 
 
-def check_model(plugin: Plugin, cls: type[Model]) -> list[Outcome]:
+def check_model(plugin: Plugin, cls: type[Model], data_dir: Path) -> list[Outcome]:
     """Try everything that the harness asks of a model."""
     problems = model_problems(cls)
     if problems:
         return [Outcome(CLASS, problem) for problem in problems]
-    data_dir = Path("data")
     subject = Subject(plugin, cls, load_dataset(DATASET_REGISTRY.find(DATASET), data_dir), data_dir)
     with torch.random.fork_rng():
         return [Outcome(CLASS), *run_checks(MODEL, subject, plugin)]

@@ -178,12 +178,12 @@ def test_a_file_that_failed_is_imported_anew_when_it_is_mended(tmp_path: Path) -
     [
         (
             "absent_package.models",
-            "No module 'absent_package' for the model 'absent_package.models:Mine'; "
+            "The model 'absent_package.models:Mine' does not import: No module named 'absent_package'; "
             "give package.module:Object of an installed package, or file.py:Object.",
         ),
         (
             "bench.absent",
-            "No module 'bench.absent' for the model 'bench.absent:Mine'; "
+            "The model 'bench.absent:Mine' does not import: No module named 'bench.absent'; "
             "give package.module:Object of an installed package, or file.py:Object.",
         ),
         ("./absent.py", "No file './absent.py' for the model './absent.py:Mine'; give its path from here."),

@@ -127,3 +127,14 @@ def test_a_file_may_not_take_the_name_of_an_entry_point(monkeypatch: pytest.Monk
 
 def test_an_object_is_found_in_a_module_too() -> None:
     assert load_object(Plugin("mean", "models.mean:Mean", True), "model").__name__ == "Mean"
+
+
+def test_a_file_that_was_edited_has_another_checksum(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("Mine = 3\n", encoding="utf-8")
+    plugin = MODEL_REGISTRY.find(f"{file}:Mine")
+    before = plugin.checksum()
+    file.write_text("Mine = 3  # three\n", encoding="utf-8")
+    assert plugin.checksum() not in (None, before)
+    file.unlink()
+    assert plugin.checksum() is None

@@ -55,7 +55,7 @@ def test_a_record_under_another_runs_id_is_refused(path: Path) -> None:
 
 def test_a_record_whose_spec_was_changed_is_refused(path: Path) -> None:
     changed(path, lambda content: content["spec"].update(model="topk"))
-    assert refusal(path).startswith("its spec is that of another run, topk-digits-s0-")
+    assert refusal(path).startswith("its spec is that of another run, topk-toy-s0-")
 
 
 @pytest.mark.parametrize(
