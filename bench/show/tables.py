@@ -16,13 +16,16 @@ from tabulate import tabulate
 
 from bench.compare.boards import Board, Column, Row, not_ranked, other_software
 from bench.compare.stats import Interval
-from bench.errors import BenchError, first_line, printable
+from bench.errors import BenchError, clipped, first_line, printable
 from bench.show.json_text import json_text
 from bench.store.files import write_text
 from bench.store.record import Record
 
 HEADER_WIDTH = 10
 """Characters after which a header wraps in the terminal."""
+
+LABEL_WIDTH = 100
+"""Characters of a row's name in the terminal, at most."""
 
 LARGE, MAX_DECIMALS = 1e9, 6
 """Beyond these, numbers are written with an exponent."""
@@ -77,7 +80,12 @@ def write_texts(texts: Mapping[str, str], folder: Path) -> None:
 
 def text(board: Board) -> str:
     """A board for the terminal; * marks the best and what cannot be told from it."""
-    table = _table(board, lambda cell, best: f"{cell}{' *' if best else '  ' if board.ties else ''}", str)
+    unmarked = "  " if board.ties else ""
+    table = _table(
+        board,
+        mark=lambda cell, best: f"{cell}{' *' if best else unmarked}",
+        escape=lambda words: clipped(words, LABEL_WIDTH),
+    )
     header = [textwrap.fill(word, HEADER_WIDTH) for word in table[0]]
     return f"{board.title}\n{tabulate(table[1:], header, 'simple', disable_numparse=True, colalign=_align(table))}"
 
