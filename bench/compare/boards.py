@@ -196,7 +196,11 @@ def _row(label: str, runs: Mapping[int, Record]) -> Row:
         for name, message in record.metric_errors.items():
             errors[name][seed] = message
     spec = next(iter(runs.values())).spec
-    failures = {seed: record.error.message for seed, record in sorted(runs.items()) if record.error}
+    failures = {
+        seed: record.error.message if record.error else record.status
+        for seed, record in sorted(runs.items())
+        if record.status != "done"
+    }
     intervals = _intervals(values)
     n_done = len(runs) - len(failures)
     return Row(spec.model, spec.variant, label, n_done, dict(values), intervals, failures, dict(errors))

@@ -108,7 +108,7 @@ def _require_fit(views: Views) -> None:
         "categories": len(views.categories) in (0, n_classes),
         "unit_roles": set(views.unit_roles.tolist()) <= set(ROLES),
         "unit_order": sorted(views.unit_order.tolist()) == list(range(n_units)),
-        "atoms": not len(views.atoms) or views.atoms.shape[1] == n_features,
+        "atoms": not len(views.atoms) or not n_samples or views.atoms.shape[1] == n_features,
         "traversals": not n_varied or views.traversals.shape == (n_varied, len(views.traversal_steps), n_features),
         "traversal_inputs": views.traversal_inputs.shape == ((n_varied, n_features) if n_varied else (0, 0)),
         "traversal_names": len(views.traversal_names) == n_varied,
@@ -118,8 +118,8 @@ def _require_fit(views: Views) -> None:
         "code_classes": _classes_fit(views.code_classes, views.code_points, n_classes),
         "atom_classes": _classes_fit(views.atom_classes, views.atom_points, n_classes),
     }
-    finite = (each.name for each in fields(views) if each.metadata["kind"] == "f")
-    fits |= {name: fits.get(name, True) and bool(np.isfinite(getattr(views, name)).all()) for name in finite}
+    points = {"code_points": views.code_points, "atom_points": views.atom_points}
+    fits |= {name: bool(np.isfinite(values).all()) for name, values in points.items()}
     if wrong := [name for name, fit in fits.items() if not fit]:
         raise ValueError(f"{', '.join(wrong)} do not fit the rest")
 

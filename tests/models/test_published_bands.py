@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from bench.execute.evaluation import evaluate
+from bench.execute.outputs import outputs_of
 from bench.execute.seeding import seed_everything
 from bench.execute.training import train
-from bench.plugins.loading import all_metrics, load_dataset, load_model_class
+from bench.plugins.loading import load_dataset, load_metrics, load_model_class
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 
 pytestmark = pytest.mark.slow
@@ -28,8 +29,7 @@ def score(
     seed_everything(0, dataset_name, "initialisation")
     model = cls(cls.Config(**config), dataset.n_features)
     train(model, dataset.train, batches_seed=0)
-    chosen = {name: all_metrics()[name] for name in metrics}
-    scores = evaluate(model, dataset, dataset.test, chosen, seed=0).scalars
+    scores = evaluate(outputs_of(model, dataset, dataset.test), load_metrics(metrics), seed=0).scalars
     print(model_name, dataset_name, config, scores)
     return scores
 

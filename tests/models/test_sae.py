@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from bench.execute.needs import gather
 from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
+from bench.execute.outputs import outputs_of
 from bench.execute.training import batches, train
 from bench.plugins.loading import load_dataset, load_model_class
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
@@ -231,7 +231,7 @@ def test_training_and_evaluation_refuse_bad_inputs(name: str, digits: Dataset) -
     model, x = trained(name, digits.train, epochs=1), digits.test.x.clone()
     x[3, 5] = float("nan")
     bad = Split(x, digits.test.labels)
-    for use in (lambda: train(model, bad, batches_seed=0), lambda: gather(model, digits, bad, (), 100)):
+    for use in (lambda: train(model, bad, batches_seed=0), lambda: outputs_of(model, digits, bad)):
         with pytest.raises(ValueError, match="x has 1 values that are NaN or infinite"):
             use()
 

@@ -66,7 +66,7 @@ SMALL = ("run", "--models", "mean,pca", "--seeds", "2", "--budget", "smoke", "--
 def test_an_executor_of_ones_own_is_a_class_and_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
 ) -> None:
-    monkeypatch.setitem(EXECUTORS, "backwards", lambda options: Backwards())
+    monkeypatch.setitem(EXECUTORS, "backwards", f"{__name__}:Backwards")
     said = bench(*verb, "--executor", "backwards", "--results", str(tmp_path))
     assert said.returncode == 0, said.stdout + said.stderr
     assert "executor: backwards on cpu" in said.stdout
@@ -77,7 +77,7 @@ def test_an_executor_of_ones_own_is_a_class_and_a_line(
 
 
 def test_what_an_executor_lost_is_missing_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXECUTORS, "nothing", lambda options: Nothing())
+    monkeypatch.setitem(EXECUTORS, "nothing", f"{__name__}:Nothing")
     said = bench(*SMALL, "--executor", "nothing", "--results", str(tmp_path))
     assert said.returncode == 1
     assert "0 done (0 of them before), 0 failed, 4 missing of 4 runs." in said.stdout

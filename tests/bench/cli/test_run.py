@@ -123,7 +123,7 @@ def test_two_metrics_of_one_name_are_refused(tmp_path: Path) -> None:
         *SMALL, "--metrics", f"all,{metric_file(tmp_path, name='fvu')}", "--results", str(tmp_path / "runs")
     )
     assert builtin.returncode == 2
-    assert "has the name of the metric 'fvu'" in builtin.stderr
+    assert "has the name of one that is there already" in builtin.stderr
     assert not (tmp_path / "runs").exists()
 
 

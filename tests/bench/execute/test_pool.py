@@ -127,7 +127,8 @@ def test_no_headway_in_a_whole_limit_is_a_timeout(job: Job) -> None:
     assert record.status == "timeout"
     assert record.error is not None
     assert "more minutes" in record.error.message
-    assert events[-1].record == record
+    assert events[-1].record
+    assert events[-1].record.error == record.error
 
 
 def test_a_checkpoint_that_cannot_be_written_is_no_headway(job: Job) -> None:

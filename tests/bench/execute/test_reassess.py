@@ -53,6 +53,11 @@ def _training_fails(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "train", fail)
 
 
+def unsealed(record: Record) -> Record:
+    """A record without what says which files lie beside it, and by which code they were made."""
+    return record.model_copy(update={"files": {}, "digest": "", "metric_code": {}})
+
+
 def test_a_new_metric_is_computed_and_all_else_stays_bit_for_bit(root: Path, tmp_path: Path) -> None:
     before, files = only_record(root), content(root)
     folder = RunStore(root).folder(before.run_id)
@@ -62,7 +67,7 @@ def test_a_new_metric_is_computed_and_all_else_stays_bit_for_bit(root: Path, tmp
     after = only_record(root)
     dataset_sum = after.metrics["mine"]
     assert dataset_sum > 0
-    assert after == before.model_copy(update={"metrics": before.metrics | {"mine": dataset_sum}})
+    assert unsealed(after) == unsealed(before.model_copy(update={"metrics": before.metrics | {"mine": dataset_sum}}))
     arrays = folder.arrays()
     assert arrays.keys() == {"class_rates", "density"}
     np.testing.assert_array_equal(arrays["class_rates"], rates)
@@ -100,7 +105,7 @@ def test_what_is_computed_again_has_the_numbers_of_the_run(root: Path) -> None:
     path = RunStore(root).folder(before.run_id).path / "legend.json"
     path.unlink()
     assert bring_up_to_date(root, *METRICS) == [name for name in METRICS if name != "train_seconds"]
-    assert only_record(root) == before
+    assert unsealed(only_record(root)) == unsealed(before)
     assert path.exists()
 
 
@@ -156,8 +161,10 @@ def test_an_evaluation_that_is_cut_short_is_made_up_for(root: Path, monkeypatch:
             patch.setattr(ClaimedRun, name, killed)
             with pytest.raises(KeyboardInterrupt):
                 bring_up_to_date(root, *METRICS, "psnr")
-        assert outdated(RunStore(root).folder(only_record(root).run_id), [*METRICS, "psnr"]) == ["psnr"]
-    assert bring_up_to_date(root, *METRICS, "psnr") == ["psnr"]
+        again = outdated(RunStore(root).folder(only_record(root).run_id), [*METRICS, "psnr"])
+        assert "psnr" in again
+        assert again == ["psnr"] or name != "write_arrays", "a legend that the record does not know is not believed"
+    assert "psnr" in bring_up_to_date(root, *METRICS, "psnr")
     assert "psnr" in only_record(root).metrics
 
 
@@ -170,7 +177,7 @@ def test_a_record_of_schema_1_gets_views_and_a_legend(root: Path) -> None:
         (folder.path / name).unlink()
     assert lacks_views(folder)
     bring_up_to_date(root, *METRICS)
-    assert only_record(root) == record
+    assert unsealed(only_record(root)) == unsealed(record)
     assert folder.views()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.plan.plan import Plan, estimates, resolve
-from bench.store.record import Record
+from bench.store.record import Record, RunError
 from bench.store.spec import RunSpec
 
 STATES = ("done", "failed", "timeout", "cancelled")
@@ -20,7 +20,8 @@ def spec(seed: int, **fields: Any) -> RunSpec:
 
 
 def record(run: RunSpec, status: Any = "done", seconds: float = 1.0) -> Record:
-    return Record(run_id=run.run_id, spec=run, status=status, timings={"total": seconds})
+    error = None if status == "done" else RunError(type="ValueError", message="no", traceback="...")
+    return Record(run_id=run.run_id, spec=run, status=status, timings={"total": seconds}, error=error)
 
 
 SPECS = [spec(seed) for seed in range(len(STATES) + 2)]

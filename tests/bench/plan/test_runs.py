@@ -83,7 +83,7 @@ def test_a_plugin_that_raises_shows_its_own_traceback_only(tmp_path: Path) -> No
 def test_a_plugin_may_not_take_the_name_of_a_builtin(tmp_path: Path) -> None:
     file = tmp_path / "taken.py"
     file.write_text("class topk: pass\n", encoding="utf-8")
-    with pytest.raises(BenchError, match="has the name of the model 'topk'"):
+    with pytest.raises(BenchError, match="has the name of one that is there already"):
         specs(models=f"{file}:topk")
 
 

@@ -13,9 +13,10 @@ import torch
 
 from bench.execute.checkpoint import Checkpoints, TrainingState
 from bench.store.failure import failed_record
-from bench.store.folder import ClaimedRun, DamagedFile, UnreadableRecord, parse_record
+from bench.store.folder import ClaimedRun, DamagedFile
 from bench.store.legend import Legend
 from bench.store.lock import LockLostError
+from bench.store.parsing import UnreadableRecord, parse_record
 from bench.store.runs import RunStore
 from models.topk import TopK
 from tests.bench.store.helpers import file_of, record_of, results, spec_of

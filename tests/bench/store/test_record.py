@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from bench.store.folder import UnreadableRecord
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import ClusterJob, Hardware, Provenance, Record, Software, timestamp
 from bench.store.runs import RunStore
 from tests.bench.store.helpers import file_of, record_of, spec_of

@@ -14,7 +14,8 @@ import pytest
 
 from bench.errors import BenchError
 from bench.store import runs
-from bench.store.folder import RunFolder, UnreadableRecord
+from bench.store.folder import RunFolder
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore, match
 from tests.bench.store.helpers import file_of, record_of, spec_of

@@ -17,17 +17,59 @@ GENERATOR = np.random.default_rng(0)
 
 
 def full() -> Views:
-    """Something in every field."""
-    made = {}
-    for each in fields(Views):
-        ndim, kind = each.metadata["ndim"], each.metadata["kind"]
-        shape = (2, 3, 4)[:ndim]
-        if kind == "U":
-            made[each.name] = np.array(["eins", "zwei ü"])
-        else:
-            values = GENERATOR.random(shape)
-            made[each.name] = values.astype(np.float32) if kind == "f" else (100 * values).astype(np.int64)
-    return Views(**made)
+    """Something in every field, all of it of one run: 2 classes, 3 samples of 4 features, 5 units."""
+
+    def numbers(*shape: int) -> np.ndarray:
+        return GENERATOR.random(shape).astype(np.float32)
+
+    return Views(
+        image_shape=np.array([2, 2]),
+        class_names=np.array(["eins", "zwei ü"]),
+        categories=np.array(["a", "b"]),
+        unit_roles=np.array(["global", "dead", "shared", "exclusive", "no role"]),
+        unit_order=np.array([0, 2, 3, 4, 1]),
+        inputs=numbers(3, 4),
+        input_names=np.array(["eins", "zwei ü", "eins"]),
+        outputs=numbers(3, 4),
+        atoms=numbers(5, 4),
+        traversal_inputs=numbers(2, 4),
+        traversals=numbers(2, 3, 4),
+        traversal_names=np.array(["unit 0", "unit 2"]),
+        traversal_steps=np.array(["off", "5%", "95%"]),
+        built_inputs=numbers(2, 4),
+        built=numbers(2, 3, 4),
+        built_budgets=np.array([1, 2]),
+        top_inputs=numbers(2, 3, 4),
+        top_names=np.array(["unit 0", "unit 2"]),
+        code_points=numbers(3, 2),
+        code_classes=np.array([0, 1, -1]),
+        atom_points=numbers(5, 2),
+        atom_classes=np.array([0, 1, 1, 0, 0]),
+        missing=np.array(["traversals: ValueError: no"]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("image_shape", np.array([2, -2])),
+        ("image_shape", np.array([3, 3])),
+        ("unit_order", np.array([0, 2, 3, 4, 99])),
+        ("unit_order", np.array([0, 0, 0, 0, 0])),
+        ("unit_roles", np.array(["global", "dead", "shared", "exclusive", "king"])),
+        ("input_names", np.array(["a", "b"])),
+        ("traversal_names", np.array(["a", "b", "c"])),
+        ("built_budgets", np.array([1, 2, 3])),
+        ("code_classes", np.array([0, 1])),
+        ("code_classes", np.array([0, 1, 7])),
+        ("code_points", np.full((3, 2), np.nan, np.float32)),
+        ("top_inputs", np.ones((2, 3, 5), np.float32)),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarray) -> None:
+    arrays = full().to_arrays() | {name: value}
+    with pytest.raises(ValueError, match="do not fit the rest"):
+        Views.from_arrays(arrays)
 
 
 def test_views_come_back_through_the_file(tmp_path: Path) -> None:

@@ -215,8 +215,8 @@ BROKEN: list[tuple[str, dict[Key, str]]] = [
         """,
         {
             metrics.returns: (
-                "ValueError: it returns an array and does not declare its dimensions: give metric(..., "
-                "dimensions=('unit',)), say"
+                "ValueError: it returns an array of the shape (64,) and does not declare its dimensions: "
+                "say metric(..., dimensions=('unit',)), for instance"
             ),
         },
     ),
@@ -228,7 +228,7 @@ BROKEN: list[tuple[str, dict[Key, str]]] = [
             return z.mean(1)
         """,
         {
-            metrics.returns: ("ValueError: its array has the shape (120,); ('unit',) of these outputs is (24,)"),
+            metrics.returns: "ValueError: its array has the shape (120,), expected (unit: 24)",
         },
     ),
     (

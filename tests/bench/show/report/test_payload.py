@@ -7,12 +7,7 @@ from pathlib import Path
 from bench.show.report.artefacts import Left, gather
 from bench.show.report.payload import payload
 from bench.show.tables import Tables
-from models import FAMILIES, MODELS
 from tests.bench.show.report import factory
-
-
-def test_every_model_has_one_family() -> None:
-    assert sorted(model for members in FAMILIES.values() for model in members) == sorted(MODELS)
 
 
 def test_families_are_what_the_runs_say(tmp_path: Path) -> None:
