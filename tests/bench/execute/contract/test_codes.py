@@ -177,7 +177,8 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
         {
             codes.leaves_inputs_alone: "encode() changes its inputs in place; work on a copy.",
             running.runs: (
-                "ChangedInputError: encode() changes x in place, on which others are measured: work on a copy, x.clone()."
+                "ChangedInputError: encode() changes x in place, on which others are measured: work on a copy, "
+                "x.clone()."
             ),
         },
     ),

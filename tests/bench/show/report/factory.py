@@ -110,7 +110,7 @@ def sweep(model: str = "topk", ks: tuple[int, ...] = (5, 10, 20), offset: float 
 def hostile(n_seeds: int = 3) -> list[Record]:
     """Names and errors that are markup, very long, or both."""
     rng = np.random.default_rng(2)
-    names = (HOSTILE, "<img src=x onerror=alert(2)>" + "very-long-" * 30, "&lt;b&gt;%{x}", "plain")
+    names = (HOSTILE, "<img src=x onerror=alert(2)>" + "very-long-" * 26, "&lt;b&gt;%{x}", "plain")
     records = [
         record(name, HOSTILE, seed, scores(0.1 * (1 + i), rng.normal(size=8), 5.0), {"field": "</script><!--\u2028"})
         for i, name in enumerate(names)
