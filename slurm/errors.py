@@ -29,6 +29,11 @@ HINTS = {
 }
 
 
+def quoted(line: str) -> str:
+    """A line that a command printed, in quotation marks: the start of it, with escapes for what cannot be printed."""
+    return f"{line[:80]!r}{' ...' * (len(line) > 80)}"
+
+
 def refusal(words: str) -> str:
     """The message of sbatch as one sentence, and what to change."""
     message = re.sub(r"sbatch: (error: |fatal: )?", "", words)
