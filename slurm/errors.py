@@ -15,6 +15,8 @@ class SlurmUnavailable(SlurmError):
 
 # A part of sbatch's message -> what to do about it. The first part that occurs counts.
 HINTS = {
+    "submitjob": "Submit fewer jobs, or pack more runs into each with --runs-per-job: those that wait count as well.",
+    "accounting/qos policy": "`sacctmgr show qos` and `sacctmgr show associations user=$USER` list the limits.",
     "partition name": "Set partition in the profile; `sinfo --summarize` lists them.",
     "account": "Set account in the profile; `sacctmgr show associations user=$USER` lists yours.",
     "qos": "Set qos in the profile; `sacctmgr show qos` lists them.",

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bench.cluster.submission import PREFIX, Logs, Place, Submission, identity, places, root, user
+from bench.cluster.logs import Logs
+from bench.cluster.submission import PREFIX, Place, Submission, identity, places, root, user
 from bench.store.lock import is_stale, read_owner
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
@@ -247,6 +248,8 @@ def _how_lost(place: Place, job: JobState | None, logs: Logs) -> str:
     how = f"{name} ended ({job.state})" if job else f"{name} has left the queue"
     if place.submission.moved:
         return f"{how}; it looked for {_moved(place.submission)}"
+    if logs.out_of_memory(place):
+        return f"{how} for want of memory, says its log; ask for more with --slurm memory_gb=N"
     if logs.find(place):
         return how
     node = f"node {job.node} shares" if job and job.node else "all nodes share"

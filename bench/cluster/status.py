@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cluster.logs import Logs, read_tail
 from bench.cluster.states import Queue, RunState, ask_queue, states_of
-from bench.cluster.submission import Logs, Submission, places, read_all, scan as scan_submissions
+from bench.cluster.submission import Submission, places, read_all, scan as scan_submissions
 from bench.errors import BenchError
 from bench.store.runs import RunStore, Scan, match
 
@@ -67,14 +67,7 @@ def logs(name: str, store: RunStore) -> str:
 def _tail(path: Path) -> str:
     """The name of a log and the end of it, which says what happened last; or why it cannot be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return f"{path} is left alone: it is not a regular file"
-            left_out = max(0, status.st_size - MOST_LOG)
-            file.seek(left_out)
-            text = file.read(MOST_LOG).decode("utf-8", errors="replace")
+        text, left_out = read_tail(path, MOST_LOG)
     except OSError as error:
-        return f"{path} cannot be read ({error.strerror})"
+        return f"{path} is left alone: {error.strerror or error}"
     return f"{path}\n\n" + (f"... {left_out:,} bytes before this are left out\n" if left_out else "") + text

@@ -125,25 +125,6 @@ class Submissions(NamedTuple):
     """The folders of the others, each with the reason."""
 
 
-class Logs:
-    """The logs of jobs; each array's folder is listed once."""
-
-    def __init__(self) -> None:
-        self._found: dict[Path, dict[int, Path]] = {}
-
-    def find(self, place: Place) -> Path | None:
-        """The log of one job, to which it appends each time it is started; None before it has started."""
-        submission, name, number = place
-        folder = submission.folder / name
-        if folder not in self._found:
-            is_array = next(len(array.jobs) for array in submission.arrays if array.name == name) > 1
-            # '12_3_0_log.out', job 3 of array 12; or, since one job makes no array, '12_0_log.out'
-            form = re.compile(r"\d+_(\d{1,9})_0_log\.out" if is_array else r"\d+_(0)_log\.out")
-            named = ((form.fullmatch(path.name), path) for path in folder.glob("*_0_log.out"))
-            self._found[folder] = {int(match[1]): path for match, path in named if match}
-        return self._found[folder].get(number)
-
-
 def user() -> str:
     """Who runs this; the number of one without a name."""
     try:

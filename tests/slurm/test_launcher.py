@@ -130,6 +130,12 @@ def test_without_slurm(tmp_path: Path, no_slurm: None) -> None:
         ),
         ("allocation failure: Invalid feature specification", "Invalid feature specification. Change constraint"),
         ("sbatch: unrecognized option '--foo=x'", "unrecognized option '--foo=x'. Correct sbatch in the profile"),
+        (
+            "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates "
+            "accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            "QOSMaxSubmitJobPerUserLimit; Job violates accounting/QOS policy "
+            "(job submit limit, user's size and/or time limits). Submit fewer jobs, or pack more runs into each with --runs-per-job",
+        ),
         ("", "it did not say why. Change the profile accordingly."),
     ],
 )

@@ -231,3 +231,21 @@ def test_a_queue_that_does_not_answer_says_why(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(watcher, "queue", refuse)
     assert states.ask_queue() == Queue(None, silence="squeue did not answer")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "slurmstepd-n1: error: StepId=4.0 exceeded memory limit (785502208 > 322961408), being killed",
+        "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.batch. Some processes may have been killed",
+        "slurmstepd: error: Exceeded job memory limit",
+    ],
+)
+def test_a_log_tells_that_memory_was_short(tmp_path: Path, words: str) -> None:
+    spec = plan_of(tmp_path).specs[0]
+    ours = submitted(tmp_path, [[spec.run_id]])
+    log = ours.folder / ours.arrays[0].name / "7_0_log.out"
+    log.write_text(f"{words}\nsrun: error: n1: task 0: Killed\n", encoding="utf-8")
+    assert "job 7_0 ended (FAILED) for want of memory" in state_of(tmp_path, spec, job(0, "FAILED")).note
+    log.write_text("srun: error: n1: task 0: Killed\n", encoding="utf-8")
+    assert state_of(tmp_path, spec, job(0, "FAILED")).note == "job 7_0 ended (FAILED)"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cluster import submission as submissions
+from bench.cluster.logs import Logs
 from bench.cluster.submission import Place, read_sent
 from bench.errors import BenchError
 from tests.bench.cluster.helpers import submitted
@@ -28,7 +29,7 @@ def test_one_look_at_each_folder_finds_all_logs(tmp_path: Path) -> None:
     folder = ours.folder / ours.arrays[0].name
     (folder / "29_0_log.out").write_text("", encoding="utf-8")
     (folder / "x_y_0_log.out").write_text("", encoding="utf-8")  # no job's
-    logs, place = submissions.Logs(), Place(ours, ours.arrays[0].name, 0)
+    logs, place = Logs(), Place(ours, ours.arrays[0].name, 0)
     found = logs.find(place)
     assert found == folder / "29_0_log.out"
     found.unlink()
