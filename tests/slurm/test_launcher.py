@@ -134,7 +134,7 @@ def test_without_slurm(tmp_path: Path, no_slurm: None) -> None:
             "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates "
             "accounting/QOS policy (job submit limit, user's size and/or time limits)",
             "QOSMaxSubmitJobPerUserLimit; Job violates accounting/QOS policy "
-            "(job submit limit, user's size and/or time limits). Submit fewer jobs, or pack more runs into each with --runs-per-job",
+            "(job submit limit, user's size and/or time limits). Submit fewer jobs, or pack more runs",
         ),
         ("", "it did not say why. Change the profile accordingly."),
     ],
