@@ -5,6 +5,7 @@ Accounting is asked only for the cause of an end: where it is off, late or down,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -199,7 +200,8 @@ class _Look:
     def _not_submitted(self, state: RunState, place: Place) -> RunState:
         if self._submitting is None:
             lock = root(self.store.root) / "lock"
-            self._submitting = read_owner(lock) is not None and not is_stale(lock)
+            owner = read_owner(lock)
+            self._submitting = owner is not None and owner.pid != os.getpid() and not is_stale(lock)
         if self._submitting:
             return replace(state, note="being submitted")
         note = f"{place.array} was never submitted: the command that was to do so ended before; issue it again"

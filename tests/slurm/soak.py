@@ -24,7 +24,8 @@ from bench.store.record import Record
 from tests.slurm.harness import REPOSITORY, Bench, numbers
 from tests.slurm.testcluster import Cluster, processes
 
-N_RUNS = 8
+AT_A_TIME = 8
+"""Runs that are to do; for each that is done another seed is asked for."""
 PAUSE = 3.0
 """Seconds of a step, of which a run has 20: six checkpoints in an undisturbed minute."""
 KILL_SECONDS = 6.0
@@ -49,10 +50,12 @@ class Soak:
     """By run."""
     done: dict[str, int] = field(default_factory=dict)
     """Run id -> when its record was written, in nanoseconds."""
+    n_runs: int = AT_A_TIME
+    """Seeds that are asked for."""
 
     def command(self) -> str:
         """Submit what is not on its way."""
-        study = self.bench.run("--set", f"Slow.pause={PAUSE:g}", "--seeds", str(N_RUNS), "--retry-failed")
+        study = self.bench.run("--set", f"Slow.pause={PAUSE:g}", "--seeds", str(self.n_runs), "--retry-failed")
         return self.bench(*study, code=None)
 
     def disturb(self, seconds: float) -> None:
@@ -70,6 +73,7 @@ class Soak:
                 run_id = self.random.choice(sorted(victims))
                 self.kill(run_id, victims[run_id])
             if time.monotonic() - last_command > COMMAND_SECONDS:
+                self.n_runs = len(self.done) + AT_A_TIME
                 self.command()
                 last_command = time.monotonic()
 
@@ -84,7 +88,7 @@ class Soak:
             return
         self.kills[kind] += 1
         self.kills_of_run[run_id] += 1
-        print(f"{time.strftime('%H:%M:%S')} {kind} {run_id} at {owner.progress:.0%}", flush=True)
+        print(f"{time.strftime('%H:%M:%S')} {kind} {run_id}", flush=True)
 
     def note_done(self) -> None:
         """Remember each record that is done: it may not be written again."""
@@ -96,14 +100,14 @@ class Soak:
     def finish(self, seconds: float) -> None:
         """Leave the runs alone until all are done."""
         deadline = time.monotonic() + seconds
-        while len(self.done) < N_RUNS and time.monotonic() < deadline:
+        while len(self.done) < self.n_runs and time.monotonic() < deadline:
             self.command()
             time.sleep(COMMAND_SECONDS / 2)
             self.note_done()
 
     def differences(self) -> list[str]:
         """What of the runs is not as an undisturbed run leaves it."""
-        expected = _undisturbed(self.bench.folder / "alone")
+        expected = _undisturbed(self.bench.folder / "alone", self.n_runs)
         found = {record.spec.seed: record for record in self.bench.records()}
         words = [f"seed {seed}: no record" for seed in expected.keys() - found.keys()]
         for seed, record in found.items():
@@ -133,11 +137,11 @@ def _pid(kind: str, owner: Owner) -> int | None:
     return None
 
 
-def _undisturbed(folder: Path) -> dict[int, tuple[Bench, Record]]:
+def _undisturbed(folder: Path, n_runs: int) -> dict[int, tuple[Bench, Record]]:
     """The same runs by seed, here, at once and without a pause."""
     alone = Bench(folder, folder / "runs")
     model = ["--models", f"{alone.folder / 'slow.py'}:Slow", "--budget", "smoke"]
-    alone("run", *model, "--seeds", str(N_RUNS))
+    alone("run", *model, "--seeds", str(n_runs))
     return {record.spec.seed: (alone, record) for record in alone.records()}
 
 
@@ -164,7 +168,7 @@ def main() -> int:
         total = time.monotonic() - start
         resumed = sum(record.provenance.resumed for record in bench.records())
         print(f"{sum(soak.kills.values())} kills in {disturbed:.0f} s: {dict(soak.kills)}; by run: {soak.kills_of_run}")
-        print(f"{len(soak.done)} of {N_RUNS} runs done after {total:.0f} s; training was resumed {resumed} times")
+        print(f"{len(soak.done)} of {soak.n_runs} runs done after {total:.0f} s; training was resumed {resumed} times")
         print(bench("status", code=None))
         differences = soak.differences()
         print("\n".join(differences) or "Numbers and weights are those of runs that nobody disturbed.")

@@ -105,6 +105,22 @@ def test_of_several_rows_the_active_one_counts_or_the_newest(rows: tuple[str, st
 
 
 @pytest.mark.parametrize(
+    ("reason", "held"),
+    [
+        ("QOSMaxWallDurationPerJobLimit", True),
+        ("QOSMaxCpuPerJobLimit", True),
+        ("DependencyNeverSatisfied", True),
+        ("QOSMaxJobsPerUserLimit", False),
+        ("AssocMaxJobsLimit", False),
+        ("QOSGrpCPULimit", False),
+        ("Dependency", False),
+    ],
+)
+def test_limits_that_pass_when_other_jobs_end_are_waited_for(reason: str, held: bool) -> None:
+    assert JobState("x", 0, "1", "PENDING", "", reason).held == held
+
+
+@pytest.mark.parametrize(
     "state", ["PENDING", "RUNNING", "COMPLETING", "REQUEUED", "SIGNALING", "STAGE_OUT", "NEWSPEAK"]
 )
 def test_everything_not_known_to_have_ended_is_active(state: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -181,8 +183,15 @@ def test_a_submitter_that_died_before_sbatch_is_told_from_one_at_work(tmp_path: 
     assert "file system" not in found.note
     lock = acquire(root(tmp_path) / "lock", "submitting")
     assert lock
-    assert state_of(tmp_path, spec).state == "queued"
+    assert state_of(tmp_path, spec).state == "lost", "this very command, which is to submit it"
     lock.release()
+    code = "import sys, pathlib, bench.store.lock as locks; lock = locks.acquire(pathlib.Path(sys.argv[1]))"
+    code += "; print(flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, str(lock.path)], **pipes) as other:  # type: ignore[call-overload]
+        other.stdout.readline()
+        assert state_of(tmp_path, spec).note == "being submitted"
+        other.stdin.close()
     assert state_of(tmp_path, spec, job(0, "PENDING")).state == "queued", "it died after sbatch"
 
 
