@@ -48,6 +48,14 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def message_of(error: BaseException) -> str:
+    """What an exception says, of whatever kind it is: one of a plug-in may not even print."""
+    try:
+        return clipped(printable(str(error)), 10_000)
+    except Exception:
+        return "(its message cannot be printed)"
+
+
 def clipped(text: str, most: int = 300) -> str:
     """The start of a text that is longer than can be read in a line, and how much is left out."""
     return text if len(text) <= most else f"{text[:most]} ... ({len(text) - most:,} more characters)"

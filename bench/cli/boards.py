@@ -29,17 +29,21 @@ def leaderboard(results: ResultsDir = RESULTS, out: Out = None) -> None:
     """Rebuild the tables and the page from the records alone, and print the boards."""
     with _opened(results) as (console, store, scan):
         tables = build_tables(scan.records, store)
+        write_all(scan.records, tables, out or results, store)  # first: whoever reads the boards may stop reading
         print_boards(console, tables.boards)
-        write_tables(console, tables, out or results)
-        write_page(console, scan.records, tables, out or results, store)
+        print_places(console, out or results)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
 
 @app.command()
 def report(results: ResultsDir = RESULTS, out: Out = None) -> None:
     """Rebuild report.html, tables and figures in one file, from the runs alone."""
+    from bench.show import report as page
+    from bench.show.printing import print_raw
+
     with _opened(results) as (console, store, scan):
-        write_page(console, scan.records, build_tables(scan.records, store), out or results, store)
+        path = page.write(scan.records, build_tables(scan.records, store), out or results, store)
+        print_raw(console, f"Report: {path}")
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
 
@@ -87,20 +91,20 @@ def print_boards(console: Console, boards: Sequence[Board]) -> None:
         print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
 
 
-def write_tables(console: Console, tables: Tables, folder: Path) -> None:
-    """Write the tables of some boards, and say where."""
-    from bench.show.printing import print_raw
+def write_all(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> None:
+    """Write the tables of some boards and their page."""
+    from bench.show import report as page
 
     tables.write(folder)
-    print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
+    page.write(records, tables, folder, store)
 
 
-def write_page(console: Console, records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> None:
-    """Write the page of some records and the tables of their boards, and say where."""
-    from bench.show import report as page
+def print_places(console: Console, folder: Path) -> None:
+    """Say where tables and page are."""
     from bench.show.printing import print_raw
 
-    print_raw(console, f"Report: {page.write(records, tables, folder, store)}")
+    print_raw(console, f"Tables: {folder / 'leaderboard'}.{{md,csv,json,tex}}")
+    print_raw(console, f"Report: {folder / 'report.html'}")
 
 
 def require_records(console: Console, scan: Scan, root: Path) -> None:

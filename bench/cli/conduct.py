@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from bench.cli.boards import build_tables, print_boards, write_page, write_tables
+from bench.cli.boards import build_tables, print_boards, print_places, write_all
 from bench.cli.options import Execution
 from bench.compare.boards import build
 from bench.compare.columns import columns
@@ -91,9 +91,9 @@ def print_summary(plan: Plan, store: RunStore, metrics: Sequence[str] = ("all",)
     if mine:
         tables = build_tables(scan.records, store)
         same = len(mine) == len(scan.records)
+        write_all(scan.records, tables, store.root, store)
         print_boards(console, tables.boards if same else build(mine, columns(mine, store)))
-        write_tables(console, tables, store.root)
-        write_page(console, scan.records, tables, store.root, store)
+        print_places(console, store.root)
     print_raw(console, _counts(plan, mine))
     if lacking := [r.run_id for r in mine if r.status == "done" and not has_metrics(store.folder(r.run_id), metrics)]:
         command = f"python -m bench evaluate --metrics {shlex.quote(','.join(metrics))}{results_flag(store.root)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 from typing import TYPE_CHECKING
 
 from bench.errors import unknown
@@ -11,32 +11,17 @@ if TYPE_CHECKING:
     from bench.cli.options import Execution
     from bench.execute.dispatch import Executor
 
-
-def _inline(options: Execution) -> Executor:
-    from bench.execute.dispatch import Inline
-
-    return Inline()
-
-
-def _pool(options: Execution) -> Executor:
-    from bench.execute.dispatch import Pool
-
-    return Pool(options.workers)
-
-
-def _slurm(options: Execution) -> Executor:
-    from bench.cluster.profiles import load_profile
-    from bench.cluster.submit import Layout, Slurm
-
-    profile = load_profile(options.profile, options.slurm or ())
-    return Slurm(profile, Layout(options.runs_per_job, options.max_parallel), options.wait)
-
-
-EXECUTORS: dict[str, Callable[[Execution], Executor]] = {"inline": _inline, "pool": _pool, "slurm": _slurm}
+EXECUTORS = {
+    "inline": "bench.execute.dispatch:Inline",
+    "pool": "bench.execute.dispatch:Pool",
+    "slurm": "bench.cluster.submit:Slurm",
+}
 
 
 def make_executor(options: Execution) -> Executor:
     """The executor that the options name. BenchError for one that there is not."""
     if options.executor not in EXECUTORS:
         raise unknown("--executor", options.executor, EXECUTORS)
-    return EXECUTORS[options.executor](options)
+    module, _, name = EXECUTORS[options.executor].partition(":")
+    executor: Executor = getattr(importlib.import_module(module), name).from_options(options)
+    return executor

@@ -38,7 +38,7 @@ def _lines(plugins: list[Plugin]) -> list[str]:
     lines = []
     for plugin in plugins:
         declared = plugin.declared()
-        arrow = f"{ARROWS.get(declared['direction'], ' ')} " if "direction" in declared else ""
+        arrow = f"{ARROWS.get(str(declared['direction']), ' ')} " if "direction" in declared else ""
         source = f" [{declared['source']}]" if "source" in declared else ""
         lines.append(f"{plugin.name:<{width}}  {arrow}{plugin.summary()}{source}")
     return lines

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from bench.cluster.follow import follow
-from bench.cluster.profiles import require_accepted
+from bench.cluster.profiles import load_profile, require_accepted
 from bench.cluster.states import Queue, ask_queue, states_of
 from bench.cluster.submission import (
     PREFIX,
@@ -76,6 +77,11 @@ class Slurm(Executor):
     def __init__(self, profile: Profile, layout: Layout, wait: bool) -> None:
         self.profile, self.layout, self.follows = profile, layout, wait
         self._lock: Lock | None = None
+
+    @classmethod
+    def from_options(cls, options: Any) -> Self:
+        profile = load_profile(options.profile, options.slurm or ())
+        return cls(profile, Layout(options.runs_per_job, options.max_parallel), options.wait)
 
     def place(self, job: Job) -> str:
         return f"slurm, {job.device}"

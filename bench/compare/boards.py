@@ -186,11 +186,13 @@ def _expand(column: Column, names: set[str]) -> list[Column]:
 
 
 def _row(label: str, runs: Mapping[int, Record]) -> Row:
+    newest = _newest_code(list(runs.values()))
     values: dict[str, dict[int, float]] = defaultdict(dict)
     errors: dict[str, dict[int, str]] = defaultdict(dict)
     for seed, record in sorted(runs.items()):
-        for name, value in record.metrics.items():
-            values[name][seed] = value
+        for name, value in record.metrics.items() if record.status == "done" else ():
+            if record.metric_code.get(name.partition(".")[0]) == newest.get(name.partition(".")[0]):
+                values[name][seed] = value
         for name, message in record.metric_errors.items():
             errors[name][seed] = message
     spec = next(iter(runs.values())).spec
@@ -198,6 +200,14 @@ def _row(label: str, runs: Mapping[int, Record]) -> Row:
     intervals = _intervals(values)
     n_done = len(runs) - len(failures)
     return Row(spec.model, spec.variant, label, n_done, dict(values), intervals, failures, dict(errors))
+
+
+def _newest_code(records: Sequence[Record]) -> dict[str, str]:
+    """Metric that is not built in -> the code of the newest run that has it: numbers of other code are left out."""
+    codes: dict[str, str] = {}
+    for record in sorted(records, key=lambda record: record.provenance.end):
+        codes |= record.metric_code
+    return codes
 
 
 def _intervals(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:

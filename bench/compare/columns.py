@@ -10,6 +10,9 @@ from bench.store.record import Record
 from bench.store.runs import RunStore
 from metrics.base import MetricInfo
 
+PLAIN = {"unit": "", "headline": False, "given": "", "price": False}
+"""What a declaration that does not mention it means."""
+
 
 def columns(records: Sequence[Record], store: RunStore) -> list[Column]:
     """A column per metric of which some record has a number or an error; built-in metrics first, in their order.
@@ -22,10 +25,23 @@ def columns(records: Sequence[Record], store: RunStore) -> list[Column]:
     for record in {record.run_id: record for record in newest.values()}.values():
         if newest.keys() - infos.keys():
             entries = store.folder(record.run_id).legend().metrics
-            infos |= {name: entry.info for name, entry in entries.items() if name in newest and name not in infos}
+            infos |= {
+                name: entry.info
+                for name, entry in entries.items()
+                if name in newest and name not in infos and _agrees(name, entry.info)
+            }
     infos |= _of_this_package(newest.keys() - infos.keys())
     order = [*METRIC_REGISTRY.builtins, *sorted(infos.keys() - METRIC_REGISTRY.builtins.keys())]
     return [Column(name, infos[name]) for name in order if name in infos]
+
+
+def _agrees(name: str, info: MetricInfo) -> bool:
+    """Whether a run reads a built-in metric as this package does: a stranger's legend does not turn a board round."""
+    if name not in METRIC_REGISTRY.builtins:
+        return True
+    declared = METRIC_REGISTRY.plugins[name].declared()
+    stated = {word: declared.get(word, plain) for word, plain in PLAIN.items()} | declared
+    return all(getattr(info, word) == value for word, value in stated.items() if hasattr(info, word))
 
 
 def _of_this_package(names: Set[str]) -> dict[str, MetricInfo]:

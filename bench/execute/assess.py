@@ -61,6 +61,11 @@ def assess(
     return Assessment(test, validation, views_of(outputs), _legend(model, plugins, chosen, test))
 
 
+def own_code(legend: Legend) -> dict[str, str]:
+    """Metric -> its code, of those that are not built in."""
+    return {name: entry.code for name, entry in legend.metrics.items() if name not in METRIC_REGISTRY.builtins}
+
+
 def code_of(plugin: Plugin) -> str:
     """What identifies the code of a metric: the start of its file's checksum."""
     return (plugin.content() or "")[:CODE_DIGITS]

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
-from bench.errors import BenchError
+from bench.datasets.base import Dataset
+from bench.errors import BenchError, message_of
 from bench.execute import pool
 from bench.execute.build import dataset_plugin
 from bench.execute.job import Job, OnEvent
@@ -59,6 +60,11 @@ class Executor(ABC):
     """Whether a command waits until its runs have ended."""
     interrupted = "{n} finished runs are kept. Issue the same command to resume."
     """What Ctrl-C means."""
+
+    @classmethod
+    def from_options(cls, options: Any) -> Self:
+        """The executor that the options of a command ask for: see `bench.cli.options.Execution`."""
+        return cls()
 
     @abstractmethod
     def place(self, job: Job) -> str:
@@ -112,6 +118,10 @@ class Pool(Executor):
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
 
+    @classmethod
+    def from_options(cls, options: Any) -> Self:
+        return cls(options.workers)
+
     def place(self, job: Job) -> str:
         return f"pool of {self.n_workers} workers on {job.device}"
 
@@ -123,9 +133,28 @@ def require_data(specs: Sequence[RunSpec], job: Job) -> None:
     """Load every data set once, on CPU, before any training. BenchError where one is absent, corrupt or too small."""
     settle_process(job)
     for spec in specs:
-        dataset = load_dataset(dataset_plugin(spec), job.data_dir)
+        dataset = _load(spec, job)
         if isinstance(spec.config.get("batch_size"), int):
             require_batch_fits(spec.model, spec.config["batch_size"], len(dataset.train))
+
+
+def _load(spec: RunSpec, job: Job) -> Dataset:
+    plugin = dataset_plugin(spec)
+    try:
+        dataset = load_dataset(plugin, job.data_dir)
+    except (BenchError, OSError):
+        raise
+    except (Exception, SystemExit) as error:  # a data set may be anybody's
+        raise BenchError(
+            f"The data set '{spec.dataset}' of {plugin.target} does not load: {type(error).__name__}: "
+            f"{message_of(error)}. Try `bench check {plugin.reference}`."
+        ) from error
+    if not isinstance(dataset, Dataset):
+        raise BenchError(
+            f"load() of the data set '{spec.dataset}' of {plugin.target} returned {type(dataset).__name__}, not a "
+            f"Dataset. Try `bench check {plugin.reference}`."
+        )
+    return dataset
 
 
 def choose_device(device: str) -> str:

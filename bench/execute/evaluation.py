@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.errors import message_of, printable
+from bench.execute.intact import intact
 from bench.execute.outputs import Outputs
 from bench.execute.seeding import seed_everything
 from bench.execute.training import Training
@@ -73,7 +75,8 @@ def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training |
             continue
         seed_everything(seed, "metric", name)
         arguments = {need: values[need] for need in metric.parameters if need in values}
-        _compute(result, name, metric, arguments, lengths)
+        with intact(f"The metric '{name}'", values):
+            _compute(result, name, metric, arguments, lengths)
     return result
 
 
@@ -88,7 +91,7 @@ def _compute(
     try:
         value = metric(**arguments)
         if isinstance(value, NotApplicable):
-            result.not_applicable[name] = value.reason
+            result.not_applicable[name] = _reason(value)
         elif isinstance(value, Tensor) and value.ndim > 0:
             _require_dimensions(value, metric, lengths)
             result.arrays[name] = value.cpu().numpy()
@@ -97,7 +100,7 @@ def _compute(
         else:
             result.scalars[name] = _scalar(value)
     except (Exception, SystemExit) as error:  # any metric may be a plug-in
-        result.errors[name] = f"{type(error).__name__}: {error}"
+        result.errors[name] = f"{type(error).__name__}: {message_of(error)}"
 
 
 def _require_dimensions(value: Tensor, metric: Metric[..., Any], lengths: Mapping[Dimension, int]) -> None:
@@ -115,8 +118,14 @@ def _require_dimensions(value: Tensor, metric: Metric[..., Any], lengths: Mappin
         raise ValueError(f"its array has the shape {shape}, expected ({words})")
 
 
+def _reason(value: NotApplicable) -> str:
+    if not isinstance(value.reason, str) or not value.reason.strip():
+        raise TypeError(f"NotApplicable takes the reason as words, not {value.reason!r:.60}")
+    return printable(value.reason)
+
+
 def _scalar(value: Any) -> float:
-    if isinstance(value, str) or not hasattr(value, "__float__") or getattr(value, "ndim", 0) > 0:
+    if isinstance(value, str | complex) or not hasattr(value, "__float__") or getattr(value, "ndim", 0) > 0:
         raise TypeError(
             f"a metric returns a number, a dict of numbers or a tensor, not {type(value).__name__} {value!r:.60}"
         )

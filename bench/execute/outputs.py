@@ -16,6 +16,7 @@ from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
+from bench.execute.intact import intact
 from metrics import matrix
 from metrics.matrix import Matrix, entries, evenly_spaced
 from metrics.needs import TRAIN
@@ -114,10 +115,12 @@ def _codes(model: Model, x: Tensor, batch_size: int) -> dict[str, Any]:
     large = math.prod(shape) > matrix.MAX_ENTRIES
     for start in range(0, len(x), batch_size):
         batch = x[start : start + batch_size]
-        codes = model.encode(batch)
+        with intact("encode()", {"x": x}):
+            codes = model.encode(batch)
         parts.append(_csr(codes) if large and isinstance(codes, SparseCodes) else codes.dense())
         _require("encode", parts[-1], (len(batch), shape[1]))
-        decoded = model.decode(codes)
+        with intact("decode()", {"x": x, **{f"codes.{name}": value for name, value in vars(codes).items()}}):
+            decoded = model.decode(codes)
         _require("decode", decoded, tuple(batch.shape))
         x_hat[start : start + batch_size] = decoded
         if isinstance(codes, DenseCodes) and codes.gamma is not None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from bench.errors import BenchError
-from bench.execute.assess import assess, code_of
+from bench.execute.assess import assess, code_of, own_code
 from bench.execute.build import dataset_plugin, load_trained
 from bench.execute.job import Job
 from bench.execute.run import settle_process
@@ -29,7 +29,7 @@ def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
     Those of cost are left out: only training can tell them.
     """
     record = folder.record()
-    sealed = record is None or not record.files or folder.checksums().get("legend.json") == record.files["legend.json"]
+    sealed = record is None or not record.files or folder.checksum("legend.json") == record.files.get("legend.json")
     entries = folder.legend().metrics if sealed else {}  # an evaluation was cut short before it wrote its record
     lost = _lost_arrays(folder)
     return [
@@ -43,7 +43,9 @@ def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
 def has_metrics(folder: RunFolder, metrics: Sequence[str]) -> bool:
     """Whether a run has what was named, `all` aside: a number, an array, an error, or why it does not apply."""
     named = [name for name in metrics if name != "all"]
-    return not named or {plugin.name for plugin in METRIC_REGISTRY.choose(named)} <= folder.legend().metrics.keys()
+    entries = folder.legend().metrics if named else {}
+    chosen = METRIC_REGISTRY.choose(named)
+    return all(plugin.name in entries and entries[plugin.name].code == code_of(plugin) for plugin in chosen)
 
 
 def _lost_arrays(folder: RunFolder) -> set[str]:
@@ -94,6 +96,7 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
             "metrics": _without(record.metrics, names) | new.test.scalars,
             "validation": _without(record.validation, names) | new.validation.scalars,
             "metric_errors": _without(record.metric_errors, names) | new.test.errors,
+            "metric_code": record.metric_code | own_code(new.legend),
         }
     )
     run.write_legend(Legend(family=model.family, metrics=run.legend().metrics | new.legend.metrics))

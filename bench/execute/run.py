@@ -13,10 +13,11 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from bench.datasets.base import Dataset
-from bench.execute.assess import Assessment, assess
+from bench.execute.assess import Assessment, assess, own_code
 from bench.execute.build import build_model, dataset_plugin
 from bench.execute.checkpoint import Checkpoints, StopRequestedError
 from bench.execute.environment import provenance
+from bench.execute.intact import intact
 from bench.execute.job import Event, Job
 from bench.execute.seeding import derive_seed, seed_everything
 from bench.execute.training import Training, train
@@ -129,6 +130,7 @@ class _Attempt:
             metrics=assessment.test.scalars,
             validation=assessment.validation.scalars,
             metric_errors=assessment.test.errors,
+            metric_code=own_code(assessment.legend),
             timings=_timings(clock, training),
         )
         record.provenance.resumed = training.resumed
@@ -154,7 +156,8 @@ class _Attempt:
             saved=lambda progress: self.report(Event("checkpoint", run_id, progress)),
         )
         batches_seed = derive_seed(self.spec.seed, self.spec.dataset, "batches")
-        return train(model, dataset.train, batches_seed, self.spec.max_steps, progressed, checkpoints)
+        with intact(f"The model '{self.spec.model}'", {"x": dataset.train.x, "labels": dataset.train.labels}):
+            return train(model, dataset.train, batches_seed, self.spec.max_steps, progressed, checkpoints)
 
     def _maker(self) -> str:
         """Whose checkpoints may be taken up: anybody's, but where a record is replaced those of this submission."""

@@ -144,7 +144,7 @@ def read_study(path: Path) -> dict[str, Any]:
 def read_mapping(path: Path, kind: str, example: str, empty: dict[str, Any] | None = None) -> dict[str, Any]:
     """The keys of a YAML file; `empty` for one without content. BenchError where it is unreadable, or no mapping."""
     try:
-        content = load_yaml(read_regular(path, MOST_BYTES).decode("utf-8"))
+        content = load_yaml(read_regular(path, MOST_BYTES, follow=True).decode("utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise BenchError(f"The {kind} '{path}' cannot be read: {error}") from error
     content = empty if content is None else content

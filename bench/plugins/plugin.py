@@ -8,6 +8,9 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
+
+Definition = TypeVar("Definition", ast.FunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,16 @@ class Plugin:
         return None if self.builtin else self.content()
 
     def summary(self) -> str:
-        """First line of the docstring of its module, or of the function for a metric."""
+        """First line of the docstring of its function or its module, else of its class."""
         tree = self._tree()
-        return (ast.get_docstring(self._function(tree) or tree) or "(no docstring)").partition("\n")[0]
+        function, cls = self._definition(tree, ast.FunctionDef), self._definition(tree, ast.ClassDef)
+        words = ast.get_docstring(function or tree) or (ast.get_docstring(cls) if cls else "")
+        return (words or "(no docstring)").partition("\n")[0]
 
-    def declared(self) -> dict[str, str]:
-        """What a metric's decorator states as plain words: literals, and names that the file gives a literal."""
+    def declared(self) -> dict[str, str | bool]:
+        """What a metric's decorator states plainly: literals, and names that the file gives a literal."""
         tree = self._tree()
-        function = self._function(tree)
+        function = self._definition(tree, ast.FunctionDef)
         constants = {
             target.id: node.value.value
             for node in tree.body
@@ -76,7 +81,7 @@ class Plugin:
         stated = {key.arg: key.value for call in calls for key in call.keywords if key.arg}
         words = {name: value.value for name, value in stated.items() if isinstance(value, ast.Constant)}
         words |= {name: constants.get(value.id) for name, value in stated.items() if isinstance(value, ast.Name)}
-        return {name: word for name, word in words.items() if isinstance(word, str)}
+        return {name: word for name, word in words.items() if isinstance(word, str | bool)}
 
     def _tree(self) -> ast.Module:
         file = self.source_file
@@ -85,8 +90,9 @@ class Plugin:
         except (OSError, ValueError, SyntaxError):
             return ast.Module([], [])
 
-    def _function(self, tree: ast.Module) -> ast.FunctionDef | None:
-        named = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == self.object_name)
+    def _definition(self, tree: ast.Module, kind: type[Definition]) -> Definition | None:
+        """The object's own function or class, at the top level of its file."""
+        named = (node for node in tree.body if isinstance(node, kind) and node.name == self.object_name)
         return next(named, None)
 
 

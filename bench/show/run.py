@@ -12,6 +12,8 @@ from bench.store.runs import RunStore
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
+LARGEST = 1e300
+"""Beyond it, differences of losses are no numbers."""
 
 
 def describe(record: Record, store: RunStore) -> str:
@@ -48,7 +50,7 @@ def describe(record: Record, store: RunStore) -> str:
 def _curve(history: dict[str, list[float]]) -> str:
     """The training loss as a line of characters, on a logarithmic scale where it is positive; empty without one."""
     losses = history.get("total", [])
-    if len(losses) < 2 or "step" not in history or not all(map(math.isfinite, losses)):
+    if len(losses) < 2 or "step" not in history or not all(abs(loss) <= LARGEST for loss in losses):
         return ""
     line = sparkline([math.log(loss) for loss in losses] if min(losses) > 0 else losses)
     return f"loss  {line}  {losses[0]:,.4g} -> {losses[-1]:,.4g} in {history['step'][-1]:.0f} steps"

@@ -24,6 +24,10 @@ from bench.store.record import Record
 HEADER_WIDTH = 10
 """Characters after which a header wraps in the terminal."""
 
+FIXED = ("model", "dataset", "settings", "budget", "variant", "seeds", "failed")
+HALF_WIDTH = "_ci95"
+"""Columns of the csv that every row has, and the end of those of intervals."""
+
 LABEL_WIDTH = 100
 """Characters of a row's name in the terminal, at most."""
 
@@ -125,11 +129,17 @@ def frame(boards: Sequence[Board]) -> pd.DataFrame:
                 "failed": len(row.failures),
             }
             for name, interval in row.intervals.items():
-                cells |= {name: interval.mean, f"{name}_ci95": interval.half_width}
+                mean, half_width = _csv_names(name)
+                cells |= {mean: interval.mean, half_width: interval.half_width}
             rows.append(cells)
-    fixed = ["model", "dataset", "settings", "budget", "variant", "seeds", "failed"]
-    metrics = [name for board in boards for column in board.columns for name in (column.name, f"{column.name}_ci95")]
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(fixed + metrics)))
+    metrics = [name for board in boards for column in board.columns for name in _csv_names(column.name)]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys([*FIXED, *metrics])))
+
+
+def _csv_names(metric: str) -> tuple[str, str]:
+    """Columns of a metric's mean and interval, whatever its name is like."""
+    name = f"metric {metric}" if metric in FIXED or metric.endswith(HALF_WIDTH) else metric
+    return name, f"{name}{HALF_WIDTH}"
 
 
 def for_spreadsheet(cell: Any) -> Any:
@@ -295,7 +305,11 @@ def _failures(board: Board) -> list[str]:
 
 def _explain(column: Column) -> str:
     info = column.info
-    return f"- **{column.header}** (`{column.name}`, {info.range}): {info.explanation} Source: {info.source}."
+    header, name, range_, explanation, source = (
+        escape_markdown(" ".join(words.split()))
+        for words in (column.header, column.name, info.range, info.explanation, info.source)
+    )
+    return f"- **{header}** (`{name}`, {range_}): {explanation} Source: {source}."
 
 
 def provenance(records: Sequence[Record]) -> str:

@@ -13,8 +13,10 @@ from bench.store.files import read_regular
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_BYTES = 512 * 2**20
+MOST_BYTES = 128 * 2**20
 """Of all arrays of a file once they are unpacked, and of the file."""
+MOST_MEMBERS = 1000
+"""Arrays of a file."""
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -47,6 +49,8 @@ def _require_modest(archive: zipfile.ZipFile) -> None:
     from numpy.lib import format as npy
 
     members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        raise ValueError(f"it holds {len(members):,} arrays, more than the {MOST_MEMBERS:,} that are read")
     total = sum(member.file_size for member in members)
     if total > MOST_BYTES:
         raise ValueError(f"it unpacks to {total:,} bytes, more than the {MOST_BYTES:,} that are read")
@@ -56,5 +60,5 @@ def _require_modest(archive: zipfile.ZipFile) -> None:
             shape, _, dtype = read(file)
         if dtype.hasobject:
             raise ValueError(f"{member.filename} holds Python objects, which are not read")
-        if math.prod(shape) * dtype.itemsize > member.file_size:
+        if math.prod(shape) * max(1, dtype.itemsize) > member.file_size:
             raise ValueError(f"{member.filename} announces the shape {shape} and holds less")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import traceback
 
-from bench.errors import clipped, printable
+from bench.errors import message_of, printable
 from bench.store.record import ClusterJob, Provenance, Record, RunError, Status, timestamp
 from bench.store.spec import RunSpec
 
-MOST_MESSAGE, MOST_TRACEBACK = 10_000, 100_000
-"""Characters that are kept: the end of a traceback says where it was raised."""
+MOST_TRACEBACK = 100_000
+"""Characters that are kept: the end says where it was raised."""
 
 
 def ended_record(spec: RunSpec, error: Exception, status: Status, cluster: ClusterJob | None) -> Record:
@@ -22,9 +22,5 @@ def ended_record(spec: RunSpec, error: Exception, status: Status, cluster: Clust
 def failed_record(spec: RunSpec, error: BaseException, status: Status = "failed") -> Record:
     """The record of a run that raised."""
     trace = printable("".join(traceback.format_exception(error)))[-MOST_TRACEBACK:]
-    try:
-        message = clipped(printable(str(error)), MOST_MESSAGE)
-    except Exception:  # an exception of a plug-in may not even print
-        message = "(its message cannot be printed)"
-    details = RunError(type=type(error).__name__, message=message, traceback=trace)
+    details = RunError(type=type(error).__name__, message=message_of(error), traceback=trace)
     return Record(run_id=spec.run_id, spec=spec, status=status, error=details)

@@ -33,12 +33,15 @@ def sweep(path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read_regular(path: Path, most: int) -> bytes:
+def read_regular(path: Path, most: int, follow: bool = False) -> bytes:
     """The content of a regular file of at most `most` bytes; OSError for all else, and nothing is waited for.
 
-    A results folder may come from anybody: a pipe in the place of a record would make its reader wait for ever.
+    A results folder may come from anybody: a pipe in the place of a record would make its reader wait for ever, and a
+    link would show a file from elsewhere. `follow` allows links, for files that the user names.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not follow and path.is_symlink():
+        raise OSError(f"'{path}' is a link, which is not followed")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     with open(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -48,7 +51,20 @@ def read_regular(path: Path, most: int) -> bytes:
         return file.readall()[:most]
 
 
+def require_regular(path: Path, most: int) -> None:
+    """OSError where a path is not a regular file of at most `most` bytes, such as a pipe or a link."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"'{path}' is not a regular file")
+    if status.st_size > most:
+        raise OSError(f"'{path}' has {status.st_size:,} bytes, more than the {most:,} that are read")
+
+
+MOST_HASHED = 64 * 2**30
+
+
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content."""
+    """SHA-256 of the content of a regular file. Raises OSError."""
+    require_regular(path, MOST_HASHED)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -33,8 +34,10 @@ BESIDE_THE_RECORD = ("weights.safetensors", "history.csv", "arrays.npz", "views.
 
 RUN_ID = re.compile(r"[\w-]{1,200}")
 
-MOST_WORDS = 64 * 2**20
+MOST_WORDS = 4 * 2**20
 """Bytes of a history or of a legend that are read."""
+MOST_ROWS = 200_000
+"""Of a history."""
 
 
 class DamagedFile(Exception):
@@ -124,7 +127,7 @@ class RunFolder:
         """The columns of the losses over training; none where they are missing or cannot be read."""
         try:
             text = read_regular(self.path / "history.csv", MOST_WORDS).decode("utf-8")
-            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+            rows = list(itertools.islice(csv.DictReader(io.StringIO(text, newline="")), MOST_ROWS))
             return {
                 name: [float("nan" if row[name] == "" else row[name]) for row in rows]
                 for name in (rows[0] if rows else ())
@@ -134,8 +137,15 @@ class RunFolder:
 
     def checksums(self) -> dict[str, str]:
         """SHA-256 of each file that belongs to the record, by name. Raises OSError."""
-        paths = {name: self.path / name for name in BESIDE_THE_RECORD if name != self.checkpoint_path.name}
-        return {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
+        names = [name for name in BESIDE_THE_RECORD if name != self.checkpoint_path.name]
+        return {name: checksum for name in names if (checksum := self.checksum(name))}
+
+    def checksum(self, name: str) -> str:
+        """SHA-256 of a file of the folder; "" where it is not there. Raises OSError where it is no regular file."""
+        try:
+            return sha256_of(self.path / name)
+        except FileNotFoundError:
+            return ""
 
     def problems(self, record: Record) -> list[str]:
         """What has been changed, or is missing, since the record was written; none where all is as it was.
@@ -143,7 +153,10 @@ class RunFolder:
         The record must have a digest.
         """
         words = [] if record.compute_digest() == record.digest else ["record.json was changed"]
-        now = self.checksums()
+        try:
+            now = self.checksums()
+        except OSError as error:
+            return [*words, str(error)]
         for name in record.files.keys() | now.keys():
             if name not in now:
                 words.append(f"{name} is missing")

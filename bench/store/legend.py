@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+import math
+from typing import Self
+
+from pydantic import BaseModel, model_validator
 
 from metrics.base import MetricInfo
+
+MOST_LETTERS = 1000
+"""Of each text that says what a metric is."""
+MOST_PLACES = 1000
+"""Of a curve."""
 
 
 class MetricEntry(BaseModel):
@@ -16,6 +24,17 @@ class MetricEntry(BaseModel):
     """Start of the checksum of the file that computed it: another one means that it is to be computed again."""
     not_applicable: str = ""
     """Why the run has no number of it; "" where it has one, or where it raised."""
+
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> Self:
+        words = [value for value in (*vars(self.info).values(), self.not_applicable) if isinstance(value, str)]
+        if max(map(len, words)) > MOST_LETTERS:
+            raise ValueError(f"a text has more than {MOST_LETTERS:,} characters")
+        if self.info.curve and len(self.info.curve.places) > MOST_PLACES:
+            raise ValueError(f"a curve has more than {MOST_PLACES:,} places")
+        if self.info.curve and not all(p.at is None or math.isfinite(p.at) for p in self.info.curve.places.values()):
+            raise ValueError("a place of a curve is not a finite number")
+        return self
 
 
 class Legend(BaseModel):

@@ -77,6 +77,10 @@ def _validate(content: Any, run_id: str) -> Record:
         raise UnreadableRecord(f"{error.error_count()} invalid fields, first {where:.80}") from error
     if record.run_id != run_id:
         raise UnreadableRecord(f"the record of another run, {record.run_id:.120}; delete the copy")
-    if record.spec.run_id != run_id:
-        raise UnreadableRecord(f"its spec is that of another run, {record.spec.run_id:.120}")
+    try:
+        spec_id = record.spec.run_id
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRecord(f"its spec cannot be written as JSON ({error})") from error
+    if spec_id != run_id:
+        raise UnreadableRecord(f"its spec is that of another run, {spec_id:.120}")
     return record

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from bench.store.spec import RunSpec
 
@@ -157,10 +157,20 @@ class Record(BaseModel):
     """How it was made."""
     error: RunError | None = None
     """Why it failed; None for a run that is done."""
+    metric_code: dict[str, str] = {}
+    """Start of the checksum of the code of each metric that is not built in: that of two codes is never averaged."""
     files: dict[str, str] = {}
     """SHA-256 of each file beside it that belongs to it."""
     digest: str = ""
     """SHA-256 of all of the above, `files` included; "" in records of schema 1."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if (self.status == "done") != (self.error is None):
+            raise ValueError("status: a run that is done has no error, and any other has one")
+        if any(value != value for value in (*self.metrics.values(), *self.validation.values())):
+            raise ValueError("metrics: NaN is no result")
+        return self
 
     def compute_digest(self) -> str:
         """What `digest` is, where nothing was changed since."""

@@ -84,17 +84,26 @@ class RunStore:
 
     def recorded(self) -> list[str]:
         """Ids of all runs that have a record, readable or not."""
-        return [path.parent.name for path in self.root.glob("*/record.json")]
+        return [path.parent.name for path in self._record_paths()]
 
     def scan(self) -> Scan:
         """Read every record."""
         records, unreadable = [], {}
-        for path in sorted(self.root.glob("*/record.json")):
+        for path in self._record_paths():
             try:
                 records.append(parse_record(path))
             except UnreadableRecord as error:
                 unreadable[path] = str(error)
         return Scan(records, unreadable)
+
+    def _record_paths(self) -> list[Path]:
+        """Whatever is in the place of a record, links to nowhere included, by run id."""
+        try:
+            folders = sorted(entry.name for entry in os.scandir(self.root))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        paths = (self.root / name / "record.json" for name in folders)
+        return [path for path in paths if os.path.lexists(path)]
 
     @contextmanager
     def claim(

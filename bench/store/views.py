@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+
+ROLES = ("global", "shared", "exclusive", "no role", "dead")
+"""Of units: see `metrics.dimensions`, which has the same and needs torch."""
 
 LEAST_HALF, LARGEST_HALF = 2e-5, 6e4
 """Arrays whose largest value is between these are kept in half precision: it is finer than a picture's 256 steps."""
@@ -88,7 +92,51 @@ class Views:
                     f"{name} is {array.dtype} of {array.ndim} dimensions, expected {ndim} of kind '{kind}'"
                 )
             kept[name] = array.astype(np.float32) if kind == "f" else array
-        return cls(**kept)
+        views = cls(**kept)
+        _require_fit(views)
+        return views
+
+
+def _require_fit(views: Views) -> None:
+    """ValueError where parts do not fit each other: what draws them need not look again."""
+    n_samples, n_features = views.inputs.shape
+    n_units, n_classes, n_varied = len(views.unit_roles), len(views.class_names), len(views.traversals)
+    fits = {
+        "image_shape": bool((views.image_shape > 0).all()) and (not n_samples or _size(views) == n_features),
+        "outputs": views.outputs.shape == views.inputs.shape,
+        "input_names": len(views.input_names) in (0, n_samples),
+        "categories": len(views.categories) in (0, n_classes),
+        "unit_roles": set(views.unit_roles.tolist()) <= set(ROLES),
+        "unit_order": sorted(views.unit_order.tolist()) == list(range(n_units)),
+        "atoms": not len(views.atoms) or views.atoms.shape[1] == n_features,
+        "traversals": not n_varied or views.traversals.shape == (n_varied, len(views.traversal_steps), n_features),
+        "traversal_inputs": views.traversal_inputs.shape == ((n_varied, n_features) if n_varied else (0, 0)),
+        "traversal_names": len(views.traversal_names) == n_varied,
+        "built": _built_fits(views, n_features),
+        "top_inputs": not len(views.top_inputs) or views.top_inputs.shape[2] == n_features,
+        "top_names": len(views.top_names) == len(views.top_inputs),
+        "code_classes": _classes_fit(views.code_classes, views.code_points, n_classes),
+        "atom_classes": _classes_fit(views.atom_classes, views.atom_points, n_classes),
+    }
+    finite = (each.name for each in fields(views) if each.metadata["kind"] == "f")
+    fits |= {name: fits.get(name, True) and bool(np.isfinite(getattr(views, name)).all()) for name in finite}
+    if wrong := [name for name, fit in fits.items() if not fit]:
+        raise ValueError(f"{', '.join(wrong)} do not fit the rest")
+
+
+def _size(views: Views) -> int:
+    return math.prod(views.image_shape.tolist())
+
+
+def _built_fits(views: Views, n_features: int) -> bool:
+    if not len(views.built):
+        return not len(views.built_inputs)
+    shape = (len(views.built_inputs), 1 + len(views.built_budgets), n_features)
+    return views.built.shape == shape and views.built_inputs.shape[1] == n_features
+
+
+def _classes_fit(classes: np.ndarray, points: np.ndarray, n_classes: int) -> bool:
+    return len(classes) == len(points) and bool(((classes >= -1) & (classes < max(1, n_classes))).all())
 
 
 def _compact(array: np.ndarray) -> np.ndarray:

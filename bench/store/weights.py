@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
+from bench.store.files import require_regular
 from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from models.base import Model
 
+MOST_BYTES = 64 * 2**30
 AGAIN = "Train the run again with --force, or restore the file."
 
 
@@ -31,6 +33,7 @@ def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        require_regular(path, MOST_BYTES)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict

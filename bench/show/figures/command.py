@@ -26,7 +26,14 @@ def write_figures(names: Sequence[str], store: RunStore, out: Path, tell: Callab
     records = [store.find(name) for name in names] if names else first_of_each_row(store)
     written = []
     for record in records:
-        paths = save(draw(record, store.folder(record.run_id)), out / record.run_id)
+        try:
+            figures = draw(record, store.folder(record.run_id))
+        except BenchError as error:
+            if names:
+                raise
+            tell(str(error))
+            continue
+        paths = save(figures, out / record.run_id)
         tell(_line(out / record.run_id, paths))
         written += paths
     for board, runs in _by_board(records).items():

@@ -8,6 +8,7 @@ import pytest
 
 from bench.claims.study import all_specs, choose, runs_of, verdicts
 from bench.errors import BenchError
+from bench.store.failure import failed_record
 from bench.store.record import Record
 
 
@@ -43,7 +44,9 @@ def test_only_runs_that_are_done_count(tmp_path: Path) -> None:
     (claim,) = choose("A2")
     runs = runs_of([claim], (0, 1), "quick", tmp_path)
     records = [
-        Record(run_id=spec.run_id, spec=spec, status="done" if spec.seed else "failed", metrics={"gamma_jsd.gap": 0.5})
+        Record(run_id=spec.run_id, spec=spec, status="done", metrics={"gamma_jsd.gap": 0.5})
+        if spec.seed
+        else failed_record(spec, ValueError("no"))
         for spec in all_specs(runs)
     ]
     found = verdicts([claim], runs, records)

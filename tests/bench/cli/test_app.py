@@ -16,8 +16,8 @@ from bench.errors import BenchError, Interrupted
 from slurm.errors import SlurmError
 from tests.bench.cli.helpers import bench
 
-NAMES = {"run", "claims", "evaluate", "check", "list", "leaderboard", "report", "compare", "figures", "status", "show"}
-NAMES |= {"logs", "cancel", "cluster"}
+NAMES = {"run", "claims", "evaluate", "check", "list", "leaderboard", "report", "compare", "figures", "verify"}
+NAMES |= {"status", "show", "logs", "cancel", "cluster"}
 
 
 def test_every_verb_stands_in_the_help_with_a_line_of_its_own() -> None:

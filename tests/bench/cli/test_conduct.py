@@ -16,7 +16,7 @@ from bench.errors import BenchError, Interrupted
 from bench.execute.dispatch import Batch, Executor, Survey
 from bench.execute.job import Event, Job, OnEvent
 from bench.show.plan import plan_text
-from bench.store.record import Record
+from bench.store.record import Record, RunError
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
 from tests.bench.cli.helpers import make, metric_file
@@ -132,11 +132,18 @@ def record(spec: RunSpec, **fields: Any) -> Record:
     return Record(**({"run_id": spec.run_id, "spec": spec, "status": "done", "metrics": {"fvu": 0.5}} | fields))
 
 
+NO_HEADWAY = RunError(type="NoHeadwayError", message="no headway", traceback="...")
+
+
 @pytest.mark.parametrize(
     ("fields", "well", "words"),
     [
         ({}, True, "2 done (0 of them before), 0 failed, 0 missing of 2 runs."),
-        ({"status": "timeout"}, False, "1 done (0 of them before), 1 failed, 0 missing of 2 runs."),
+        (
+            {"status": "timeout", "error": NO_HEADWAY},
+            False,
+            "1 done (0 of them before), 1 failed, 0 missing of 2 runs.",
+        ),
         ({"metric_errors": {"l0": "no"}}, False, "0 missing of 2 runs; 1 metrics failed in runs that are done."),
     ],
 )

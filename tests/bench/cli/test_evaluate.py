@@ -150,10 +150,10 @@ def test_what_goes_wrong_with_one_run_costs_that_run(
 ) -> None:
     real = module.reassess
 
-    def reassess(run, record, job, metrics):  # type: ignore[no-untyped-def]
+    def reassess(run, record, spec, job, metrics):  # type: ignore[no-untyped-def]
         if record.spec.model == "mean":
             raise error
-        return real(run, record, job, metrics)
+        return real(run, record, spec, job, metrics)
 
     monkeypatch.setattr(module, "reassess", reassess)
     done = bench("evaluate", "--metrics", metric_file(tmp_path), "--results", str(runs))

@@ -33,6 +33,9 @@ function keepFirst(place) {
   while (place.children.length > 1) place.lastChild.remove();
 }
 
+// A name may be that of something every object has, as "constructor".
+const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
+
 // JSON has no infinities: they are written as words.
 const number = value =>
   ({inf: Infinity, "-inf": -Infinity, nan: NaN})[value] ?? (value == null ? NaN : Number(value));

@@ -20,7 +20,7 @@ function fillStructure() {
   const board = boards[chosen.board.value];
   const place = find("structure-controls");
   keepFirst(place);
-  const first = board.labels.findIndex(label => label in board.structure);
+  const first = board.labels.findIndex(label => Object.hasOwn(board.structure, label));
   chosen.a = select(
     place,
     "Row",
@@ -50,7 +50,7 @@ function drawStructure() {
   const items = rows.map(i => ({
     label: board.labels[i],
     row: board.rows[i],
-    ...(board.structure[board.labels[i]] ?? NOTHING),
+    ...(own(board.structure, board.labels[i]) ?? NOTHING),
   }));
   find("structure-board").textContent = board.title;
   const painting = showPictures(items);
