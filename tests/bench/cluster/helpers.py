@@ -60,8 +60,11 @@ def queue_of(*jobs: JobState, unlisted: tuple[JobState, ...] = ()) -> Queue:
 
 
 def ended(spec: RunSpec, status: Status = "failed", submission: str | None = None, end: str = "") -> Record:
-    """The record of a run that ended badly, made by a submission or by nobody's."""
-    record = failed_record(spec, RuntimeError("no luck"), status)
+    """The record of a run that ended, made by a submission or by nobody's."""
+    if status == "done":
+        record = Record(run_id=spec.run_id, spec=spec, status="done")
+    else:
+        record = failed_record(spec, RuntimeError("no luck"), status)
     cluster = ClusterJob(submission=submission) if submission else None
     record.provenance = Provenance(end=end, cluster=cluster)
     return record

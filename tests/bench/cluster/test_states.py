@@ -215,8 +215,7 @@ def test_the_newest_submission_of_a_run_counts(tmp_path: Path) -> None:
 
 def test_a_done_record_counts_whoever_made_it_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
     spec = plan_of(tmp_path).specs[0]
-    done = ended(spec, "done", end="2020-01-01T00:00:00+00:00")
-    put(RunStore(tmp_path), done.model_copy(update={"error": None}))
+    put(RunStore(tmp_path), ended(spec, "done", end="2020-01-01T00:00:00+00:00"))
     submitted(tmp_path, [[spec.run_id]])
     assert state_of(tmp_path, spec, job(0, "PENDING")).state == "done"
     submitted(tmp_path, [[spec.run_id]], name="20260102-000000-bbbb", force=True)
