@@ -15,6 +15,8 @@ class SlurmUnavailable(SlurmError):
 
 # A part of sbatch's message -> what to do about it. The first part that occurs counts.
 HINTS = {
+    "submitjob": "Submit fewer jobs, or pack more runs into each with --runs-per-job: those that wait count as well.",
+    "accounting/qos policy": "`sacctmgr show qos` and `sacctmgr show associations user=$USER` list the limits.",
     "partition name": "Set partition in the profile; `sinfo --summarize` lists them.",
     "account": "Set account in the profile; `sacctmgr show associations user=$USER` lists yours.",
     "qos": "Set qos in the profile; `sacctmgr show qos` lists them.",
@@ -27,6 +29,11 @@ HINTS = {
     "contact": "The cluster's controller does not answer; try again later.",
     "configuration source": "No cluster is configured here; use a login node.",
 }
+
+
+def quoted(line: str) -> str:
+    """A line that a command printed, in quotation marks: the start of it, with escapes for what cannot be printed."""
+    return f"{line[:80]!r}{' ...' * (len(line) > 80)}"
 
 
 def refusal(words: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -154,12 +155,27 @@ def _python() -> str:
     return shlex.join([*(blocking if can_block else []), sys.executable])
 
 
-def _place(array: Array, folder: Path) -> Path:
-    if not str(folder.absolute()).isprintable() or "%" in str(folder.absolute()):
+def submitted_id(folder: Path, name: str) -> str | None:
+    """The job id that sbatch gave to an array; None if it has not answered.
+
+    submitit renames the script to 'ID_submission.sh' as soon as it has the id; a payload needs the id in its name too.
+    """
+    ids = (re.fullmatch(r"(\d{1,18})_submission\.sh", path.name) for path in (folder / name).glob("*_submission.sh"))
+    return next((match[1] for match in ids if match), None)
+
+
+def require_path(folder: Path) -> None:
+    """SlurmError if SLURM cannot write a log into the folder: it reads '%' and '\\' in a log's path as patterns."""
+    path = str(folder.absolute())
+    if not path.isprintable() or "%" in path or "\\" in path:
         raise SlurmError(
-            f"The results folder {str(folder)!r} has a '%' in its path, which SLURM replaces, or a character that "
-            "cannot be printed; use another folder."
+            f"The results folder {str(folder)!r} has a '%' or a '\\' in its path, which SLURM replaces, or a character "
+            "that cannot be printed; use another folder."
         )
+
+
+def _place(array: Array, folder: Path) -> Path:
+    require_path(folder)
     return folder.absolute() / array.name
 
 

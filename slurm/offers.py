@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slurm.errors import refusal
+from slurm.errors import SlurmUnavailable, quoted, refusal
 from slurm.launcher import Array, chosen, script
 from slurm.profile import Profile
 from slurm.watcher import ask, run
@@ -51,12 +51,15 @@ def parse_partitions(output: str) -> list[Partition]:
     by_name: dict[str, Partition] = {}
     for line in output.splitlines():
         cells = line.split("|")
-        if len(cells) != 7:
-            continue
+        forms = (r"[^\s|]+", "[a-z]+", r"infinite|n/a|(\d+-)?\d+(:\d+)*", r"\d+", r"\d+", r"\d+", ".*")
+        if len(cells) != 7 or not all(re.fullmatch(form, cell) for form, cell in zip(forms, cells, strict=True)):
+            raise SlurmUnavailable(f"sinfo answers with a line that is no row: {quoted(line)}.")
         name, state, limit, nodes, cpus, memory, gres = cells
         per_node = int(cpus), int(memory) / 1024, _gpus(gres)
         row = Partition(name.rstrip("*"), name.endswith("*"), state, int(nodes), *per_node, _minutes(limit))
         by_name[row.name] = _merged(by_name[row.name], row) if row.name in by_name else row
+    if not by_name:
+        raise SlurmUnavailable("sinfo lists no partition.")
     return list(by_name.values())
 
 

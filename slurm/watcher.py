@@ -1,4 +1,4 @@
-"""Watcher: the only file that asks SLURM about jobs. If SLURM is silent, it raises; it never returns an empty queue."""
+"""Watcher: asks SLURM about jobs. If SLURM is silent or cannot be understood, it raises; it never returns a queue."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from slurm.errors import SlurmError, SlurmUnavailable
+from slurm.errors import SlurmError, SlurmUnavailable, quoted
 
 __all__ = ["JobState", "Limits", "SlurmUnavailable", "ask", "cancel", "end_of", "limits", "queue", "run", "withdraw"]
 
-SEPARATOR = "\x1f"  # the ASCII unit separator: in no job's name
-FIELDS = ("name", "index", "job_id", "state", "node", "submitted", "reason")
-FORMAT = SEPARATOR.join(("%j", "%K", "%i", "%T", "%N", "%V", "%r"))
+SEPARATOR, END = "\x1f", "\x1e\n"  # ASCII's unit and record separators: in no job's name, which may have lines
+FORMAT = SEPARATOR.join(("%i", "%K", "%T", "%N", "%V", "%r", "%j")) + END.rstrip("\n")
+ROW = re.compile(r"\d+(?:_(\d+)|\+\d+)?"), re.compile(r"(\d+)|N/A"), re.compile(r"[A-Z_]+")  # job id, index, state
 TERMINAL = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
 TERMINAL |= {"REVOKED", "TIMEOUT"}
 # Reasons for waiting that end only if the job or the cluster is changed.
@@ -69,19 +69,32 @@ def queue(prefix: str) -> dict[tuple[str, int], JobState]:
 
 
 def parse_queue(output: str, prefix: str) -> dict[tuple[str, int], JobState]:
-    """One state per job: if there are several rows, the active one, else the one submitted last."""
+    """One state per job: if there are several rows, the active one, else the one submitted last.
+
+    SlurmUnavailable if a part of the output is no row: a notice, or half an answer, tells nothing of the jobs.
+    """
     best: dict[tuple[str, int], tuple[tuple[bool, str], JobState]] = {}
-    for line in output.split("\n"):
-        row = dict(zip(FIELDS, line.split(SEPARATOR), strict=False))
-        if len(row) < len(FIELDS) or not row["name"].startswith(prefix):
-            continue
-        index = int(row["index"]) if row["index"].isdecimal() else 0
-        job = JobState(row["name"], index, row["job_id"], row["state"], row["node"], row["reason"].replace("_", " "))
-        rank = (job.active, row["submitted"])
+    *rows, rest = output.split(END)
+    if rest:
+        raise SlurmUnavailable(f"squeue answers with a line that is no row: {quoted(rest)}.")
+    for row in rows:
+        job, submitted = _job(row)
+        rank = (job.active, submitted)
         key = (job.name, job.index)
-        if key not in best or best[key][0] <= rank:
+        if job.name.startswith(prefix) and (key not in best or best[key][0] <= rank):
             best[key] = rank, job
     return {key: job for key, (_, job) in best.items()}
+
+
+def _job(row: str) -> tuple[JobState, str]:
+    """A job, and when it was submitted. SlurmUnavailable if the row is none."""
+    cells = row.split(SEPARATOR)
+    matches = [form.fullmatch(cell) for form, cell in zip(ROW, cells, strict=False)]
+    if len(cells) != 7 or not all(matches) or len({match and match[1] for match in matches[:2]}) != 1:
+        raise SlurmUnavailable(f"squeue answers with a line that is no row: {quoted(row)}.")
+    job_id, index, state, node, submitted, reason, name = cells
+    number = int(index) if index.isdecimal() else 0
+    return JobState(name, number, job_id, state, node, reason.replace("_", " ")), submitted
 
 
 def end_of(job_ids: Sequence[str]) -> dict[str, str]:
@@ -100,7 +113,9 @@ def parse_ends(output: str) -> dict[str, str]:
     """Job id -> how it ended. A job is out of memory if one of its steps is, whatever the state of the job itself."""
     ends: dict[str, str] = {}
     for line in output.splitlines():
-        full_id, state, code = (*line.split("|"), "", "")[:3]
+        if not re.fullmatch(r"\d[\w.+\[\]%:,-]*\|[A-Z_]+( [^|]*)?\|\d+:\d+", line):
+            raise SlurmUnavailable(f"sacct answers with a line that is no row: {quoted(line)}.")
+        full_id, state, code = line.split("|")
         job_id = full_id.partition(".")[0]
         if full_id != job_id:
             if state == "OUT_OF_MEMORY" and job_id in ends:
@@ -138,11 +153,14 @@ def limits() -> Limits:
 
 def parse_limits(output: str) -> Limits:
     """The limits in lines such as 'MaxArraySize            = 1001'."""
-    values = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", output, re.MULTILINE))
-    try:
-        return Limits(values["ClusterName"], int(values["MaxArraySize"]))
-    except (KeyError, ValueError) as error:
-        raise SlurmUnavailable(f"`scontrol show config` does not say {error}.") from error
+    values: dict[str, str] = {}
+    for name, form in (("ClusterName", r"[\w.-]+"), ("MaxArraySize", r"\d{1,9}")):
+        said = re.findall(rf"^{name}\s*= (.*?)\s*$", output, re.MULTILINE)
+        if len(said) != 1 or not re.fullmatch(form, said[0]):
+            words = quoted(said[0] if said else output.partition("\n")[0])
+            raise SlurmUnavailable(f"`scontrol show config` does not say '{name}', but {words}.")
+        values[name] = said[0]
+    return Limits(values["ClusterName"], int(values["MaxArraySize"]))
 
 
 def ask(command: list[str], timeout: float) -> str:
@@ -157,8 +175,9 @@ def ask(command: list[str], timeout: float) -> str:
 def run(command: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
     """Run a SLURM command, whatever its exit status; raises SlurmUnavailable if it is absent or does not answer."""
     # Variables like SQUEUE_STATES or SLURM_TIME_FORMAT would filter or change the output that is parsed here.
-    hidden = ("SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SBATCH_", "SLURM_TIME_FORMAT")
+    hidden = ("SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SBATCH_", "SLURM_TIME_FORMAT", "SLURM_CLUSTERS")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    env["SLURM_BITSTR_LEN"] = "0"  # otherwise scontrol cuts long lists of indices short
     try:
         return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, env=env)
     except FileNotFoundError as error:

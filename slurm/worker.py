@@ -112,7 +112,7 @@ class Payload:
             node = describe().get("node", os.uname().nodename)
             raise SlurmError(
                 f"The results folder '{self.folder}' is not shared with node {node}: it has no {SUBMISSION} there. "
-                "Use a folder on a file system that all nodes mount."
+                "Use a folder on a file system that all nodes mount, and do not move it while jobs wait."
             )
         module, _, name = self.function.partition(":")
         function: Function = getattr(importlib.import_module(module), name)

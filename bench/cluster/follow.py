@@ -77,13 +77,21 @@ def cancel(names: Sequence[str], store: RunStore) -> list[str]:
     if queue.jobs is None:
         raise BenchError(f"Nothing was cancelled: {queue.silence}")
     found = states_of(places(submissions), store, submissions, queue)
-    states = {run_id: state for run_id, state in found.items() if state.state in ("queued", "running")}
+    states = {run_id: state for run_id, state in found.items() if state.jobs or state.state in ("queued", "running")}
     hint = "It is not queued or running; `bench status` lists what is."
     chosen = {match(name, states, hint) for name in names} if names else set(states)
-    jobs = {state.job.job_id for run_id, state in states.items() if run_id in chosen and state.job}
-    needed = {state.job.job_id for run_id, state in states.items() if run_id not in chosen and state.job}
-    cancelled = [run_id for run_id in sorted(chosen) if _record_cancelled(states[run_id], store)]
+    jobs = {job.job_id for run_id, state in states.items() if run_id in chosen for job in state.jobs}
+    needed = {job.job_id for run_id, state in states.items() if run_id not in chosen for job in state.jobs}
+    cancelled, problems = [], []
+    for run_id in sorted(chosen):
+        try:
+            cancelled += [run_id] * _record_cancelled(states[run_id], store)
+        except (BenchError, OSError) as error:
+            problems.append(str(error))
     watcher.cancel(sorted(jobs - needed))
+    if problems:
+        words = f"{len(cancelled)} runs cancelled, and the jobs of {len(problems)} that got no record: {problems[0]}"
+        raise BenchError(words)
     return cancelled
 
 

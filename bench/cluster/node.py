@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.cluster.submission import read_sent
+from bench.errors import BenchError
 from bench.execute import pool
 from bench.execute.console import Reporter
 from bench.execute.environment import software
@@ -15,6 +17,9 @@ from bench.execute.job import Job
 from bench.store.record import ClusterJob, Software
 from bench.store.runs import RunStore
 from slurm.worker import describe
+
+GONE_SECONDS = 10.0
+"""How long workers may take to stop where the results folder has gone."""
 
 
 def carry_out(folder: str, run_ids: Sequence[str], stop: pool.Stop) -> bool:
@@ -39,7 +44,39 @@ def carry_out(folder: str, run_ids: Sequence[str], stop: pool.Stop) -> bool:
     )
     specs = [store.read_spec(run_id) for run_id in run_ids]
     reporter = Reporter(len(specs), store.root, Console(highlight=False, soft_wrap=True))
-    return pool.execute(specs, job, reporter, sent.n_workers, stop)
+    there = _WhileThere(submission, stop)
+    finished = pool.execute(specs, job, reporter, sent.n_workers, there)
+    if there.gone:
+        raise BenchError(
+            f"The results folder '{store.root}' was moved or deleted while job {describe().get('job')} was at it. "
+            f"The job ends here. Where the folder is now, issue the command again with --retry-failed."
+        )
+    return finished
+
+
+class _WhileThere:
+    """Stops the runs also where the results folder has gone: the next one would make its old path again."""
+
+    def __init__(self, submission: Path, stop: pool.Stop) -> None:
+        self._submission, self._stop, self.gone = submission, stop, False
+
+    @property
+    def grace(self) -> float:
+        return GONE_SECONDS if self.gone else self._stop.grace
+
+    @property
+    def timed_out(self) -> bool:
+        return not self.gone and self._stop.timed_out
+
+    def requested(self) -> bool:
+        requested = self._stop.requested()
+        try:
+            os.stat(self._submission)
+        except (FileNotFoundError, NotADirectoryError):
+            self.gone = True
+        except OSError:  # a network file system that has a bad moment
+            pass
+        return self.gone or requested
 
 
 def differences(there: Software, here: Software) -> list[str]:

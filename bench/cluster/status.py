@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
+from bench.cluster.logs import Logs, read_tail
 from bench.cluster.states import Queue, RunState, ask_queue, states_of
-from bench.cluster.submission import Logs, Submission, places, read_all
+from bench.cluster.submission import Submission, places, read_all, scan as scan_submissions
 from bench.errors import BenchError
 from bench.store.runs import RunStore, Scan, match
+
+MOST_LOG = 2**20
+"""Bytes of a log that are printed."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +21,7 @@ class Status:
     """The runs of a folder: those that ended, and those that were submitted."""
 
     scan: Scan
-    """The records."""
+    """The records, and what of them or of the submissions cannot be read."""
     submissions: list[Submission]
     """What was handed to a cluster, oldest first."""
     states: dict[str, RunState]
@@ -30,11 +36,12 @@ class Status:
 
 def collect(store: RunStore) -> Status:
     """Read the records, and ask the queue where there are submissions."""
-    submissions = read_all(store.root)
+    submissions, odd = scan_submissions(store.root)
     queue = ask_queue() if submissions else Queue(None)  # before the records: a job writes its own, then ends
     scan = store.scan()
     records = {record.run_id: record for record in scan.records}
-    return Status(scan, submissions, states_of(places(submissions), store, submissions, queue, records))
+    states = states_of(places(submissions), store, submissions, queue, records)
+    return Status(Scan(scan.records, scan.unreadable | odd), submissions, states)
 
 
 def missing(store: RunStore) -> tuple[int, int]:
@@ -48,9 +55,19 @@ def logs(name: str, store: RunStore) -> str:
     """What the job of a run has written, and the traceback of a run that failed. BenchError where there is neither."""
     where = places(read_all(store.root))
     run_id = match(name, {*where, *store.recorded()}, f"Looked in '{store.root}'; `bench status` lists all.")
-    log = Logs().find(*where[run_id]) if run_id in where else None
-    error = store.folder(run_id).path / "error.log"
-    files = [path for path in (log, error) if path and path.exists()]
-    if not files:
+    logs = Logs()
+    found = (path for place in reversed(where.get(run_id, [])) if (path := logs.find(place)))
+    paths = [next(found, None), store.folder(run_id).path / "error.log"]
+    parts = [_tail(path) for path in paths if path and os.path.lexists(path)]
+    if not parts:
         raise BenchError(f"Run '{run_id}' has no log yet: its job has not started, or never ran on a cluster.")
-    return "\n".join(f"{path}\n\n{path.read_text(encoding='utf-8', errors='replace')}" for path in files)
+    return "\n".join(parts)
+
+
+def _tail(path: Path) -> str:
+    """The name of a log and the end of it, which says what happened last; or why it cannot be read."""
+    try:
+        text, left_out = read_tail(path, MOST_LOG)
+    except OSError as error:
+        return f"{path} is left alone: {error.strerror or error}"
+    return f"{path}\n\n" + (f"... {left_out:,} bytes before this are left out\n" if left_out else "") + text

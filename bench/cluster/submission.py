@@ -1,11 +1,12 @@
 """Submissions: what was handed to a cluster, on disk beside the runs.
 
     DIR/.slurm/SUBMISSION/submission.json   the command, how its jobs carry out runs, the software it was sent with
-    DIR/.slurm/SUBMISSION/runs.json         array -> jobs -> run ids; apart, since no job needs it
-    DIR/.slurm/SUBMISSION/ARRAY/            payloads and logs of the jobs
+    DIR/.slurm/SUBMISSION/replaces.json     run id -> the record that it is to replace; absent in earlier versions
+    DIR/.slurm/SUBMISSION/runs.json         array -> jobs -> run ids; written last: with it the submission is complete
+    DIR/.slurm/SUBMISSION/ARRAY/            script, payloads and logs of the jobs, which are named after the job id
 
-Both files are written before anything is submitted: a job is known by its array's name and its index there, so nothing
-is lost if the submitter dies.
+All three files are written before anything is submitted: a job is known by its array's name and its index there, so
+nothing is lost if the submitter dies. The files may come from anybody: what is odd is named and left out.
 """
 
 from __future__ import annotations
@@ -13,21 +14,31 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bench.errors import BenchError
-from bench.store.files import write_text
-from bench.store.record import Software
+from bench.errors import BenchError, clipped
+from bench.store.files import read_regular, write_text
+from bench.store.folder import RUN_ID
+from bench.store.record import Record, Software
 from slurm.launcher import Array
 
 PREFIX = "bench-"
 """Of the names of all arrays: what we ask the queue for."""
+ID = re.compile(r"(\d{6,9})-[0-9a-f]{4}|\d{8}-\d{6}-[0-9a-f]{4}")
+"""A number and a random tail, '000012-3fa2'. Earlier versions had a moment, '20261121-093105-3fa2'."""
+MOST_DIGITS = 9
+"""Of a number."""
+MOST_BYTES, MOST_BYTES_SENT = 64 * 2**20, 2**20
+"""Of its lists of runs, and of what its jobs need, that are read: 100,000 runs take 6 MB."""
+RUNS = TypeAdapter(dict[str, list[list[str]]])
+REPLACES = TypeAdapter(dict[str, str])
 
 
 class Sent(BaseModel):
@@ -36,7 +47,9 @@ class Sent(BaseModel):
     command: str
     """The command line."""
     created: str
-    """When, as `timestamp` writes it."""
+    """When, as `timestamp` writes it; for people, since clocks differ."""
+    results: Path | None = None
+    """The results folder, where its jobs look for it; None in submissions of earlier versions."""
     data_dir: Path
     """Where data sets are."""
     user: str
@@ -67,10 +80,12 @@ class Submission:
     """What its jobs need to know."""
     arrays: tuple[Array, ...]
     """Its jobs."""
+    replaces: Mapping[str, str] | None = field(default_factory=dict)
+    """Run id -> what identifies the record that was there before; None in submissions of earlier versions."""
 
     @property
     def id(self) -> str:
-        """'20261121-093105-3fa2': when, and a random tail."""
+        """'000012-3fa2': its number among those of the results folder, and a random tail."""
         return self.folder.name
 
     @property
@@ -78,22 +93,36 @@ class Submission:
         """Its runs."""
         return [run_id for array in self.arrays for job in array.jobs for run_id in job]
 
+    @property
+    def moved(self) -> bool:
+        """Whether the results folder was moved since: its jobs look for it where it was."""
+        there = self.sent.results
+        return there is not None and there != self.folder.parents[1].absolute() and not there.exists()
 
-class Logs:
-    """The logs of jobs; each array's folder is listed once."""
 
-    def __init__(self) -> None:
-        self._found: dict[Path, dict[int, Path]] = {}
+class Place(NamedTuple):
+    """One job that a run was given to."""
 
-    def find(self, submission: Submission, array: str, index: int) -> Path | None:
-        """The log of one job, to which it appends each time it is started; None before it has started."""
-        folder = submission.folder / array
-        if folder not in self._found:
-            n_jobs = next(len(found.jobs) for found in submission.arrays if found.name == array)
-            paths = folder.glob("*_0_log.out")
-            # '12_3_0_log.out', job 3 of array 12; or, since one job makes no array, '12_0_log.out'
-            self._found[folder] = {int(path.name.split("_")[1]) if n_jobs > 1 else 0: path for path in paths}
-        return self._found[folder].get(index)
+    submission: Submission
+    """What the job is part of."""
+    array: str
+    """Name of the array."""
+    number: int
+    """Index of the job in it."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What the job is called in the queue."""
+        return self.array, self.number
+
+
+class Submissions(NamedTuple):
+    """All submissions of a results folder."""
+
+    all: list[Submission]
+    """Those that can be read, oldest first."""
+    unreadable: dict[Path, str]
+    """The folders of the others, each with the reason."""
 
 
 def user() -> str:
@@ -109,46 +138,111 @@ def root(results: Path) -> Path:
     return results / ".slurm"
 
 
-def new_id() -> str:
-    """A name that no other submission has."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+def new_id(results: Path) -> str:
+    """One more than the greatest number there, and a random tail. To be called by whoever has the submit lock.
+
+    No clock has a part in it: those of two login nodes differ. BenchError where there are no more numbers.
+    """
+    numbers = [int(match[1]) for name in _names(results) if (match := ID.fullmatch(name)) and match[1]]
+    number = max(numbers, default=0) + 1
+    if number >= 10**MOST_DIGITS:
+        raise BenchError(f"The submissions in '{root(results)}' have no number left: use another results folder.")
+    return f"{number:06d}-{secrets.token_hex(2)}"
+
+
+def identity(record: Record) -> str:
+    """What tells a record from the one that takes its place; records of schema 1 have no digest."""
+    return record.digest or f"{record.status} {record.provenance.end}"
 
 
 def write(submission: Submission) -> None:
     """Write it, or write it again with fewer arrays."""
     submission.folder.mkdir(parents=True, exist_ok=True)
     runs = {array.name: array.jobs for array in submission.arrays}
-    write_text(submission.folder / "runs.json", json.dumps(runs))
     write_text(submission.folder / "submission.json", submission.sent.model_dump_json(indent=1))
+    if submission.replaces is not None:
+        write_text(submission.folder / "replaces.json", json.dumps(dict(submission.replaces)))
+    write_text(submission.folder / "runs.json", json.dumps(runs))
 
 
 def read_sent(folder: Path) -> Sent:
     """What the jobs of a submission need. BenchError where it cannot be read."""
+    path = folder / "submission.json"
     try:
-        return Sent.model_validate_json((folder / "submission.json").read_bytes())
-    except (OSError, ValidationError) as error:
-        raise BenchError(f"The submission '{folder}' cannot be read ({error}). Submit the runs again.") from error
+        return Sent.model_validate_json(read_regular(path, MOST_BYTES_SENT))
+    except (OSError, ValueError) as error:
+        raise BenchError(f"'{path}' cannot be read ({_words(error)}). Submit the runs again.") from error
 
 
 def read_all(results: Path) -> list[Submission]:
-    """The submissions of a results folder, oldest first; what is not one is left out."""
-    submissions = []
-    for path in sorted(root(results).glob("*/runs.json")):
-        try:
-            arrays = json.loads(path.read_text(encoding="utf-8"))
-            parts = tuple(Array(name, tuple(map(tuple, jobs))) for name, jobs in arrays.items())
-            submissions.append(Submission(path.parent, read_sent(path.parent), parts))
-        except (OSError, ValueError, TypeError, AttributeError, BenchError):
+    """The submissions of a results folder that can be read, oldest first."""
+    return scan(results).all
+
+
+def scan(results: Path) -> Submissions:
+    """The submissions of a results folder, and what is in the place of one and cannot be read."""
+    found, unreadable = [], {}
+    for name in sorted(_names(results), key=_order):
+        folder = root(results) / name
+        if not os.path.lexists(folder / "runs.json"):
             continue
-    return submissions
+        try:
+            found.append(_read(folder))
+        except (OSError, ValueError, BenchError) as error:
+            unreadable[folder] = f"no submission that can be read ({_words(error)})"
+    return Submissions(found, unreadable)
 
 
-def places(submissions: Sequence[Submission]) -> dict[str, tuple[Submission, str, int]]:
-    """Run id -> the newest submission that it is part of, the array, and the index of the job."""
-    return {
-        run_id: (submission, array.name, index)
-        for submission in submissions
-        for array in submission.arrays
-        for index, job in enumerate(array.jobs)
-        for run_id in job
-    }
+def places(submissions: Sequence[Submission]) -> dict[str, list[Place]]:
+    """Run id -> the jobs that it was given to, that of the newest submission last."""
+    found: dict[str, list[Place]] = {}
+    for submission in submissions:
+        for array in submission.arrays:
+            for index, job in enumerate(array.jobs):
+                for run_id in job:
+                    found.setdefault(run_id, []).append(Place(submission, array.name, index))
+    return found
+
+
+def _names(results: Path) -> list[str]:
+    try:
+        return os.listdir(root(results))
+    except OSError:
+        return []
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Sorts by number; what has none, that of earlier versions, comes before."""
+    match = ID.fullmatch(name)
+    return int(match[1]) if match and match[1] else 0, name
+
+
+def _read(folder: Path) -> Submission:
+    """One submission. OSError, ValueError or BenchError where it is none."""
+    if not ID.fullmatch(folder.name) or folder.is_symlink():
+        raise ValueError("a link" if folder.is_symlink() else "its name is not that of a submission")
+    runs = RUNS.validate_json(read_regular(folder / "runs.json", MOST_BYTES))
+    named = re.compile(re.escape(f"{PREFIX}{folder.name}-") + r"\d{1,6}")
+    if odd := next((name for name in runs if not named.fullmatch(name)), None):
+        raise ValueError(f"{odd!r:.80} is no array of it")
+    arrays = tuple(Array(name, tuple(map(tuple, jobs))) for name, jobs in runs.items())
+    submission = Submission(folder, read_sent(folder), arrays, _read_replaces(folder))
+    if odd := next((run_id for run_id in submission.run_ids if not RUN_ID.fullmatch(run_id)), None):
+        raise ValueError(f"{odd!r:.80} is no run id")
+    return submission
+
+
+def _read_replaces(folder: Path) -> dict[str, str] | None:
+    try:
+        return REPLACES.validate_json(read_regular(folder / "replaces.json", MOST_BYTES))
+    except FileNotFoundError:
+        return None
+
+
+def _words(error: Exception) -> str:
+    """In one line: an error of pydantic has one for each field."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return clipped(f"{error.title}: {where + ': ' if where else ''}{first['msg']}")
+    return clipped(str(error))

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from bench.cluster.follow import follow
 from bench.cluster.profiles import load_profile, require_accepted
-from bench.cluster.states import ask_queue, states_of
-from bench.cluster.submission import PREFIX, Sent, Submission, new_id, read_all, root, user, write
+from bench.cluster.states import Queue, ask_queue, states_of
+from bench.cluster.submission import (
+    PREFIX,
+    Sent,
+    Submission,
+    identity,
+    new_id,
+    root,
+    scan,
+    user,
+    write,
+)
 from bench.errors import BenchError, counted
 from bench.execute.dispatch import Batch, Executor, Survey, require_data
 from bench.execute.environment import software
 from bench.execute.job import Job, OnEvent
 from bench.store.lock import Lock, LockLostError, acquire
+from bench.store.parsing import UnreadableRecord
 from bench.store.record import timestamp
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
@@ -83,8 +94,9 @@ class Slurm(Executor):
         return wanted if wanted != "auto" else "cuda" if on_gpu else "cpu"
 
     def require(self, specs: Sequence[RunSpec], job: Job) -> None:
-        """BenchError where the cluster would refuse the profile, or the data are absent."""
+        """BenchError where the cluster would refuse the profile or the folder, or the data are absent."""
         if specs:
+            launcher.require_path(job.results)
             require_accepted(self.profile)
         require_data(specs, replace(job, device="cpu"))
 
@@ -97,19 +109,21 @@ class Slurm(Executor):
     def survey(self, specs: Sequence[RunSpec], store: RunStore, retry_failed: bool) -> Survey:
         """Take what the cluster has from what is to do, and what it lost unless that is to be tried again.
 
-        BenchError where SLURM does not say what it has.
+        What was never submitted is to do in any case. BenchError where SLURM does not say what it has.
         """
-        submissions = read_all(store.root)
-        if not submissions:
+        submissions, unreadable = scan(store.root)
+        if not submissions and not unreadable:
             return Survey(list(specs))
-        states = states_of([spec.run_id for spec in specs], store, submissions, ask_queue())
+        queue = ask_queue()
+        _require_known(unreadable, queue)
+        states = states_of([spec.run_id for spec in specs], store, submissions, queue)
         if unknown := [state for state in states.values() if state.state == "unknown"]:
             raise BenchError(
                 f"{len(unknown)} of these runs were submitted before, and may be queued: {unknown[0].note}"
             )
         submitted = [run_id for run_id, state in states.items() if state.active]
-        lost = [run_id for run_id, state in states.items() if state.state == "lost"]
-        held = {job.job_id for run_id in lost if (job := states[run_id].job) and job.active}
+        lost = [run_id for run_id, state in states.items() if state.state == "lost" and not state.never_submitted]
+        held = {job.job_id for run_id in lost for job in states[run_id].jobs}
         left = {*submitted, *([] if retry_failed else lost)}
         todo = [spec for spec in specs if spec.run_id not in left]
         return Survey(todo, submitted, [] if retry_failed else lost, sorted(held) if retry_failed else ())
@@ -183,10 +197,11 @@ def pack(
         limits = watcher.limits()
     except watcher.SlurmUnavailable:  # a dry run elsewhere
         limits = watcher.Limits("", DEFAULT_ARRAY_SIZE)
-    submission_id = new_id()
+    submission_id = new_id(job.results)
     sent = Sent(
         command=job.command,
         created=timestamp(),
+        results=job.results.absolute(),
         data_dir=job.data_dir.absolute(),
         user=user(),
         cluster=limits.cluster,
@@ -203,7 +218,30 @@ def pack(
             f"--max-parallel {layout.max_parallel} cannot be kept by {len(arrays)} arrays, which run a job at a time "
             f"each; allow {len(arrays)}, or pack the runs into fewer jobs with --runs-per-job."
         )
-    return Submission(root(job.results.absolute()) / submission_id, sent, tuple(arrays))
+    folder = root(job.results.absolute()) / submission_id
+    return Submission(folder, sent, tuple(arrays), _there_before(specs, RunStore(job.results)))
+
+
+def _there_before(specs: Sequence[RunSpec], store: RunStore) -> dict[str, str]:
+    """Run id -> the record that the run has; none for one that cannot be read."""
+    found = {}
+    for spec in specs:
+        with suppress(UnreadableRecord):
+            if record := store.load(spec.run_id):
+                found[spec.run_id] = identity(record)
+    return found
+
+
+def _require_known(unreadable: Mapping[Path, str], queue: Queue) -> None:
+    """BenchError where a submission has jobs, or may have, and nobody knows of which runs."""
+    for folder, reason in unreadable.items():
+        if queue.jobs is None:
+            raise BenchError(f"'{folder}' is {reason}, and may have jobs in the queue: {queue.silence}")
+        if names := {name for name, _ in queue.active if name.startswith(f"{PREFIX}{folder.name}-")}:
+            raise BenchError(
+                f"'{folder}' is {reason}, and has jobs in the queue, maybe of these runs. End them first: "
+                f"scancel --name={','.join(sorted(names))}"
+            )
 
 
 def describe(submission: Submission, profile: Profile, seconds: Mapping[str, float]) -> str:

@@ -115,7 +115,7 @@ class Bench:
         words = lines[at].split()[1:-1]
         totals = dict.fromkeys(words, 0)
         for line in lines[at + 2 :]:
-            if not re.match(r"\d{8}-\d{6}", line):
+            if not re.match(r"\d{6}-", line):
                 break
             for word, count in zip(words, line.split()[1:], strict=False):
                 totals[word] += int(count)

@@ -110,7 +110,7 @@ def test_a_profile_changes_what_is_set_by_default(tmp_path: Path, monkeypatch: p
 
 
 def test_a_folder_that_slurm_would_read_as_a_pattern(tmp_path: Path) -> None:
-    with pytest.raises(SlurmError, match="'%' in its path"):
+    with pytest.raises(SlurmError, match=r"'%' or a .* in its path"):
         script(Array("x-0", (("a",),)), SMALL, tmp_path / "50%", None)
 
 
@@ -130,6 +130,12 @@ def test_without_slurm(tmp_path: Path, no_slurm: None) -> None:
         ),
         ("allocation failure: Invalid feature specification", "Invalid feature specification. Change constraint"),
         ("sbatch: unrecognized option '--foo=x'", "unrecognized option '--foo=x'. Correct sbatch in the profile"),
+        (
+            "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates "
+            "accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            "QOSMaxSubmitJobPerUserLimit; Job violates accounting/QOS policy "
+            "(job submit limit, user's size and/or time limits). Submit fewer jobs, or pack more runs",
+        ),
         ("", "it did not say why. Change the profile accordingly."),
     ],
 )

@@ -104,3 +104,23 @@ def test_what_the_cluster_refuses(cluster: Cluster, fields: dict[str, Any], star
 def test_what_the_cluster_takes(cluster: Cluster) -> None:
     assert refusals(Profile(**SMALL)) == []
     assert refusals(Profile(**SMALL, partition="hi", gpus=2, setup=("true",))) == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "Maintenance on Friday\n",
+        "test|up|infinite|3|4|4000\n",
+        "test|up|infinite|3|four|4000|gpu:2\n",
+        "test|up|for ever|3|4|4000|gpu:2\n",
+        "\ufffd\n",
+    ],
+)
+def test_what_is_no_row_of_sinfo_is_quoted(odd: str) -> None:
+    with pytest.raises(SlurmUnavailable, match="sinfo answers with a line that is no row: '"):
+        parse_partitions(SINFO + odd)
+
+
+def test_no_partition_at_all_is_no_answer() -> None:
+    with pytest.raises(SlurmUnavailable, match="no partition"):
+        parse_partitions("")

@@ -15,16 +15,16 @@ from tests.slurm.testcluster import Cluster
 
 # Of SLURM 22.05; here with '|' for the separator.
 SQUEUE = """\
-cap-0|3|46_3|CANCELLED|n1|2026-11-21T09:27:47|None
-cap-3|N/A|49|FAILED|n2|2026-11-21T09:27:47|JobLaunchFailure
-cap-0|2|46_2|PENDING||2026-11-21T09:27:50|BeginTime
-cap-5|N/A|51|PENDING||2026-11-21T09:27:47|DependencyNeverSatisfied
-cap-0|1|46_1|PENDING||2026-11-21T09:27:50|job requeued in held state
-cap-1|N/A|47|PENDING||2026-11-21T09:27:47|JobHeldUser
-cap-7|N/A|7|PENDING||2026-11-21T09:20:04|PartitionTimeLimit
-cap-8|N/A|9|PENDING||2026-11-21T09:20:04|launch failed requeued held
-cap-0|0|46_0|SUSPENDED|n1|2026-11-21T09:27:47|None
-other|N/A|53|RUNNING|n1|2026-11-21T09:27:47|None
+46_3|3|CANCELLED|n1|2026-11-21T09:27:47|None|cap-0
+49|N/A|FAILED|n2|2026-11-21T09:27:47|JobLaunchFailure|cap-3
+46_2|2|PENDING||2026-11-21T09:27:50|BeginTime|cap-0
+51|N/A|PENDING||2026-11-21T09:27:47|DependencyNeverSatisfied|cap-5
+46_1|1|PENDING||2026-11-21T09:27:50|job requeued in held state|cap-0
+47|N/A|PENDING||2026-11-21T09:27:47|JobHeldUser|cap-1
+7|N/A|PENDING||2026-11-21T09:20:04|PartitionTimeLimit|cap-7
+9|N/A|PENDING||2026-11-21T09:20:04|launch failed requeued held|cap-8
+46_0|0|SUSPENDED|n1|2026-11-21T09:27:47|None|cap-0
+53|N/A|RUNNING|n1|2026-11-21T09:27:47|None|other
 """
 SACCT = """\
 47|PENDING|0:0
@@ -40,8 +40,13 @@ SACCT = """\
 """
 
 
+def squeue(text: str) -> str:
+    """Rows as squeue is told to print them."""
+    return "".join(line.replace("|", "\x1f") + "\x1e\n" for line in text.splitlines())
+
+
 def parsed(text: str, prefix: str = "cap-") -> dict[tuple[str, int], JobState]:
-    return parse_queue(text.replace("|", "\x1f"), prefix)
+    return parse_queue(squeue(text), prefix)
 
 
 def test_reads_what_squeue_says() -> None:
@@ -54,15 +59,42 @@ def test_reads_what_squeue_says() -> None:
     assert {key for key, job in jobs.items() if job.held} == held
 
 
-def test_other_jobs_and_broken_rows_are_left_out() -> None:
+def test_other_jobs_are_left_out() -> None:
     assert set(parsed(SQUEUE, "other")) == {("other", 0)}
     assert parsed("", "") == {}
-    assert parsed("a name\nof two lines|N/A|5|RUNNING|n1|2026-11-21T09:27:47|None\n", "a name") == {}
+    two_lines = "5\x1fN/A\x1fRUNNING\x1fn1\x1f2026-11-21T09:27:47\x1fNone\x1fa name\nof two lines\x1e\n"
+    assert [name for name, _ in parse_queue(two_lines + squeue(SQUEUE), "a name")] == ["a name\nof two lines"]
 
 
-RUNNING = "x|1|9_1|RUNNING|n1|2026-11-21T09:00:00|None\n"
-ENDED = "x|1|8_1|CANCELLED|n1|2026-11-21T10:00:00|None\n"
-ENDED_BEFORE = "x|1|10_1|FAILED|n1|2026-11-21T08:00:00|None\n"
+GOOD = squeue("46_3|3|RUNNING|n1|2026-11-21T09:27:47|None|cap-0")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "Scheduled maintenance on Friday.\n",
+        "Scheduled maintenance on Friday.\n" + GOOD,
+        GOOD + "Scheduled maintenance on Friday.\n",
+        GOOD[:-20],
+        GOOD + GOOD[: len(GOOD) // 2],
+        GOOD[10:],
+        GOOD.replace("\x1e\n", "\n"),
+        GOOD.replace("46_3", "\ufffd\ufffd"),
+        GOOD.replace("\x1f3\x1f", "\x1f4\x1f"),
+        GOOD.replace("\x1f3\x1f", "\x1fx\x1f"),
+        GOOD.replace("RUNNING", "running?"),
+        "\n",
+        "slurm_load_jobs error: Unable to contact slurm controller",
+    ],
+)
+def test_what_is_no_row_is_quoted_and_no_empty_queue(output: str) -> None:
+    with pytest.raises(SlurmUnavailable, match=r"squeue answers with a line that is no row: '"):
+        parse_queue(output, "cap-")
+
+
+RUNNING = "9_1|1|RUNNING|n1|2026-11-21T09:00:00|None|x\n"
+ENDED = "8_1|1|CANCELLED|n1|2026-11-21T10:00:00|None|x\n"
+ENDED_BEFORE = "10_1|1|FAILED|n1|2026-11-21T08:00:00|None|x\n"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +102,22 @@ ENDED_BEFORE = "x|1|10_1|FAILED|n1|2026-11-21T08:00:00|None\n"
 )
 def test_of_several_rows_the_active_one_counts_or_the_newest(rows: tuple[str, str], job_id: str) -> None:
     assert parsed("".join(rows), "x")["x", 1].job_id == job_id
+
+
+@pytest.mark.parametrize(
+    ("reason", "held"),
+    [
+        ("QOSMaxWallDurationPerJobLimit", True),
+        ("QOSMaxCpuPerJobLimit", True),
+        ("DependencyNeverSatisfied", True),
+        ("QOSMaxJobsPerUserLimit", False),
+        ("AssocMaxJobsLimit", False),
+        ("QOSGrpCPULimit", False),
+        ("Dependency", False),
+    ],
+)
+def test_limits_that_pass_when_other_jobs_end_are_waited_for(reason: str, held: bool) -> None:
+    assert JobState("x", 0, "1", "PENDING", "", reason).held == held
 
 
 @pytest.mark.parametrize(
@@ -97,8 +145,15 @@ def test_reads_limits() -> None:
         "Slurm data\nClusterName             = loop\nMaxArraySize            = 1001\nMaxJobCount             = 10000 \n"
     )
     assert parse_limits(config) == Limits("loop", 1001)
-    with pytest.raises(SlurmUnavailable, match="does not say 'MaxArraySize'"):
-        parse_limits("ClusterName = loop\n")
+    for odd in ("ClusterName = loop\n", config.replace("1001", "many"), "Maintenance!\n", config + config, ""):
+        with pytest.raises(SlurmUnavailable, match=r"does not say '(MaxArraySize|ClusterName)', but '"):
+            parse_limits(odd)
+
+
+@pytest.mark.parametrize("output", ["Maintenance!\n", SACCT + "half a r", "50|FAILED\n", "\ufffd\n"])
+def test_what_is_no_row_of_sacct_is_no_end(output: str) -> None:
+    with pytest.raises(SlurmUnavailable, match="sacct answers with a line that is no row: '"):
+        parse_ends(output)
 
 
 def test_without_slurm_nothing_is_known(no_slurm: None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,35 @@ def test_following_ends_where_slurm_stays_silent(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(follow, "SILENCE_SECONDS", -1.0)
     said = follow.follow(ids, RunStore(tmp_path), lambda event: pytest.fail(str(event)))
     assert "squeue did not answer" in said
+
+
+def test_cancel_ends_the_jobs_of_all_submissions_and_those_that_squeue_does_not_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, specs = RunStore(tmp_path), plan_of(tmp_path, seeds=2).specs
+    for name in ("000001-aaaa", "000002-bbbb"):
+        submitted(tmp_path, [[spec.run_id] for spec in specs], name=name)
+    for spec in specs:
+        store.write_spec(spec)
+    older, newer = (job(0, "RUNNING", name=f"bench-{name}-0") for name in ("000001-aaaa", "000002-bbbb"))
+    unlisted = job(1, "PENDING", name="bench-000002-bbbb-0")
+    queue = queue_of(replace(older, job_id="3_0"), newer, unlisted=(unlisted,))
+    taken: list[str] = []
+    monkeypatch.setattr(follow, "ask_queue", lambda: queue)
+    monkeypatch.setattr(watcher, "cancel", taken.extend)
+    assert len(follow.cancel([], store)) == 2
+    assert taken == ["3_0", "7_0", "7_1"]
+
+
+def test_a_spec_that_cannot_be_read_stops_no_cancelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, specs = RunStore(tmp_path), plan_of(tmp_path, seeds=3).specs
+    submitted(tmp_path, [[spec.run_id] for spec in specs])
+    for spec in specs[1:]:
+        store.write_spec(spec)
+    taken: list[str] = []
+    monkeypatch.setattr(follow, "ask_queue", lambda: queue_of(*(job(index, "PENDING") for index in range(3))))
+    monkeypatch.setattr(watcher, "cancel", taken.extend)
+    with pytest.raises(BenchError, match=r"^2 runs cancelled, and the jobs of 1 that got no record: .*spec\.json"):
+        follow.cancel([], store)
+    assert taken == ["7_0", "7_1", "7_2"]
+    assert len(store.scan().records) == 2

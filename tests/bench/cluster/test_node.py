@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.cluster import node
 from bench.cluster.node import carry_out, differences
+from bench.errors import BenchError
 from bench.store.record import Software
 from bench.store.runs import RunStore
 from tests.bench.cli.helpers import metric_file
@@ -102,3 +104,39 @@ def test_a_job_that_is_to_stop_begins_no_other_run(tmp_path: Path) -> None:
 )
 def test_other_software_is_named(there: dict[str, str], here: dict[str, str], expected: list[str]) -> None:
     assert differences(Software.model_validate(there), Software.model_validate(here)) == expected
+
+
+def test_a_results_folder_that_goes_away_ends_the_job_and_is_not_made_again(tmp_path: Path) -> None:
+    results = tmp_path / "old"
+    store, plan = RunStore(results), plan_of(results, seeds=2)
+    for spec in plan.specs:
+        store.write_spec(spec)
+    folder = submitted(results, [[spec.run_id for spec in plan.specs]]).folder
+
+    class Moves(Never):
+        """Moves the folder away when the first run is done."""
+
+        def requested(self) -> bool:
+            if store.folder(plan.specs[0].run_id).record_path.exists():
+                results.rename(tmp_path / "new")
+            return False
+
+    with pytest.raises(BenchError, match=f"The results folder '{results}' was moved or deleted"):
+        carry_out(str(folder), [spec.run_id for spec in plan.specs], Moves())
+    assert not results.exists()
+    assert [record.spec for record in RunStore(tmp_path / "new").scan().records] == plan.specs[:1]
+
+
+def test_a_file_system_that_has_a_bad_moment_is_not_a_folder_that_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    there = node._WhileThere(tmp_path, Never())
+    monkeypatch.setattr(node.os, "stat", fails)
+    assert not there.requested()
+    monkeypatch.undo()
+    assert not there.requested()
+    assert there.grace == 1.0
+    assert node._WhileThere(tmp_path / "absent", Never()).requested()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_logs_are_those_of_the_job(tmp_path: Path) -> None:
     ids = [spec.run_id for spec in plan_of(tmp_path, seeds=12).specs]
     ours = submitted(tmp_path, [[run_id] for run_id in ids])
     folder = ours.folder / ours.arrays[0].name
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for index in range(12):
         (folder / f"7_{index}_0_log.out").write_text(f"log of {index}", encoding="utf-8")
     assert status.logs(ids[0], RunStore(tmp_path)).endswith("log of 0")
@@ -81,3 +82,44 @@ def test_without_submissions_slurm_is_not_asked(tmp_path: Path, no_slurm: None) 
     found = status.collect(store)
     assert (found.submissions, found.states, found.well) == ([], {}, False)
     assert "timeout: " in status_text(found)
+
+
+def test_a_submission_that_cannot_be_read_is_named_and_the_others_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = plan_of(tmp_path).specs[0]
+    submitted(tmp_path, [[spec.run_id]], name="000001-aaaa")
+    bad = submitted(tmp_path, [[spec.run_id]], name="000002-bbbb")
+    (bad.folder / "runs.json").write_text('{"bench-000002-bbbb-0": [["../.."]]}', encoding="utf-8")
+    monkeypatch.setattr(status, "ask_queue", lambda: queue_of(job(0, "PENDING", name="bench-000001-aaaa-0")))
+    found = status.collect(RunStore(tmp_path))
+    assert not found.well
+    lines = [line for line in status_text(found).splitlines() if "unreadable" in line]
+    reason = "no submission that can be read ('../..' is no run id)"
+    assert lines == [f"unreadable, left alone: {bad.folder}: {reason}"]
+    assert found.states[spec.run_id].state == "queued"
+
+
+def test_of_a_long_log_the_end_is_printed_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    run_id, other = (spec.run_id for spec in plan_of(tmp_path, seeds=2).specs)
+    ours = submitted(tmp_path, [[run_id], [other]])
+    folder, store = ours.folder / ours.arrays[0].name, RunStore(tmp_path)
+    (folder / "7_0_0_log.out").write_bytes(b"start" + b"x" * 2**20 + b"\xff the end")
+    text = status.logs(run_id, store)
+    assert "... 14 bytes before this are left out\n" in text
+    assert text.endswith("x\ufffd the end")
+    assert len(text) < 2**20 + 300
+    os.mkfifo(folder / "7_1_0_log.out")
+    store.folder(other).make()
+    (store.folder(other).path / "error.log").symlink_to("/etc/passwd")
+    text = status.logs(other, store)
+    assert "7_1_0_log.out' is not a regular file" in text
+    assert "error.log is left alone: " in text
+
+
+def test_the_log_of_an_older_submission_is_better_than_none(tmp_path: Path) -> None:
+    run_id = plan_of(tmp_path).specs[0].run_id
+    older = submitted(tmp_path, [[run_id]])
+    submitted(tmp_path, [[run_id]], name="000001-aaaa")
+    (older.folder / older.arrays[0].name / "7_0_log.out").write_text("words", encoding="utf-8")
+    assert status.logs(run_id, RunStore(tmp_path)).endswith("words")

@@ -210,3 +210,72 @@ def test_silence_while_runs_are_followed_is_no_end(tmp_path: Path, monkeypatch: 
     said = slurm(wait=True).lay_out(survey, here(tmp_path), {}).follow(lambda event: None)
     assert "no answer" in said
     assert "Jobs may still run" in said
+
+
+def test_a_path_that_slurm_cannot_take_is_refused_before_anything_else(tmp_path: Path, no_slurm: None) -> None:
+    monday = tmp_path / "a\\b"
+    with pytest.raises(SlurmError, match="use another folder"):
+        slurm().require(plan_of(tmp_path).todo, here(monday))
+    assert not monday.exists()
+
+
+def test_what_was_never_submitted_is_submitted_without_being_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = plan_of(tmp_path), RunStore(tmp_path)
+    submitted(tmp_path, [[spec.run_id] for spec in plan.specs], job_id=None)
+    monkeypatch.setattr(cluster, "ask_queue", queue_of)
+    assert slurm().survey(plan.todo, store, retry_failed=False) == Survey(plan.todo, [], [], ())
+
+
+def test_nothing_is_submitted_while_squeue_leaves_a_job_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = plan_of(tmp_path), RunStore(tmp_path)
+    submitted(tmp_path, [[spec.run_id] for spec in plan.specs])
+    monkeypatch.setattr(cluster, "ask_queue", lambda: queue_of(unlisted=(job(0, "RUNNING"),)))
+    with pytest.raises(
+        BenchError, match=r"1 of these runs were submitted before.*does not list job 7_0, but it is RUN"
+    ):
+        slurm().survey(plan.todo, store, retry_failed=True)
+
+
+def test_nothing_is_submitted_while_an_older_job_is_active_whatever_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = plan_of(tmp_path, seeds=1), RunStore(tmp_path)
+    run_id = plan.specs[0].run_id
+    for name in ("000001-aaaa", "000002-bbbb"):
+        submitted(tmp_path, [[run_id]], name=name)
+    put(store, ended(plan.specs[0], "cancelled", "000002-bbbb"))
+    monkeypatch.setattr(cluster, "ask_queue", lambda: queue_of(job(0, "RUNNING", name="bench-000001-aaaa-0")))
+    assert slurm().survey(plan.todo, store, retry_failed=True) == Survey([], [run_id], [], [])
+
+
+def test_jobs_of_a_submission_that_cannot_be_read_stand_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = plan_of(tmp_path), RunStore(tmp_path)
+    bad = submitted(tmp_path, [["a"]], name="000002-bbbb")
+    (bad.folder / "runs.json").write_text("{", encoding="utf-8")
+    active = job(0, "RUNNING", name="bench-000002-bbbb-0")
+    monkeypatch.setattr(cluster, "ask_queue", lambda: queue_of(active))
+    with pytest.raises(BenchError, match=r"scancel --name=bench-000002-bbbb-0$"):
+        slurm().survey(plan.todo, store, retry_failed=False)
+    monkeypatch.setattr(cluster, "ask_queue", lambda: queue_of(job(0, "COMPLETED", name="bench-000002-bbbb-0")))
+    assert slurm().survey(plan.todo, store, retry_failed=False).todo == plan.todo
+    monkeypatch.setattr(cluster, "ask_queue", lambda: Queue(None, silence="no answer"))
+    with pytest.raises(BenchError, match="may have jobs in the queue: no answer"):
+        slurm().survey(plan.todo, store, retry_failed=False)
+
+
+def test_a_submission_notes_the_records_that_it_replaces(tmp_path: Path, no_slurm: None) -> None:
+    plan, store = plan_of(tmp_path, seeds=3), RunStore(tmp_path)
+    first, second, _ = plan.specs
+    put(store, ended(first, "failed"))
+    store.folder(second.run_id).make()
+    store.folder(second.run_id).record_path.write_text("{", encoding="utf-8")
+    packed = pack(plan.specs, here(tmp_path), Profile(), Layout(), {})
+    record = store.load(first.run_id)
+    assert record
+    assert packed.replaces == {first.run_id: submissions.identity(record)}
+    assert packed.sent.results == tmp_path
+    assert packed.id.startswith("000001-")
