@@ -13,7 +13,7 @@ from bench.store.files import read_regular
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_BYTES = 128 * 2**20
+MOST_BYTES = 64 * 2**20
 """Of all arrays of a file once they are unpacked, and of the file."""
 MOST_MEMBERS = 1000
 """Arrays of a file."""

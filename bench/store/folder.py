@@ -172,7 +172,7 @@ class RunFolder:
             return {}
         except (OSError, ValueError) as error:
             raise DamagedFile(
-                f"'{path}' cannot be read ({error}); `bench evaluate {self.run_id}` makes it again."
+                f"'{path}' is damaged ({error}); `bench evaluate {self.run_id}` makes it again."
             ) from error
 
 

@@ -65,5 +65,4 @@ def _left(folder: RunFolder) -> Left:
 
 def _numbers(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Arrays of real numbers, as float64; a plug-in may leave others, of which nothing can be drawn."""
-    kinds = {name: "float64" if array.dtype == "float64" else "float32" for name, array in arrays.items()}
-    return {name: array.astype(kinds[name]) for name, array in arrays.items() if array.dtype.kind in "biuf"}
+    return {name: array.astype("float64") for name, array in arrays.items() if array.dtype.kind in "biuf"}

@@ -18,6 +18,7 @@ from bench.store.runs import RunStore
 from bench.store.views import Views
 from models.topk import TopK
 from tests.bench.execute.helpers import job, load, metric_plugin, only_record, plugin, run_one_of
+from tests.results import unsealed
 
 METRICS = ("fvu", "train_seconds", "class_rates", "selection_agreement", "noise_fvu")
 
@@ -51,11 +52,6 @@ def _training_fails(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("training")
 
     monkeypatch.setattr(running, "train", fail)
-
-
-def unsealed(record: Record) -> Record:
-    """A record without what says which files lie beside it, and by which code they were made."""
-    return record.model_copy(update={"files": {}, "digest": "", "metric_code": {}})
 
 
 def test_a_new_metric_is_computed_and_all_else_stays_bit_for_bit(root: Path, tmp_path: Path) -> None:

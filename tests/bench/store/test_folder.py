@@ -20,7 +20,7 @@ from bench.store.parsing import UnreadableRecord, parse_record
 from bench.store.runs import RunStore
 from models.topk import TopK
 from tests.bench.store.helpers import file_of, record_of, results, spec_of
-from tests.results import put
+from tests.results import put, unsealed
 
 RUN = record_of().run_id
 
@@ -37,7 +37,9 @@ def names(store: RunStore) -> set[str]:
 def test_what_a_run_leaves_comes_back(store: RunStore) -> None:
     put(store, record_of(), results())
     folder = store.folder(RUN)
-    assert folder.record() == record_of()
+    record = folder.record()
+    assert record
+    assert unsealed(record) == record_of()
     assert folder.weights()["w"].tolist() == [0, 1, 2]
     np.testing.assert_array_equal(folder.arrays()["rates"], np.eye(2))
     np.testing.assert_array_equal(folder.views()["inputs"], np.ones((2, 4)))

@@ -45,7 +45,7 @@ def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
 
 
 def test_a_name_that_utf8_cannot_write(tmp_path: Path) -> None:
-    records = [factory.record("mp\udcff", metrics={"fvu": 0.5})]
+    records = [factory.record("mp", metrics={"fvu": 0.5}, variant={"field": "\udcff"})]
     assert report.write(records, Tables(factory.boards_of(records)), tmp_path, RunStore(tmp_path)).stat().st_size > 0
 
 
