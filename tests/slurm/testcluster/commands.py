@@ -38,6 +38,7 @@ def create_database(root: Path) -> list[str]:
         "--no-defaults",
         "--user=root",
         f"--datadir={root}/db",
+        f"--tmpdir={root}/tmp",  # shared, the temporary tables of two databases made at once collide
         "--skip-test-db",
         "--auth-root-authentication-method=socket",
     ]
@@ -64,6 +65,7 @@ def _mariadbd(settings: Settings) -> list[str]:
         "--no-defaults",
         "--user=root",
         f"--datadir={root}/db",
+        f"--tmpdir={root}/tmp",
         f"--socket={root}/run/mariadb.sock",
         f"--pid-file={root}/run/mariadb.pid",
         f"--bind-address={ADDRESS}",

@@ -24,7 +24,7 @@ def write(root: Path, accounting: bool, options: Mapping[str, str]) -> Settings:
     root.mkdir(parents=True, exist_ok=True)
     if root.stat().st_uid != os.geteuid():
         raise ClusterError(f"'{root}' belongs to another user. Name another folder.")
-    for name in ("etc", "run", "log", "pids", "state", *(f"spool.{node}" for node in config.NODES)):
+    for name in ("etc", "run", "log", "pids", "state", "tmp", *(f"spool.{node}" for node in config.NODES)):
         (root / name).mkdir(exist_ok=True)
     (root / "etc").chmod(0o755)
     host.make_gpus(root / "dev")
