@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.compare.stats import Interval, best_and_ties, t_intervals
-from bench.store.record import Record
+from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
 
 GroupKey = tuple[str, str, str, str]
@@ -181,7 +181,7 @@ def _expand(column: Column, names: set[str]) -> list[Column]:
     """The column, or one for each key of a metric that returns several numbers; none if no row has it."""
     if column.name in names:
         return [column]
-    keys = sorted(name.partition(".")[2] for name in names if name.partition(".")[0] == column.name)
+    keys = sorted(name.partition(".")[2] for name in names if metric_of(name) == column.name)
     return [Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}")) for key in keys]
 
 
@@ -190,8 +190,9 @@ def _row(label: str, runs: Mapping[int, Record]) -> Row:
     values: dict[str, dict[int, float]] = defaultdict(dict)
     errors: dict[str, dict[int, str]] = defaultdict(dict)
     for seed, record in sorted(runs.items()):
+        outdated = {metric for metric, code in newest.items() if record.metric_code.get(metric) != code}
         for name, value in record.metrics.items() if record.status == "done" else ():
-            if record.metric_code.get(name.partition(".")[0]) == newest.get(name.partition(".")[0]):
+            if not outdated or metric_of(name) not in outdated:
                 values[name][seed] = value
         for name, message in record.metric_errors.items():
             errors[name][seed] = message

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 
 from bench.compare.boards import Column
 from bench.plugins.registry import METRIC_REGISTRY
-from bench.store.record import Record
+from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
 from metrics.base import MetricInfo
 
@@ -60,4 +60,4 @@ def _newest_of_each(records: Sequence[Record]) -> dict[str, Record]:
     for record in sorted(records, key=lambda record: record.provenance.end):
         alike[*record.metrics, *record.metric_errors] = record
     in_order = sorted(alike.items(), key=lambda item: item[1].provenance.end)
-    return {name.partition(".")[0]: record for names, record in in_order for name in names}
+    return {metric_of(name): record for names, record in in_order for name in names}

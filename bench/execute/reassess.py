@@ -17,7 +17,7 @@ from bench.plugins.loading import load_dataset, load_metric, load_source
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
 from bench.store.legend import Legend
-from bench.store.record import SCHEMA_VERSION, Record
+from bench.store.record import SCHEMA_VERSION, Record, metric_of
 from bench.store.spec import RunSpec
 
 Value = TypeVar("Value")
@@ -53,7 +53,7 @@ def _lost_arrays(folder: RunFolder) -> set[str]:
     record = folder.record()
     accounted = set(_arrays(folder))
     if record:
-        accounted |= {name.partition(".")[0] for name in (*record.metrics, *record.metric_errors)}
+        accounted |= {metric_of(name) for name in (*record.metrics, *record.metric_errors)}
     return {
         name
         for name, entry in folder.legend().metrics.items()
@@ -106,7 +106,7 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
 
 def _without(values: Mapping[str, Value], metrics: set[str]) -> dict[str, Value]:
     """What is not of these metrics; `metric.key` is of the metric."""
-    return {name: value for name, value in values.items() if name.partition(".")[0] not in metrics}
+    return {name: value for name, value in values.items() if metric_of(name) not in metrics}
 
 
 def _arrays(run: RunFolder) -> dict[str, np.ndarray]:

@@ -176,6 +176,11 @@ class Record(BaseModel):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def metric_of(name: str) -> str:
+    """The metric that a number in a record is of: 'babel.mean' is one of 'babel'."""
+    return name.partition(".")[0]
+
+
 def timestamp(moment: datetime | None = None) -> str:
     """A moment, now by default, in UTC to the second: '2026-01-31T12:00:00+00:00'."""
     return (moment or datetime.now(UTC)).isoformat(timespec="seconds")

@@ -98,3 +98,8 @@ def listed(words: Iterable[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def form_of(value: object) -> str:
+    """The dtype and shape of an array, or the type of what is none, in words: 'torch.int64 (3, 4)'."""
+    return f"{getattr(value, 'dtype', type(value).__name__)} {tuple(getattr(value, 'shape', ()))}"

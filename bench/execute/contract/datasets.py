@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.errors import counted
-from bench.execute.contract.checking import Check, Outcome, run_checks
+from bench.execute.contract.checking import Check, Outcome, form_of, run_checks
 from bench.plugins.loading import load_source
 from bench.plugins.plugin import Plugin
 
@@ -88,8 +88,7 @@ def has_inputs(subject: Subject) -> str:
     for name, split in subject.splits.items():
         x = split.x
         if not isinstance(x, Tensor) or x.dtype != torch.float32 or x.ndim != 2:
-            found = f"{getattr(x, 'dtype', type(x).__name__)} {tuple(getattr(x, 'shape', ()))}"
-            return f"{name}.x is {found}; expected torch.float32 (N, D): flatten the inputs."
+            return f"{name}.x is {form_of(x)}; expected torch.float32 (N, D): flatten the inputs."
         if bad := int((~x.isfinite()).sum()):
             return f"{name}.x has values that are NaN or infinite: {bad} of {x.numel()}."
         if x.min() < 0 or x.max() > 1:
@@ -113,8 +112,7 @@ def has_labels(subject: Subject) -> str:
     for name, split in subject.splits.items():
         labels = split.labels
         if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
-            found = f"{getattr(labels, 'dtype', type(labels).__name__)} {tuple(getattr(labels, 'shape', ()))}"
-            return f"{name}.labels is {found}; expected torch.int64 (N,)."
+            return f"{name}.labels is {form_of(labels)}; expected torch.int64 (N,)."
     return ""
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
+from bench.execute.contract.checking import form_of
 from bench.execute.seeding import seed_everything
 from bench.execute.training import train
 from bench.plugins.plugin import Plugin
@@ -120,8 +121,7 @@ def flaw_of_codes(what: str, codes: object, n: int, n_latents: int) -> str:
     if not isinstance(values, Tensor) or values.ndim != 2 or len(values) != n:
         return f"values of {what} has the shape {tuple(getattr(values, 'shape', ()))}; expected ({n}, k)."
     if not isinstance(indices, Tensor) or indices.shape != values.shape or indices.dtype != torch.int64:
-        found = f"{getattr(indices, 'dtype', type(indices).__name__)} {tuple(getattr(indices, 'shape', ()))}"
-        return f"indices of {what} is {found}; expected torch.int64 {tuple(values.shape)}, as its values."
+        return f"indices of {what} is {form_of(indices)}; expected torch.int64 {tuple(values.shape)}, as its values."
     if indices.numel() and (indices.min() < 0 or indices.max() >= n_latents):
         return (
             f"indices of {what} go from {int(indices.min())} to {int(indices.max())}; expected units in "
