@@ -16,7 +16,7 @@ from bench.execute.run import settle_process
 from bench.plugins.loading import load_dataset, load_metric, load_source
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
-from bench.store.legend import Legend
+from bench.store.legend import Legend, MetricEntry
 from bench.store.record import SCHEMA_VERSION, Record, metric_of
 from bench.store.spec import RunSpec
 
@@ -31,7 +31,7 @@ def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
     record = folder.record()
     sealed = record is None or not record.files or folder.checksum("legend.json") == record.files.get("legend.json")
     entries = folder.legend().metrics if sealed else {}  # an evaluation was cut short before it wrote its record
-    lost = _lost_arrays(folder)
+    lost = _lost_arrays(entries, accounted=_accounted(folder, record))
     return [
         plugin.name if plugin.name in METRIC_REGISTRY.plugins else plugin.reference
         for plugin in METRIC_REGISTRY.choose(metrics)
@@ -48,15 +48,17 @@ def has_metrics(folder: RunFolder, metrics: Sequence[str]) -> bool:
     return all(plugin.name in entries and entries[plugin.name].code == code_of(plugin) for plugin in chosen)
 
 
-def _lost_arrays(folder: RunFolder) -> set[str]:
+def _accounted(folder: RunFolder, record: Record | None) -> set[str]:
+    """Metrics of which a run has a number, an error, or an array that can be read."""
+    numbers = (*record.metrics, *record.metric_errors) if record else ()
+    return {*_arrays(folder), *map(metric_of, numbers)}
+
+
+def _lost_arrays(entries: Mapping[str, MetricEntry], accounted: set[str]) -> set[str]:
     """Metrics of which a run that is done once had an array, and has none that can be read."""
-    record = folder.record()
-    accounted = set(_arrays(folder))
-    if record:
-        accounted |= {metric_of(name) for name in (*record.metrics, *record.metric_errors)}
     return {
         name
-        for name, entry in folder.legend().metrics.items()
+        for name, entry in entries.items()
         if entry.info.dimensions and not entry.not_applicable and name not in accounted
     }
 
