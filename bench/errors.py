@@ -39,12 +39,17 @@ def counted(n: int, noun: str) -> str:
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, but for tabs and ends of lines; marks that turn the direction of writing; half characters."""
 
+CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n"))
+"""Those of them that are ASCII."""
+
 
 def printable(text: str) -> str:
     """The text with all that a terminal would obey, and all that UTF-8 cannot encode, written as escapes: '\\x1b[2J'.
 
     Names and messages come from other people's records and plug-ins.
     """
+    if text.isascii() and len(text.encode().translate(None, CONTROLS)) == len(text):
+        return text  # in a tenth of the time, as it matters to a table of 60 MB
     return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 

@@ -7,7 +7,7 @@ import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +223,7 @@ def latex(boards: Sequence[Board]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+@lru_cache(maxsize=2**17)  # markdown, latex and the page print the same cells
 def format_interval(interval: Interval) -> str:
     """'0.1235 ± 0.0012': the half-width to two significant digits or more; the mean alone to four."""
     mean, half = interval

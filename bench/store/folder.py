@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from bench.errors import BenchError
 from bench.store.arrays import read_npz
 from bench.store.files import read_regular, sha256_of, sweep, write_atomically
-from bench.store.legend import Legend
+from bench.store.legend import Legend, parse_legend
 from bench.store.lock import Lock, Owner, is_stale, read_owner
 from bench.store.parsing import parse_record
 from bench.store.record import Record
@@ -119,7 +119,7 @@ class RunFolder:
     def legend(self) -> Legend:
         """How to read its numbers; empty where it left none, or none that can be read."""
         try:
-            return Legend.model_validate_json(read_regular(self.path / "legend.json", MOST_WORDS))
+            return parse_legend(read_regular(self.path / "legend.json", MOST_WORDS))
         except (OSError, ValidationError):
             return Legend()
 

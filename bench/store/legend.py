@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Self
 
 from pydantic import BaseModel, model_validator
@@ -44,3 +45,12 @@ class Legend(BaseModel):
     """What kind of model it is of, such as "SAE family"."""
     metrics: dict[str, MetricEntry] = {}
     """By name, in the order of the columns."""
+
+
+@lru_cache(maxsize=64)
+def parse_legend(text: bytes) -> Legend:
+    """The legend in a file. Thousands of runs leave the same few, so each is parsed once: do not change what you get.
+
+    Raises pydantic's ValidationError.
+    """
+    return Legend.model_validate_json(text)

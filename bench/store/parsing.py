@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION, Record
 MOST_BYTES = 4 * 2**20
 """Of a record: a usual one has 10 kB, a traceback at most 100 kB."""
 
-KEY = re.compile(rb'"\s*:')
+SPACES = b" \t\r\n"
+"""What may stand between a key and its colon."""
+CONTAINERS = frozenset({dict, list})
 
 
 class UnreadableRecord(Exception):
@@ -40,17 +41,19 @@ def _values(text: bytes) -> Any:
         values = from_json(text)
     except ValueError:
         values = json.loads(text.decode("utf-8"))
-    if len(KEY.findall(text)) != _count_keys(values):  # a word may hold what looks like a key: look closely
+    if text.translate(None, SPACES).count(b'":') != _count_keys(
+        values
+    ):  # a word may hold what looks like a key: look closely
         json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
     return values
 
 
 def _count_keys(value: Any) -> int:
     """Keys of all mappings in a value; quick, since it looks at every number of every record."""
+    within = value.values() if type(value) is dict else value if type(value) is list else ()
     count = len(value) if type(value) is dict else 0
-    for each in value.values() if type(value) is dict else value if type(value) is list else ():
-        if type(each) is dict or type(each) is list:
-            count += _count_keys(each)
+    if not CONTAINERS.isdisjoint(map(type, within)):
+        count += sum(_count_keys(each) for each in within if type(each) in CONTAINERS)
     return count
 
 

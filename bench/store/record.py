@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from datetime import UTC, datetime
 from typing import Literal, Self
 
@@ -166,7 +167,8 @@ class Record(BaseModel):
 
     @model_validator(mode="after")
     def _has_numbers(self) -> Self:
-        if any(value != value for value in (*self.metrics.values(), *self.validation.values())):
+        numbers = (*self.metrics.values(), *self.validation.values())
+        if math.isnan(sum(numbers)) and any(map(math.isnan, numbers)):  # infinities of both signs sum to NaN, too
             raise ValueError("metrics: NaN is no result")
         return self
 

@@ -102,7 +102,7 @@ class RunStore:
             folders = sorted(entry.name for entry in os.scandir(self.root))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        paths = (self.root / name / "record.json" for name in folders)
+        paths = (Path(self.root, name, "record.json") for name in folders)
         return [path for path in paths if os.path.lexists(path)]
 
     @contextmanager
