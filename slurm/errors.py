@@ -22,7 +22,10 @@ HINTS = {
     "qos": "Set qos in the profile; `sacctmgr show qos` lists them.",
     "time limit": "Lower minutes in the profile, or choose another partition.",
     "feature": "Change constraint in the profile; `sinfo --format='%P %f'` lists features.",
-    "node configuration": "Ask for less in the profile: cpus, memory_gb, gpus or constraint.",
+    "node configuration": (
+        "Ask for less in the profile: cpus, memory_gb, gpus or constraint. "
+        "Where `sinfo` shows nodes that do not answer, as after a restart of the controller, try again later."
+    ),
     "unrecognized option": "Correct sbatch in the profile; `sbatch --help` lists its options.",
     "job array": "Submit fewer jobs at a time; `scontrol show config` says MaxArraySize.",
     "submit limit": "Submit fewer jobs, or pack more runs into each.",

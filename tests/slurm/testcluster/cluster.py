@@ -96,6 +96,10 @@ class Cluster:
         self._require_name(daemon)
         self._start(daemon, fresh=False)
 
+    def wait_idle(self) -> None:
+        """Wait until every node has answered the controller and has nothing to do. ClusterError where it takes long."""
+        self._wait_idle(files.load(self.root, self.accounting))
+
     def stop(self, daemon: str, signal: int = signals.SIGTERM) -> None:
         """End one daemon with a signal; returns when it is gone. One that lingers for 20 s is killed."""
         self._require_name(daemon)
