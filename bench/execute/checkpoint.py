@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench.execute.environment import code_checksum
 from bench.store.files import write_atomically
+from bench.store.progress import note_progress
 from models.base import Model
 
 MIN_SECONDS = 10.0
@@ -93,9 +94,10 @@ class Checkpoints:
             "random": _random_state(_device(model)),
         }
         with suppress(OSError, RuntimeError):  # torch reports a full disk as the latter
-            self._write(self.path, lambda path: _save(content, path))
+            progress = state.step / total_steps
+            self._write(self.path, lambda path: _save(content, path, progress))
             if state.step > self._first:
-                self._saved(state.step / total_steps)
+                self._saved(progress)
         self._last = time.monotonic()
         self._cost = self._last - start
 
@@ -134,9 +136,10 @@ def _tensors(model: Model) -> dict[str, Tensor]:
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
-def _save(content: dict[str, Any], path: Path) -> None:
+def _save(content: dict[str, Any], path: Path, progress: float) -> None:
     with path.open("wb") as file:
         torch.save(content, file)
+    note_progress(path, progress)
 
 
 def _random_state(device: torch.device) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from bench.errors import first_line, printable
 from bench.execute.job import Event
+from bench.execute.pace import Pace
 
 
 class Reporter:
@@ -32,11 +33,13 @@ class Reporter:
         self.n_runs, self.results, self.console = n_runs, results, console
         self.counts: Counter[str] = Counter()
         self._bars: dict[str, TaskID] = {}
+        self._pace = Pace(n_runs)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[phase]}"),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -45,27 +48,33 @@ class Reporter:
     def showing(self) -> Iterator[None]:
         """Show the bars inside the block, if this is a terminal."""
         with self._progress:
-            self._all = self._progress.add_task("[bold]all runs", total=self.n_runs, phase=f"0/{self.n_runs}")
+            self._all = self._progress.add_task("[bold]all runs", total=self.n_runs, phase=f"0/{self.n_runs}", left="")
             yield
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if event.kind == "started":
-            self._bars[event.run_id] = self._progress.add_task(escape(event.run_id), total=1.0, phase="")
+            self._bars[event.run_id] = self._progress.add_task(escape(event.run_id), total=1.0, phase="", left="")
         elif event.kind == "progress":
             phase = "evaluating" if event.progress >= 1 else f"{event.progress:4.0%}"
             self._progress.update(self._bars[event.run_id], completed=event.progress, phase=phase)
+            self._pace.move(event.run_id, event.progress)
+            self._progress.update(self._all, left=self._pace.left())
         elif event.kind != "checkpoint":
             self._end(event)
 
     def _end(self, event: Event) -> None:
         if event.run_id in self._bars:
             self._progress.remove_task(self._bars.pop(event.run_id))
+        self._pace.end(event.run_id)
         self.counts[event.record.status if event.record else event.kind] += 1
         n_ended = sum(self.counts.values())
         if self.console.is_terminal and self._progress.tasks:
-            self._progress.update(self._all, completed=n_ended, phase=f"{n_ended}/{self.n_runs}")
-        self.console.print(self._line(event, n_ended), highlight=False, soft_wrap=True)
+            self._progress.update(
+                self._all, completed=n_ended, phase=f"{n_ended}/{self.n_runs}", left=self._pace.left()
+            )
+        left = "" if self.console.is_terminal else self._pace.left()
+        self.console.print(self._line(event, n_ended) + (f"; {left}" if left else ""), highlight=False, soft_wrap=True)
 
     def _line(self, event: Event, n_ended: int) -> str:
         """One run that ended: its place in the queue, name, state, and its time and first metric, or its error."""

@@ -27,9 +27,10 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, unknown
 from bench.store.files import read_regular, write_text
-from bench.store.folder import ClaimedRun, RunFolder
-from bench.store.lock import acquire
+from bench.store.folder import RUN_ID, ClaimedRun, RunFolder
+from bench.store.lock import Owner, acquire
 from bench.store.parsing import MOST_BYTES, UnreadableRecord, parse_record
+from bench.store.progress import read_progress
 from bench.store.record import Record
 from bench.store.spec import RunSpec
 
@@ -44,6 +45,18 @@ class Scan:
     """Those that can be read."""
     unreadable: dict[Path, str]
     """The files that cannot be read, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that a process of this machine, or of another, is at; or that was stopped and has a checkpoint."""
+
+    run_id: str
+    """Which run."""
+    owner: Owner | None
+    """The process that is at it; None where there is none any more."""
+    progress: float | None
+    """How far training, or else its checkpoint, is, in [0, 1]; None where that is not known."""
 
 
 class RunStore:
@@ -96,14 +109,28 @@ class RunStore:
                 unreadable[path] = str(error)
         return Scan(records, unreadable)
 
+    def unfinished(self) -> list[Unfinished]:
+        """The runs that are under way, and those without a record that have a checkpoint, by run id."""
+        found = []
+        for name in filter(RUN_ID.fullmatch, self._names()):
+            folder = self.folder(name)
+            if os.path.lexists(folder.lock_path) and (owner := folder.owner()):
+                found.append(Unfinished(name, owner, owner.progress))
+            elif os.path.lexists(folder.checkpoint_path) and not os.path.lexists(folder.record_path):
+                found.append(Unfinished(name, None, read_progress(folder.checkpoint_path)))
+        return found
+
     def _record_paths(self) -> list[Path]:
         """Whatever is in the place of a record, links to nowhere included, by run id."""
+        paths = (Path(self.root, name, "record.json") for name in self._names())
+        return [path for path in paths if os.path.lexists(path)]
+
+    def _names(self) -> list[str]:
+        """What is in the folder, sorted."""
         try:
-            folders = sorted(entry.name for entry in os.scandir(self.root))
+            return sorted(entry.name for entry in os.scandir(self.root))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        paths = (Path(self.root, name, "record.json") for name in folders)
-        return [path for path in paths if os.path.lexists(path)]
 
     @contextmanager
     def claim(

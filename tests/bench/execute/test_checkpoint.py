@@ -31,7 +31,10 @@ def run(folder: Path, spec: RunSpec, *stops: int) -> Record:
         run_one(spec, job(folder, threads=1), events.append, stop=stop_after(n_steps))
         assert events[-1].kind == "stopped"
         assert store.load(spec.run_id) is None
-        assert store.folder(spec.run_id).checkpoint_path.exists()
+        (unfinished,) = store.unfinished()
+        assert unfinished.run_id == spec.run_id
+        assert unfinished.owner is None
+        assert 0 < (unfinished.progress or 0) < 1
     run_one(spec, job(folder, threads=1), events.append)
     record = load(store, spec.run_id)
     assert record.error is None, record.error.traceback
