@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
+from bench.show.figures.study import Drawings
 from bench.show.figures.style import render
 from bench.store.files import write_atomically
 
-FORMATS = ("png", "pdf")
+FORMATS = ("png", "pdf", "svg")
 
 
-def save(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write each figure as `folder/name.format`, atomically: the same figures give the same bytes."""
+def save(drawings: Drawings, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Draw each figure and write it as `folder/name.format`, atomically: the same figures give the same bytes."""
     written = []
-    for name, figure in figures.items():
+    for name, draw in drawings.items():
+        figure = draw()
         for kind in formats:
             if not all(re.fullmatch(r"\w[\w.@-]*", part) for part in (name, kind)):
                 raise ValueError(f"'{name}.{kind}' cannot be a file's name; use letters, digits, '-', '_' and '.'")

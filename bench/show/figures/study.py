@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from bench.errors import BenchError
 from bench.show.figures import curves, heatmaps, images, scatter
 from bench.show.figures.curves import Curve
-from bench.show.figures.mapping import embed
+from bench.show.figures.mapping import embed, mappable, some
 from bench.show.figures.style import axis_label
 from bench.show.sheets import sheets_of
 from bench.store.folder import DamagedFile, RunFolder
@@ -19,12 +20,15 @@ from bench.store.record import Record
 from bench.store.views import Views
 from metrics.base import Axis
 
+Drawings = dict[str, Callable[[], Figure]]
+"""Figures by name, each drawn when it is called."""
+
 MAX_CURVES = 8
 FEWEST_POINTS = 3
 
 
-def draw(record: Record, folder: RunFolder) -> dict[str, Figure]:
-    """All figures of one run that what it left can fill, by name.
+def drawings(record: Record, folder: RunFolder) -> Drawings:
+    """All figures of one run that what it left can fill.
 
     BenchError where the run is not done, or left nothing that can be drawn.
     """
@@ -50,29 +54,40 @@ def draw(record: Record, folder: RunFolder) -> dict[str, Figure]:
     }
 
 
-def _of_the_views(views: Views) -> dict[str, Figure]:
+def _of_the_views(views: Views) -> Drawings:
     shape = views.image_shape.tolist()
-    figures = {sheet.name: images.sheet(sheet, shape) for sheet in sheets_of(views)}
+    figures: Drawings = {sheet.name: partial(images.sheet, sheet, shape) for sheet in sheets_of(views)}
     if views.built.size:
         budgets = views.built_budgets.tolist()
-        figures["progressive"] = images.progressive(views.built_inputs, views.built, shape, budgets)
-    codes = embed(views.code_points)
-    if codes is not None:
-        atoms = embed(views.atom_points)
-        more = (atoms, views.atom_classes) if atoms is not None else ()
-        figures["t-sne"] = scatter.maps(views.class_names.tolist(), codes, views.code_classes, *more)
+        figures["progressive"] = partial(images.progressive, views.built_inputs, views.built, shape, budgets)
+    if mappable(views.code_points):
+        figures["t-sne"] = partial(_maps, views)
     return figures
 
 
-def _of_the_scalars(record: Record, legend: Legend) -> dict[str, Figure]:
+def _maps(views: Views) -> Figure:
+    """Codes, and beside them atoms where they are enough."""
+    clouds = [(views.code_points, views.code_classes), (views.atom_points, views.atom_classes)]
+    drawn = [part for points, classes in clouds if mappable(points) for part in _map(points, classes)]
+    return scatter.maps(views.class_names.tolist(), *drawn)
+
+
+def _map(points: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    chosen = some(len(points))
+    return embed(points[chosen]), classes[chosen]
+
+
+def _of_the_scalars(record: Record, legend: Legend) -> Drawings:
     """Each metric along its axis."""
-    figures = {}
+    figures: Drawings = {}
     for name, entry in legend.metrics.items():
         axis = entry.info.curve
         if axis and (found := _series(record, name, axis)):
             points, levels = found
             drawn = [_curve(series, each) for series, each in points.items()]
-            figures[_file_name(name)] = curves.along_axis(drawn, levels, axis.label, axis_label(entry.info), axis.log)
+            figures[_file_name(name)] = partial(
+                curves.along_axis, drawn, levels, axis.label, axis_label(entry.info), axis.log
+            )
     return figures
 
 
@@ -97,10 +112,10 @@ def _curve(label: str, points: Sequence[tuple[float, float]], model: str = "") -
     return Curve(label, [x for x, _ in sorted(points)], [y for _, y in sorted(points)], model)
 
 
-def _of_the_arrays(arrays: Mapping[str, np.ndarray], views: Views, legend: Legend) -> dict[str, Figure]:
+def _of_the_arrays(arrays: Mapping[str, np.ndarray], views: Views, legend: Legend) -> Drawings:
     """Each array by its dimensions; of those of classes by units the first, which says most."""
     names, roles = views.class_names.tolist(), views.unit_roles.tolist()
-    figures: dict[str, Figure] = {}
+    figures: Drawings = {}
     kinds = set()
     for name, entry in legend.metrics.items():
         array, dimensions = arrays.get(name), entry.info.dimensions
@@ -109,24 +124,24 @@ def _of_the_arrays(arrays: Mapping[str, np.ndarray], views: Views, legend: Legen
         if dimensions == ("class", "unit") and dimensions not in kinds and array.shape == (len(names), len(roles)):
             kinds.add(dimensions)
             order = views.unit_order.tolist()
-            figures[_file_name(name)] = heatmaps.by_class(array, roles, order, names, entry.info.label)
+            figures[_file_name(name)] = partial(heatmaps.by_class, array, roles, order, names, entry.info.label)
         elif dimensions == ("class", "class") and 1 < len(array) == len(names):
             categories = views.categories.tolist() or None
-            figures[_file_name(name)] = heatmaps.class_correlation(array, names, categories)
+            figures[_file_name(name)] = partial(heatmaps.class_correlation, array, names, categories)
         elif dimensions == ("unit",) and array.size > 1:
-            figures[_file_name(name)] = curves.over_units(array, entry.info.label)
+            figures[_file_name(name)] = partial(curves.over_units, array, entry.info.label)
     return figures
 
 
-def _of_the_history(history: Mapping[str, Sequence[float]]) -> dict[str, Figure]:
+def _of_the_history(history: Mapping[str, Sequence[float]]) -> Drawings:
     losses = {name: np.array(values) for name, values in history.items()}
     terms = {name: values for name, values in losses.items() if name not in ("step", "epoch")}
     if len(terms) == 2 and len({values.tobytes() for values in terms.values()}) == 1:
         terms.pop("total", None)  # of a loss with one term
-    return {"training": curves.training(losses["step"], terms)} if terms and "step" in losses else {}
+    return {"training": partial(curves.training, losses["step"], terms)} if terms and "step" in losses else {}
 
 
-def compare(records: Sequence[Record], legend: Legend) -> dict[str, Figure]:
+def comparisons(records: Sequence[Record], legend: Legend) -> Drawings:
     """Figures that compare the runs of one board.
 
     Every ranked metric of the printed board against the first price on it, and every metric along its axis. A legend of
@@ -136,23 +151,23 @@ def compare(records: Sequence[Record], legend: Legend) -> dict[str, Figure]:
     return _fronts(done, legend) | _compared_curves(done, legend)
 
 
-def _fronts(records: Sequence[Record], legend: Legend) -> dict[str, Figure]:
+def _fronts(records: Sequence[Record], legend: Legend) -> Drawings:
     headline = {name: entry.info for name, entry in legend.metrics.items() if entry.info.headline}
     price = next((name for name, info in headline.items() if info.price), None)
-    figures = {}
+    figures: Drawings = {}
     for name, info in headline.items():
         shown = [r for r in records if price and name in r.metrics and r.metrics.get(price, 0.0) > 0]
         if price and info.direction != "none" and not info.price and len(shown) > 1:
             x, y = (np.array([record.metrics[key] for record in shown]) for key in (price, name))
-            figures[f"front-{_file_name(name)}"] = scatter.front_figure(
-                [record.spec.model for record in shown], x, y, headline[price], info
+            figures[f"front-{_file_name(name)}"] = partial(
+                scatter.front_figure, [record.spec.model for record in shown], x, y, headline[price], info
             )
     return figures
 
 
-def _compared_curves(records: Sequence[Record], legend: Legend) -> dict[str, Figure]:
+def _compared_curves(records: Sequence[Record], legend: Legend) -> Drawings:
     """Metrics with one curve a run: a curve for each of the runs that have it."""
-    figures = {}
+    figures: Drawings = {}
     for name, entry in legend.metrics.items():
         axis = entry.info.curve
         if not axis or {place.series for place in axis.places.values()} != {""}:
@@ -164,7 +179,9 @@ def _compared_curves(records: Sequence[Record], legend: Legend) -> dict[str, Fig
             points, _ = found[record.run_id] or ({}, {})
             drawn.append(_curve(label, points[""], record.spec.model))
         if len(drawn) > 1:
-            figures[_file_name(name)] = curves.along_axis(drawn, {}, axis.label, axis_label(entry.info), axis.log)
+            figures[_file_name(name)] = partial(
+                curves.along_axis, drawn, {}, axis.label, axis_label(entry.info), axis.log
+            )
     return figures
 
 

@@ -34,10 +34,21 @@ def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_verb_draws_one_run(trained: RunStore, tmp_path: Path) -> None:
     run_id = record_of(trained, "mp").run_id
     command = [sys.executable, "-m", "bench", "figures", run_id, "--results", str(trained.root), "--out", str(tmp_path)]
+    command += ["--format", "png,pdf"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert {path.stem for path in (tmp_path / run_id).glob("*.pdf")} == SPARSE
     assert f"{2 * len(SPARSE)} files in {tmp_path}" in done.stdout
+
+
+def test_one_figure_is_drawn_where_one_is_asked_for(trained: RunStore, tmp_path: Path) -> None:
+    lines: list[str] = []
+    written = write_figures([], trained, tmp_path, lines.append, ["atoms"])
+    with_atoms = [record.run_id for record in trained.scan().records if record.spec.model in ("topk", "mp", "pca")]
+    assert sorted(written) == sorted(tmp_path / run_id / "atoms.png" for run_id in with_atoms)
+    assert len(lines) == len(written) == 3
+    with pytest.raises(BenchError, match=r"Unknown figure 'front-fvv'\. Did you mean 'front-fvu'"):
+        write_figures([], trained, tmp_path, print, ["atoms", "front-fvv"])
 
 
 def test_it_needs_neither_torch_nor_data(tmp_path: Path) -> None:

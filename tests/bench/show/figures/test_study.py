@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.show.figures.study import compare, draw, short_labels
+from bench.show.figures.study import comparisons, drawings, short_labels
 from bench.store.legend import Legend, MetricEntry
 from bench.store.record import Record
 from bench.store.runs import RunStore
@@ -43,7 +43,7 @@ def alone(root: Path) -> tuple[Record, RunStore]:
 @pytest.mark.parametrize("model", EXPECTED)
 def test_each_model_gets_the_figures_that_apply(trained: RunStore, model: str) -> None:
     record = record_of(trained, model)
-    assert set(draw(record, trained.folder(record.run_id))) == EXPECTED[model]
+    assert set(drawings(record, trained.folder(record.run_id))) == EXPECTED[model]
 
 
 def test_without_a_legend_only_views_and_training_are_drawn(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_without_a_legend_only_views_and_training_are_drawn(tmp_path: Path) -> N
     folder = store.folder(record.run_id)
     (folder.path / "legend.json").unlink()
     sheets = {"reconstructions", "traversals", "top-samples", "atoms"}
-    assert set(draw(record, folder)) == sheets | {"training"}
+    assert set(drawings(record, folder)) == sheets | {"training"}
 
 
 def test_an_array_is_drawn_by_its_dimensions_alone(tmp_path: Path) -> None:
@@ -71,13 +71,13 @@ def test_an_array_is_drawn_by_its_dimensions_alone(tmp_path: Path) -> None:
     np.savez(folder.path / "arrays.npz", allow_pickle=False, **arrays)  # type: ignore[arg-type]
     (folder.path / "legend.json").write_text(legend.model_dump_json(), encoding="utf-8")
     sheets = {"reconstructions", "traversals", "top-samples", "atoms"}
-    assert set(draw(record, folder)) - sheets == {"training", "first", "pairs", "of-units"}
+    assert set(drawings(record, folder)) - sheets == {"training", "first", "pairs", "of-units"}
 
 
 def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None:
     records = trained.scan().records
     legend = trained.folder(records[0].run_id).legend()
-    figures = compare(records, legend)
+    figures = comparisons(records, legend)
     headline = [name for name, entry in legend.metrics.items() if entry.info.headline]
     ranked = [name for name in headline if legend.metrics[name].info.direction != "none" and name != "l0"]
     fronts = {f"front-{name.replace('_', '-')}" for name in ranked}
@@ -85,8 +85,8 @@ def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None
     assert {name for name in figures if not name.startswith("front-")} == curves
     assert {name for name in figures if name.startswith("front-")} <= fronts
     assert {"front-fvu", "front-probe-accuracy"} <= set(figures)
-    assert set(entries(figures["inference-fvu"])) == {"topk", "mp"}
-    assert compare(records[:1], legend) == {}
+    assert set(entries(figures["inference-fvu"]())) == {"topk", "mp"}
+    assert comparisons(records[:1], legend) == {}
 
 
 def test_of_many_runs_the_first_of_each_model_is_compared() -> None:
@@ -94,8 +94,8 @@ def test_of_many_runs_the_first_of_each_model_is_compared() -> None:
     legend = Legend(metrics={"probe": MetricEntry(info=MetricInfo("probe", "max", "", "", "", curve=axis))})
     scores = {"probe.1": 0.1, "probe.2": 0.2, "probe.5": 0.3}
     records = [factory.record("topk", metrics=scores, variant={"k": k} if k else None) for k in range(9)]
-    figures = compare([*records, factory.record("mp", metrics=scores)], legend)
-    assert entries(figures["probe"]) == ["topk", "mp"]
+    figures = comparisons([*records, factory.record("mp", metrics=scores)], legend)
+    assert entries(figures["probe"]()) == ["topk", "mp"]
 
 
 def test_labels_tell_only_what_differs() -> None:
@@ -107,15 +107,15 @@ def test_runs_that_cannot_be_drawn_say_why(tmp_path: Path) -> None:
     record, store = alone(tmp_path)
     folder = store.folder(record.run_id)
     with pytest.raises(BenchError, match="status 'failed'"):
-        draw(record.model_copy(update={"status": "failed"}), folder)
+        drawings(record.model_copy(update={"status": "failed"}), folder)
     path = folder.path / "views.npz"
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(BenchError, match=rf"views\.npz' is damaged .*bench evaluate {record.run_id}"):
-        draw(record, folder)
+        drawings(record, folder)
     np.savez(path, inputs=np.arange(3))
     with pytest.raises(BenchError, match=r"is not what a run leaves \(inputs is int64"):
-        draw(record, folder)
+        drawings(record, folder)
     path.unlink()
     with pytest.raises(BenchError, match=rf"left no views; `bench evaluate {record.run_id}` makes them"):
-        draw(record, folder)
+        drawings(record, folder)
