@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import io
 import sys
+from typing import Annotated
 
 import typer
 
+from bench import __version__
 from bench.errors import BenchError, Interrupted, printable
 from slurm.errors import SlurmError
 
@@ -16,12 +18,26 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 app = typer.Typer(
     help="Compare sparse latent models: train, evaluate, rank.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 VERBS = ("run", "claims", "evaluate", "check", "listing", "boards", "figures", "runs", "verify", "cluster")
 """Modules of this package, each with a verb or a few that belong together, in the order of the help."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 def say(text: str) -> None:
@@ -36,8 +52,10 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without ± or arrows shows a question mark
     for verb in VERBS:
         importlib.import_module(f"bench.cli.{verb}")
+    # A shell completes the command that is installed, however this one was started.
+    name = "bench" if any(word.endswith("-completion") for word in sys.argv) else None
     try:
-        app(standalone_mode=True)
+        app(standalone_mode=True, prog_name=name)
     except (BenchError, SlurmError, OSError) as error:
         typer.echo(printable(f"error: {error}"), err=True)
         sys.exit(EXIT_USAGE)

@@ -56,6 +56,7 @@ def compare(
 ) -> None:
     """Compare two rows, metric by metric: paired differences over the seeds that both have."""
     from bench.compare import pairs
+    from bench.show.fitting import paragraph, room
     from bench.show.pairs import EXPLANATION, pairs_text
     from bench.show.printing import make_console, print_raw
     from bench.store.runs import RunStore
@@ -65,8 +66,8 @@ def compare(
     require_records(console, scan, results)
     for board in pairs.boards_with(build_tables(scan.records, store).boards, first, second):
         shown = [c for c in pairs.compare(board, first, second) if all_ or c.column.info.headline]
-        print_raw(console, f"\n{pairs_text(board, shown, first, second)}")
-    print_raw(console, f"\n{EXPLANATION}")
+        print_raw(console, f"\n{pairs_text(board, shown, first, second, room())}")
+    print_raw(console, f"\n{paragraph(EXPLANATION, room())}")
 
 
 def build_tables(records: Sequence[Record], store: RunStore) -> Tables:
@@ -81,14 +82,15 @@ def build_tables(records: Sequence[Record], store: RunStore) -> Tables:
 def print_boards(console: Console, boards: Sequence[Board]) -> None:
     """Print boards, and how to read them."""
     from bench.show import tables
+    from bench.show.fitting import paragraph, room
     from bench.show.printing import print_raw
 
     for board in boards:
-        print_raw(console, f"\n{tables.text(board)}")
-    if any(board.ties for board in boards):
-        print_raw(console, "\n± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%).")
-    else:
-        print_raw(console, "\nFewer than 3 seeds: no intervals, and no claim about what is separable.")
+        print_raw(console, f"\n{tables.text(board, room())}")
+    how = "± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%)."
+    if not any(board.ties for board in boards):
+        how = "Fewer than 3 seeds: no intervals, and no claim about what is separable."
+    print_raw(console, f"\n{paragraph(how, room())}")
 
 
 def write_all(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> None:

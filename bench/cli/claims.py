@@ -32,6 +32,7 @@ def claims(
     from bench.plan.request import Request
     from bench.plan.runs import load_existing, plan_of
     from bench.show.claims import claims_text, row, write_claims
+    from bench.show.fitting import room
     from bench.show.printing import make_console, print_raw
     from bench.store.runs import RunStore
 
@@ -48,7 +49,7 @@ def claims(
     records = [record for record in load_existing(specs, store).values() if record]
     rows = [row(verdict) for verdict in study.verdicts(chosen, runs, records)]
     console = make_console()
-    print_raw(console, f"\n{claims_text(rows)}")
+    print_raw(console, f"\n{claims_text(rows, room())}")
     write_claims(rows, records, out or results)
     print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
     n_done = sum(record.status == "done" for record in records)

@@ -20,7 +20,8 @@ from bench.execute.job import Job
 from bench.execute.reassess import has_metrics
 from bench.plan.plan import Plan, estimates
 from bench.plugins.registry import METRIC_REGISTRY
-from bench.show.plan import plan_text
+from bench.show.fitting import paragraph, room
+from bench.show.plan import plan_text, variants_text
 from bench.show.printing import make_console, print_raw, results_flag
 from bench.store.record import Record
 from bench.store.runs import RunStore
@@ -56,7 +57,9 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
         survey = executor.survey(plan.todo, store, execution.retry_failed)
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
         seconds = estimates(plan.todo, store.scan().records)
-        print_raw(console, plan_text(plan, store, asked, executor.place(job), seconds))
+        print_raw(console, paragraph(plan_text(plan, store, asked, executor.place(job), seconds), room()))
+        if execution.dry_run:
+            print_raw(console, f"\n{variants_text(plan, room())}")
         batch = executor.lay_out(survey, job, seconds)
         for text in (batch.description, f"\n{batch.script}" if execution.dry_run and batch.script else ""):
             if text:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import completion
 from bench.cli.app import app, say
 
 if TYPE_CHECKING:
     from bench.plugins.plugin import Plugin
 
 ARROWS = {"min": "↓", "max": "↑"}
+WIDER = "\nTheir sources have no room here: `python -m bench list metrics | less` shows them."
 
 
 @app.command("list")
 def list_(
-    kind: Annotated[str | None, typer.Argument(help="models, datasets or metrics; default: all three.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="models, datasets or metrics; default: all three.", autocompletion=completion.kinds),
+    ] = None,
 ) -> None:
-    """Name what there is, one line each: metrics with what is better (↑ ↓) and their source."""
+    """Name what there is, by family: metrics with what is better (↑ ↓), their unit and their source."""
     from bench.errors import unknown
     from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 
@@ -28,17 +34,22 @@ def list_(
     for name, registry in registries.items():
         if kind in (None, name):
             if kind is None:
-                say(f"\n{name}")
-            say("\n".join(_lines(list(registry.plugins.values()))))
+                say(f"\n{name.upper()}")
+            say(_listed(list(registry.plugins.values())))
 
 
-def _lines(plugins: list[Plugin]) -> list[str]:
-    """Aligned names with what each is; metrics under their family."""
-    width = max(len(plugin.name) for plugin in plugins)
-    lines = []
+def _listed(plugins: Sequence[Plugin]) -> str:
+    """Names with what each is, those of a family below its name."""
+    from bench.show.fitting import room, table
+
+    families: dict[str, list[list[str]]] = {}
     for plugin in plugins:
         declared = plugin.declared()
-        arrow = f"{ARROWS.get(str(declared['direction']), ' ')} " if "direction" in declared else ""
-        source = f" [{declared['source']}]" if "source" in declared else ""
-        lines.append(f"{plugin.name:<{width}}  {arrow}{plugin.summary()}{source}")
-    return lines
+        family = plugin.family if declared else plugin.stated("family")
+        reading = f"{ARROWS.get(str(declared.get('direction')), ' ')} {declared.get('unit', '')}".rstrip()
+        row = [f"  {plugin.name}", reading, plugin.summary(), str(declared.get("source", ""))]
+        families.setdefault(family, []).append(row)
+    rows = []
+    for family, members in families.items():
+        rows += [[f"\n{family}", "", "", ""], *members] if family else members
+    return table((), rows, room(), words={2: 32}, spare=(3,), rest=WIDER).lstrip("\n")

@@ -11,18 +11,38 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from bench.cli import completion
 from bench.errors import unknown
 
 DEVICES = ("auto", "cpu", "cuda")
 
 ResultsDir = Annotated[Path, typer.Option("--results", help="Folder of the runs.")]
 DataDir = Annotated[Path, typer.Option(envvar="BENCH_DATA_DIR", help="Where data sets are, or are downloaded to.")]
+Models = Annotated[
+    str | None,
+    typer.Option(
+        help="all, or names, package.module:Class, file.py:Class; commas between.", autocompletion=completion.models
+    ),
+]
+Datasets = Annotated[
+    str | None, typer.Option(help="The same for data sets; default digits.", autocompletion=completion.datasets)
+]
 Metrics = Annotated[
-    str | None, typer.Option(help="all, or names, package.module:function, file.py:function; commas between.")
+    str | None,
+    typer.Option(
+        help="all, or names, package.module:function, file.py:function; commas between.",
+        autocompletion=completion.metrics,
+    ),
 ]
 Budget = Annotated[str | None, typer.Option(help="smoke (seconds), quick (5 epochs) or full (the papers').")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run id, or the start or end of one.")]
-RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="Starts or ends of run ids.")]
+RunId = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run id, or the start or end of one.", autocompletion=completion.runs),
+]
+RunIds = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN...]", help="Starts or ends of run ids.", autocompletion=completion.runs),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for what is written; default: the results folder.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 ProfileName = Annotated[str, typer.Option(help="slurm: what a job asks for: cpu, gpu, preemptible, or a YAML file.")]

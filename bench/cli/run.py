@@ -9,16 +9,23 @@ import typer
 
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app
-from bench.cli.options import Budget, DataDir, Execution, Metrics, ResultsDir, with_execution
+from bench.cli.options import (
+    Budget,
+    DataDir,
+    Datasets,
+    Execution,
+    Metrics,
+    Models,
+    ResultsDir,
+    with_execution,
+)
 
 
 @app.command()
 @with_execution
 def run(
-    models: Annotated[
-        str | None, typer.Option(help="all, or names, package.module:Class, file.py:Class; commas between.")
-    ] = None,
-    datasets: Annotated[str | None, typer.Option(help="The same for data sets; default digits.")] = None,
+    models: Models = None,
+    datasets: Datasets = None,
     metrics: Metrics = None,
     seeds: Annotated[str | None, typer.Option(help="How many, or a list such as 0,1,2; default 3.")] = None,
     settings: Annotated[

@@ -10,7 +10,7 @@ from bench.cluster.logs import Logs, read_tail
 from bench.cluster.states import Queue, RunState, ask_queue, states_of
 from bench.cluster.submission import Submission, places, read_all, scan as scan_submissions
 from bench.errors import BenchError
-from bench.store.runs import RunStore, Scan, match
+from bench.store.runs import RunStore, Scan, Unfinished, match
 
 MOST_LOG = 2**20
 """Bytes of a log that are printed."""
@@ -26,6 +26,8 @@ class Status:
     """What was handed to a cluster, oldest first."""
     states: dict[str, RunState]
     """Where the submitted runs are."""
+    unfinished: list[Unfinished]
+    """Other runs that are under way, or were stopped and have a checkpoint."""
 
     @property
     def well(self) -> bool:
@@ -41,7 +43,8 @@ def collect(store: RunStore) -> Status:
     scan = store.scan()
     records = {record.run_id: record for record in scan.records}
     states = states_of(places(submissions), store, submissions, queue, records)
-    return Status(Scan(scan.records, scan.unreadable | odd), submissions, states)
+    unfinished = [run for run in store.unfinished() if run.run_id not in states]
+    return Status(Scan(scan.records, scan.unreadable | odd), submissions, states, unfinished)
 
 
 def missing(store: RunStore) -> tuple[int, int]:

@@ -83,6 +83,28 @@ class Plugin:
         words |= {name: constants.get(value.id) for name, value in stated.items() if isinstance(value, ast.Name)}
         return {name: word for name, word in words.items() if isinstance(word, str | bool)}
 
+    def stated(self, attribute: str) -> str:
+        """An attribute of its class that is plain text, as that states it or one that it is derived from; else ""."""
+        tree = self._tree()
+        cls = self._definition(tree, ast.ClassDef)
+        imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+        whence = {alias.asname or alias.name: f"{n.module}:{alias.name}" for n in imports for alias in n.names}
+        for node in cls.body if cls else []:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(words))):
+                    if name == attribute:
+                        return words
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(words))):
+                    if name == attribute:
+                        return words
+        for base in cls.bases if cls else []:
+            name = ast.unparse(base).partition("[")[0]
+            if name != self.object_name or name in whence:
+                reference = whence.get(name, f"{self.target}:{name}")
+                if words := Plugin(name, reference, self.builtin).stated(attribute):
+                    return words
+        return ""
+
     def _tree(self) -> ast.Module:
         file = self.source_file
         try:

@@ -14,6 +14,7 @@ from tabulate import tabulate
 from bench.claims.verdict import Outcome, Verdict
 from bench.compare.stats import Interval
 from bench.errors import BenchError, first_line
+from bench.show.fitting import table
 from bench.show.tables import csv_text, escape_markdown, format_interval, provenance, write_texts
 from bench.store.files import read_regular
 from bench.store.record import Record
@@ -121,11 +122,12 @@ def row(verdict: Verdict) -> ClaimRow:
     )
 
 
-def claims_text(rows: Sequence[ClaimRow]) -> str:
+def claims_text(rows: Sequence[ClaimRow], width: int | None = None) -> str:
     """The table for the terminal: what was observed and what follows; the files have the rest."""
     cells = [[r.id, r.claim, r.dataset, r.condition, r.interval, r.seed_count, r.verdict] for r in rows]
     header = ["id", "claim", "dataset", "claimed", "observed", "seeds", "verdict"]
-    return f"{tabulate(cells, header, 'simple', disable_numparse=True)}\n\n{counts(rows)}"
+    rest = "also: {}; all in claims.md"
+    return f"{table(header, cells, width, words={1: 24, 2: 10, 3: 10}, spare=(5, 3), rest=rest)}\n\n{counts(rows)}"
 
 
 def markdown(rows: Sequence[ClaimRow], records: Sequence[Record]) -> str:
@@ -140,8 +142,8 @@ def markdown(rows: Sequence[ClaimRow], records: Sequence[Record]) -> str:
         for r in rows
     ]
     cells = [[escape_markdown(cell) if i < len(header) else cell for i, cell in enumerate(line)] for line in cells]
-    table = tabulate(cells, [*header, "verdict"], "pipe", disable_numparse=True)
-    parts = ["# What the papers claim, and what holds here", READING, counts(rows), table]
+    body = tabulate(cells, [*header, "verdict"], "pipe", disable_numparse=True)
+    parts = ["# What the papers claim, and what holds here", READING, counts(rows), body]
     return "\n\n".join([*parts, "## Provenance", provenance(records)]) + "\n"
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
 from bench.compare.boards import Board
 from bench.compare.pairs import Comparison
 from bench.compare.stats import MIN_SEEDS, Interval
+from bench.show.fitting import NARROWEST, table
 from bench.show.tables import format_interval
 
 EXPLANATION = (
-    "difference: A - B, mean over the shared seeds ± 95% paired t interval. better: where a paired t test rejects "
-    "equality at 5%, Holm-adjusted over all metrics that the two share."
+    "difference: the first row minus the second, mean over the shared seeds ± 95% paired t interval. better: where a "
+    "paired t test rejects equality at 5%, Holm-adjusted over all metrics that the two share."
 )
 
 
-def pairs_text(board: Board, comparisons: Sequence[Comparison], first: str, second: str) -> str:
+def pairs_text(
+    board: Board, comparisons: Sequence[Comparison], first: str, second: str, width: int | None = None
+) -> str:
     """A table: each metric's means, difference with interval, and what may be concluded."""
     header = ["metric", "seeds", first, second, "difference", "better"]
     rows = [
@@ -31,8 +32,8 @@ def pairs_text(board: Board, comparisons: Sequence[Comparison], first: str, seco
         ]
         for c in comparisons
     ]
-    align = ("left", "right", "right", "right", "right", "left")
-    return f"{board.title}\n{tabulate(rows, header, 'simple', disable_numparse=True, colalign=align)}"
+    body = table(header, rows, width, words=dict.fromkeys((0, 2, 3, 5), NARROWEST), spare=(1, 3, 2), right=range(1, 5))
+    return f"{board.title}\n{body}"
 
 
 def _why_not(comparison: Comparison) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
+from bench.show.fitting import table
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
@@ -16,7 +17,7 @@ LARGEST = 1e300
 """Beyond it, differences of losses are no numbers."""
 
 
-def describe(record: Record, store: RunStore) -> str:
+def describe(record: Record, store: RunStore, width: int | None = None) -> str:
     """Spec, metrics or error, timings, provenance and files of a run."""
     spec, folder = record.spec, store.folder(record.run_id)
     made = record.provenance
@@ -32,18 +33,22 @@ def describe(record: Record, store: RunStore) -> str:
         "commit": (made.software and made.software.commit) or "unknown",
         "files": ", ".join(sorted(f.name for f in folder.path.iterdir() if f.name != "lock")) + f" in {folder.path}",
     }
-    parts = [_pairs(head), "config\n" + _pairs(spec.config, indent="  ")]
+
+    def listed(title: str, values: Mapping[str, Any]) -> str:
+        return f"{title}\n{_pairs({f'  {name}': value for name, value in values.items()}, width)}"
+
+    parts = [_pairs(head, width), listed("config", spec.config)]
     if curve := _curve(folder.history()):
         parts.append(curve)
     if record.error:
         parts.append(f"error\n{record.error.traceback}")
     if record.metrics:
-        parts.append("metrics (test split)\n" + _pairs(record.metrics, indent="  "))
-        parts.append("metrics (validation split)\n" + _pairs(record.validation, indent="  "))
+        parts.append(listed("metrics (test split)", record.metrics))
+        parts.append(listed("metrics (validation split)", record.validation))
     if reasons := {name: e.not_applicable for name, e in folder.legend().metrics.items() if e.not_applicable}:
-        parts.append("metrics that do not apply\n" + _pairs(reasons, indent="  "))
+        parts.append(listed("metrics that do not apply", reasons))
     if record.metric_errors:
-        parts.append("failed metrics\n" + _pairs(record.metric_errors, indent="  "))
+        parts.append(listed("failed metrics", record.metric_errors))
     return "\n\n".join(parts)
 
 
@@ -64,8 +69,7 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(BARS[min(len(BARS) - 1, int((value - low) / span * len(BARS)))] for value in means)
 
 
-def _pairs(values: dict[str, Any], indent: str = "") -> str:
+def _pairs(values: Mapping[str, Any], width: int | None) -> str:
     """Aligned lines of names and values."""
-    width = max(map(len, values), default=0)
-    shown = {key: f"{value:,.6g}" if isinstance(value, float) else str(value) for key, value in values.items()}
-    return "\n".join(f"{indent}{key:<{width}}  {value}" for key, value in shown.items())
+    shown = {name: f"{value:,.6g}" if isinstance(value, float) else value for name, value in values.items()}
+    return table((), list(shown.items()), width, words={1: 24}) if shown else ""

@@ -5,34 +5,35 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from tabulate import tabulate
-
 from bench.cluster.status import Status
 from bench.errors import first_line
 from bench.execute.console import format_seconds
+from bench.show.fitting import table
 from bench.store.runs import Scan
 
 ENDS = ("done", "failed", "timeout", "cancelled")
 ON_THE_WAY, GONE = ("queued", "running"), ("lost", "unknown")
 
 
-def status_text(status: Status) -> str:
-    """Tables of runs that ended and of submissions; then what is running, and what went wrong."""
-    parts = [_records(status.scan), _submissions(status), *_running(status), *_wrong(status)]
+def status_text(status: Status, width: int | None = None) -> str:
+    """Tables of runs that ended and of submissions; then what is running or has stopped, and what went wrong."""
+    parts = [_records(status.scan, width), _submissions(status, width), _running(status, width)]
+    parts += [_stopped(status, width), *_wrong(status)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _records(scan: Scan) -> str:
+def _records(scan: Scan, width: int | None) -> str:
     counts: Counter[tuple[str, ...]] = Counter(
         (r.spec.dataset, r.spec.settings, r.spec.budget, r.status) for r in scan.records
     )
     groups = sorted({key[:3] for key in counts})
     shown = ENDS[:2] + tuple(end for end in ENDS[2:] if any(key[3] == end for key in counts))
     rows = [[*group, *(counts[*group, end] for end in shown)] for group in groups]
-    return tabulate(rows, ["dataset", "settings", "budget", *shown], "simple") if rows else ""
+    header = ["dataset", "settings", "budget", *shown]
+    return table(header, rows, width, right=range(3, len(header))) if rows else ""
 
 
-def _submissions(status: Status) -> str:
+def _submissions(status: Status, width: int | None) -> str:
     """One row each, with the runs that it is the newest submission of."""
     counts: Counter[tuple[str, str]] = Counter((state.submission.id, state.state) for state in status.states.values())
     shown = [word for word in (*ON_THE_WAY, *ENDS, *GONE) if any(key[1] == word for key in counts)]
@@ -41,19 +42,38 @@ def _submissions(status: Status) -> str:
         numbers = [counts[submission.id, word] for word in shown]
         if any(numbers):
             rows.append([submission.id, *numbers, submission.sent.command.removeprefix("python -m ")])
-    return tabulate(rows, ["submission", *shown, "command"], "simple") if rows else ""
+    header, last = ["submission", *shown, "command"], len(shown) + 1
+    return table(header, rows, width, words={last: 24}, spare=(last,), right=range(1, last)) if rows else ""
 
 
-def _running(status: Status) -> list[str]:
+def _running(status: Status, width: int | None) -> str:
     """Progress, rate and time left of each run under way."""
-    rows = []
-    for state in status.states.values():
-        if state.state == "running":
-            rate = (state.progress - state.first) / max(1e-9, time.time() - state.since)
-            left = format_seconds((1 - state.progress) / rate) if rate and state.progress < 1 else ""
-            phase = f"{state.progress:.0%}" if state.progress < 1 else "evaluating"
-            rows.append([state.run_id, phase, f"{rate * 60:.0%} a minute" if left else "", left, state.note])
-    return [tabulate(rows, ["running", "trained", "rate", "left", "where"], "simple")] if rows else []
+    running = [state for state in status.states.values() if state.state == "running"]
+    rows = [_pace(state.run_id, state.first, state.progress, state.since, state.note) for state in running]
+    for run in status.unfinished:
+        if owner := run.owner:
+            where = f"process {owner.pid} on {owner.host}"
+            rows.append(_pace(run.run_id, owner.first, owner.progress, owner.since, where))
+    header = ["running", "trained", "rate", "left", "where"]
+    return table(header, rows, width, words={0: 24, 4: 16}, spare=(4, 2), right=(1,)) if rows else ""
+
+
+def _pace(run_id: str, first: float, progress: float, since: float, where: str) -> list[str]:
+    rate = (progress - first) / max(1e-9, time.time() - since)
+    left = format_seconds((1 - progress) / rate) if rate and progress < 1 else ""
+    phase = f"{progress:.0%}" if progress < 1 else "evaluating"
+    return [run_id, phase, f"{rate * 60:.0%} a minute" if left else "", left, where]
+
+
+def _stopped(status: Status, width: int | None) -> str:
+    """Runs that were stopped: the command that began them goes on from where they are."""
+    rows = [
+        [run.run_id, "" if run.progress is None else f"{run.progress:.0%}", "goes on from its checkpoint"]
+        for run in status.unfinished
+        if run.owner is None
+    ]
+    how = "Issue the command that began them again."
+    return f"{table(['stopped', 'at', 'and then'], rows, width, right=(1,))}\n{how}" if rows else ""
 
 
 def _wrong(status: Status) -> list[str]:

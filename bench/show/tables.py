@@ -17,9 +17,13 @@ from tabulate import tabulate
 from bench.compare.boards import Board, Column, Row, not_ranked, other_software
 from bench.compare.stats import Interval
 from bench.errors import BenchError, clipped, first_line, printable
+from bench.show import fitting
 from bench.show.json_text import json_text
 from bench.store.files import write_text
 from bench.store.record import Record
+
+FIRST_METRIC = 2
+"""Column of a board behind the row's name and its seeds."""
 
 HEADER_WIDTH = 10
 """Characters after which a header wraps in the terminal."""
@@ -82,16 +86,37 @@ def write_texts(texts: Mapping[str, str], folder: Path) -> None:
         ) from error
 
 
-def text(board: Board) -> str:
-    """A board for the terminal; * marks the best and what cannot be told from it."""
-    unmarked = "  " if board.ties else ""
-    table = _table(
+def text(board: Board, width: int | None = None) -> str:
+    """A board for the terminal; * marks the best and what cannot be told from it.
+
+    In a width that does not hold it the columns that say most are shown, and the others named.
+    """
+    header, *rows = _table(
         board,
-        mark=lambda cell, best: f"{cell}{' *' if best else unmarked}",
+        mark=lambda cell, best: f"{cell}{' *' if best else '  '}",
         escape=lambda words: clipped(words, LABEL_WIDTH),
     )
-    header = [textwrap.fill(word, HEADER_WIDTH) for word in table[0]]
-    return f"{board.title}\n{tabulate(table[1:], header, 'simple', disable_numparse=True, colalign=_align(table))}"
+    starred = {column for row in rows for column, words in enumerate(row) if words.endswith(" *")}
+    rows = [[words if column in starred else words.rstrip() for column, words in enumerate(row)] for row in rows]
+    header = [textwrap.fill(word, HEADER_WIDTH, break_long_words=False, break_on_hyphens=False) for word in header]
+    spare = [FIRST_METRIC + place for place in reversed(_by_weight(board)[1:])]
+    rest = "also measured: {}; all in leaderboard.md"
+    metrics = range(FIRST_METRIC, len(header))
+    return f"{board.title}\n{fitting.table(header, rows, width, spare=spare, right=metrics, rest=rest)}"
+
+
+def _by_weight(board: Board) -> list[int]:
+    """Places of the headline columns, those that say most first; alike ones stay in the board's order.
+
+    Those that most rows have come before the others, what is ranked or a price before what only describes.
+    """
+
+    def weight(place: int) -> tuple[bool, bool]:
+        column = board.headline[place]
+        described = column.info.direction == "none" and not column.info.price
+        return 2 * sum(column.name in row.values for row in board.rows) < len(board.rows), described
+
+    return sorted(range(len(board.headline)), key=weight)
 
 
 def markdown(boards: Sequence[Board]) -> str:

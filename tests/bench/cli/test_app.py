@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from bench import __version__
 from bench.cli import app as application
 from bench.cli.app import VERBS, app
 from bench.errors import BenchError, Interrupted
@@ -89,6 +90,7 @@ def test_a_verb_ends_with_the_exit_status_that_it_gives(monkeypatch: pytest.Monk
         (["evaluate"], ["No records"]),
         (["evaluate", "nothing"], ["Unknown run 'nothing'"]),
         (["figures", "nothing"], ["Unknown run 'nothing'"]),
+        (["figures", "--format", "pgn"], ["Unknown --format 'pgn'", "Did you mean 'png'"]),
         (["list", "modles"], ["Did you mean 'models'"]),
         (["show", "nothing"], ["Unknown run 'nothing'"]),
         (["logs", "nothing"], ["Unknown run 'nothing'"]),
@@ -108,6 +110,11 @@ def test_unusable_arguments_are_one_message_and_status_2(
         assert word in said.stderr
     assert "Traceback" not in said.stderr + said.stdout
     assert not list(tmp_path.glob("**/record.json"))
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    said = bench("--version")
+    assert (said.returncode, said.stdout) == (0, f"bench {__version__}\n")
 
 
 def test_the_package_is_a_command() -> None:

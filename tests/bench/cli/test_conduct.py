@@ -15,7 +15,7 @@ from bench.cli.options import Execution
 from bench.errors import BenchError, Interrupted
 from bench.execute.dispatch import Batch, Executor, Survey
 from bench.execute.job import Event, Job, OnEvent
-from bench.show.plan import plan_text
+from bench.show.plan import plan_text, variants_text
 from bench.store.record import Record, RunError
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
@@ -79,7 +79,7 @@ def test_the_steps_of_a_plan_come_in_order(tmp_path: Path, capsys: pytest.Captur
     assert executor.calls == ["require", "alone", "survey", "lay out", "hand over", "follow"]
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "Plan: 1 run = 1 model x 1 dataset x 1 seed (a test)"
-    assert said[1] == "  0 done, 0 failed, 1 to run; executor: elsewhere; no estimate"
+    assert said[1] == "  0 done, 0 failed, 1 to run; executor: elsewhere; no estimate yet"
     assert said[2:] == ["  in one lorry", "Handed over.", "One truck broke down."]
 
 
@@ -191,6 +191,23 @@ def test_a_plan_as_text(tmp_path: Path) -> None:
     assert lines[1] == "  0 done, 0 failed, 1 unreadable, 1 submitted, 1 lost, 0 to run; nothing to do"
     assert str(store.folder(ids[0]).record_path) in lines[2]
     assert "--retry-failed" in lines[3]
+
+
+def test_a_dry_run_lists_the_variants_with_what_differs_and_what_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = {"models": "topk,mean", "set": ["topk.k=[1,2]"], "seeds": "2"}
+    put(RunStore(tmp_path), record(make(tmp_path, **keys).specs[0]))
+    plan = make(tmp_path, **keys)
+    header, _, *rows = [line.split() for line in variants_text(plan).splitlines()]
+    assert header == ["model", "setting", "what", "differs", "runs", "done", "to", "run"]
+    assert rows == [
+        ["topk", "native", "k=1", "2", "1", "1"],
+        ["topk", "native", "k=2", "2", "0", "2"],
+        ["mean", "native", "2", "0", "2"],
+    ]
+    assert not conducted(tmp_path, Scripted(), dry_run=True)
+    assert variants_text(make(tmp_path)) in capsys.readouterr().out
 
 
 def test_an_estimate_is_of_runs_like_these(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from bench.execute.job import Job
+from bench.execute.run import run_one
 from bench.show.run import sparkline
 from bench.store.runs import RunStore
 from tests.bench.cli.helpers import bench, carry_out, make, model_file
 from tests.bench.cluster.helpers import ended, plan_of, submitted
+from tests.bench.execute.helpers import stop_after
 from tests.results import put
 
 
@@ -39,6 +43,20 @@ def test_status_of_runs_that_failed_is_1_and_says_why(tmp_path: Path) -> None:
     logs = bench("logs", "Mine", "--results", str(tmp_path))
     assert logs.returncode == 0
     assert "RuntimeError: 7" in logs.stdout
+
+
+def test_status_knows_a_run_that_is_under_way_and_one_that_was_stopped(tmp_path: Path) -> None:
+    store, (first, second) = RunStore(tmp_path), make(tmp_path, models="topk", seeds="2").specs
+    job = Job(tmp_path, Path("unused"), "cpu", ("fvu",), threads=1)
+    run_one(first, job, lambda _: None, stop=stop_after(8))  # of 20 steps
+    with store.claim(second.run_id):
+        said = bench("status", "--results", str(tmp_path))
+    assert said.returncode == 0, "nothing is wrong with either"
+    rows = {line.split()[0]: line for line in said.stdout.splitlines() if line}
+    assert rows[first.run_id].split()[1:] == ["40%", "goes", "on", "from", "its", "checkpoint"]
+    assert rows[second.run_id].split()[1:4] == ["0%", "process", str(os.getpid())]
+    run_one(first, job, lambda _: None)
+    assert "stopped" not in bench("status", "--results", str(tmp_path)).stdout
 
 
 def test_status_of_submitted_runs_without_a_cluster_knows_that_it_does_not_know(tmp_path: Path) -> None:

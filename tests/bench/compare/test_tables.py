@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pandas as pd
 import pytest
 
-from bench.compare.boards import build
+from bench.compare.boards import Board, Column, build
 from bench.compare.stats import Interval
 from bench.show import tables
+from metrics.base import MetricInfo
 from tests.bench.compare.test_boards import COLUMNS, board, record
 
 
@@ -49,9 +51,42 @@ def test_latex_escapes_and_is_rectangular() -> None:
 
 
 def test_text_marks_ties_and_keeps_columns_aligned() -> None:
-    lines = tables.text(board()).splitlines()
+    lines = tables.text(board()).splitlines()[-4:]
     assert "1.10 ± 0.25 *" in tables.text(board())
-    assert len({len(line) for line in lines[-4:]}) == 1
+    ends = [re.search(r"[\d.]+( ± [\d.]+)?(?= \*|  )", line[len("broken  1/3 failed") :]) for line in lines]
+    assert len({found.end() for found in ends if found}) == 1, "numbers end below each other, with a star or without"
+
+
+def many_columns() -> Board:
+    """Two rows; a column that one of four rows has, a description, a price and two that are ranked."""
+    kinds = {"first": "min", "rare": "min", "described": "none", "price": "none", "last": "max"}
+    columns = [
+        Column(name, MetricInfo(name, direction, "", "", "", headline=True, price=name == "price"))  # type: ignore[arg-type]
+        for name, direction in kinds.items()
+    ]
+    records = [record(model, 0, 1.0) for model in "abcd"]
+    for i, each in enumerate(records):
+        each.metrics.update({name: 0.125 + i for name in kinds if name != "rare" or i == 0})
+    return build(records, columns)[0]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (None, ["first ↓", "rare ↓", "described", "price", "last ↑"]),
+        (48, ["first ↓", "described", "price", "last ↑"]),
+        (37, ["first ↓", "price", "last ↑"]),
+        (29, ["first ↓", "price"]),
+        (9, ["first ↓"]),
+    ],
+)
+def test_in_a_narrow_terminal_a_board_keeps_what_says_most(width: int | None, shown: list[str]) -> None:
+    title, header, _, *rest = tables.text(many_columns(), width).splitlines()
+    assert title == many_columns().title
+    assert header.split()[2:] == " ".join(shown).split()
+    others = [column.header for column in many_columns().headline if column.header not in shown]
+    more = f"also measured: {', '.join(others)}; all in leaderboard.md" if others else ""
+    assert "".join(rest[4:]).replace(" ", "") == more.replace(" ", "")
 
 
 @pytest.mark.parametrize(
