@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib
@@ -121,8 +121,12 @@ def round_ticks(n: int, integer: bool = False) -> MaxNLocator:
 
 def text_inches(labels: list[str], size: float = SMALL_FONT) -> float:
     """Width in inches of the longest of some labels."""
-    paths = [TextPath((0, 0), line, size=size) for label in labels for line in label.split("\n") if line]
-    return max((float(path.get_extents().x1) for path in paths), default=0.0) / 72
+    return max((_inches(line, size) for label in labels for line in label.split("\n") if line), default=0.0)
+
+
+@cache  # many figures have the same labels
+def _inches(line: str, size: float) -> float:
+    return float(TextPath((0, 0), line, size=size).get_extents().x1) / 72
 
 
 def letter_panels(figure: Figure, corners: list[tuple[float, float]]) -> None:
