@@ -12,8 +12,8 @@ STEPS = 500
 
 
 def mappable(points: np.ndarray) -> bool:
-    """Whether there are 30 different ones of (N, P)."""
-    return len(points) >= MIN_MAPPED and len(np.unique(points, axis=0)) >= MIN_MAPPED
+    """Whether there are 30 different ones among those that are mapped of (N, P)."""
+    return len(points) >= MIN_MAPPED and len(np.unique(points[some(len(points))], axis=0)) >= MIN_MAPPED
 
 
 def some(n_points: int) -> np.ndarray:
