@@ -11,9 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bench.errors import first_line, printable
+from bench.errors import clipped, first_line, printable
 from bench.execute.job import Event
 from bench.execute.pace import Pace
+
+MOST_OF_VARIANT = 60
+"""Characters of a variant in the line of a run."""
 
 
 class Reporter:
@@ -82,6 +85,9 @@ class Reporter:
         head = f"[{n_ended:>{len(str(self.n_runs))}}/{self.n_runs}]".replace("[", r"\[") + f" {escape(run_id)}"
         if record is None:
             return f"{head} [yellow]{event.kind}[/]: {_shown(event.note)}"
+        if record.spec.variant:
+            variant = record.spec.label.removeprefix(record.spec.model).strip()
+            head += f" ({_shown(clipped(variant, MOST_OF_VARIANT))})"
         if record.error:
             log = self.results / run_id / "error.log"
             what = f"{_shown(record.error.type)}: {_shown(first_line(record.error.message))} (log: {_shown(str(log))})"

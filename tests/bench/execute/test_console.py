@@ -51,6 +51,13 @@ def test_each_run_has_a_line_when_it_ends(spec: RunSpec) -> None:
     assert dict(reporter.counts) == {"done": 1, "failed": 1, "skipped": 1}
 
 
+def test_a_run_of_a_grid_says_which_it_is(spec: RunSpec) -> None:
+    varied = spec.model_copy(update={"variant": {"k": 3, "prior": "[bold]"}})
+    done = Record(run_id=varied.run_id, spec=varied, status="done", timings={"total": 4.2})
+    text, _ = shown(1, Event("finished", varied.run_id, 1.0, done))
+    assert text == f"[1/1] {varied.run_id} (k=3 prior=[bold]) done in 4.2 s\n"
+
+
 def test_a_terminal_has_bars_beside_the_lines(spec: RunSpec) -> None:
     done = Record(run_id=spec.run_id, spec=spec, status="done", timings={"total": 4.2})
     events = [

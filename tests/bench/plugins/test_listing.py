@@ -23,8 +23,7 @@ def test_what_a_file_declares_is_what_the_metric_says(name: str) -> None:
     assert plugin.family == info.family
 
 
-@pytest.mark.parametrize("kind", [[], ["models"], ["datasets"], ["metrics"]])
-def test_a_list_imports_no_torch_and_takes_half_a_second(kind: list[str]) -> None:
+def test_a_list_imports_no_torch_and_takes_half_a_second() -> None:
     """Seconds of the processor, in the best of three: others may use the machine."""
     code = (
         "import sys, time\nfrom bench.cli.app import main\n"
@@ -33,7 +32,7 @@ def test_a_list_imports_no_torch_and_takes_half_a_second(kind: list[str]) -> Non
     seconds = []
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", code, "list", *kind], capture_output=True, text=True, timeout=120, check=True
+            [sys.executable, "-c", code, "list"], capture_output=True, text=True, timeout=120, check=True
         )
         imported, taken = done.stdout.split()[-2:]
         assert imported == "False"
