@@ -145,6 +145,7 @@ def _python() -> str:
     """The interpreter's command line. It blocks signals, so that a warning waits until the worker listens.
 
     An early warning would otherwise kill the job. An `env` that cannot block them (coreutils before 8.31) is not used.
+    With -P nothing is imported from the folder that the job starts in, where a folder `models` would hide ours.
     """
     names = ",".join(number.name.removeprefix("SIG") for number in BLOCKED)
     blocking = ["env", f"--block-signal={names}"]
@@ -152,7 +153,7 @@ def _python() -> str:
         can_block = subprocess.run([*blocking, "true"], capture_output=True).returncode == 0
     except OSError:
         can_block = False
-    return shlex.join([*(blocking if can_block else []), sys.executable])
+    return shlex.join([*(blocking if can_block else []), sys.executable, "-P"])
 
 
 def submitted_id(folder: Path, name: str) -> str | None:
