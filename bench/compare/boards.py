@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from bench.compare.names import told_apart
 from bench.compare.stats import Interval, best_and_ties, t_intervals
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
@@ -124,7 +125,7 @@ def not_ranked(board: Board) -> list[str]:
 def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
     """All boards of some records. Runs on data of different checksums never share a board."""
     groups: dict[GroupKey, list[Record]] = defaultdict(list)
-    for record in records:
+    for record in told_apart(records):
         spec = record.spec
         groups[spec.dataset, spec.settings, spec.budget, spec.dataset_checksum].append(record)
     names = Counter(key[:3] for key in groups)

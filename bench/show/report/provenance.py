@@ -23,14 +23,16 @@ def provenance(boards: Sequence[Board]) -> dict[str, Any]:
 
 def command(spec: RunSpec) -> str:
     """The command line that makes this run, and no other."""
-    model = spec.model if spec.code is None else spec.model_reference
+    model = name = spec.model
+    if spec.code is not None:
+        model, name = spec.model_reference, spec.model_reference.rpartition(":")[2]
     dataset = spec.dataset_reference if ".py:" in spec.dataset_reference else spec.dataset
     seed = f"{spec.seed},"  # without the comma it would be a number of seeds
     options = ["--models", model, "--datasets", dataset, "--seeds", seed]
     options += ["--settings", spec.settings, "--budget", spec.budget]
     for field, value in spec.variant.items():
         text = json.dumps([value] if isinstance(value, list) else value)  # JSON is YAML; a list alone is a grid
-        options += ["--set", f"{spec.model}.{field}={text}"]
+        options += ["--set", f"{name}.{field}={text}"]
     return shlex.join(["python", "-m", "bench", "run", *options])
 
 

@@ -1,0 +1,58 @@
+"""Names: models of different people that are called the same are told apart."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from bench.store.record import Record
+
+MOST_LETTERS = 60
+"""Of a path in a name."""
+
+Make = tuple[str | None, str]
+"""Code and reference of a model."""
+
+
+def told_apart(records: Sequence[Record]) -> list[Record]:
+    """The records; where several people's models have one name, each has its file in the name, else its checksum.
+
+    It is another model where both its code and its place differ: an edited one, or one that was moved, is what it was.
+    """
+    makes: dict[str, dict[Make, None]] = defaultdict(dict)
+    for record in sorted(records, key=lambda record: record.provenance.end):
+        makes[record.spec.model][record.spec.code, record.spec.model_reference] = None
+    marks = {model: _marks(list(known)) for model, known in makes.items() if len(known) > 1}
+    return [_marked(record, marks[record.spec.model]) if record.spec.model in marks else record for record in records]
+
+
+def _marked(record: Record, marks: Mapping[Make, str]) -> Record:
+    mark = marks.get((record.spec.code, record.spec.model_reference))
+    if not mark:
+        return record
+    spec = record.spec.model_copy(update={"model": f"{record.spec.model} ({mark})"})
+    return record.model_copy(update={"spec": spec})
+
+
+def _marks(makes: Sequence[Make]) -> dict[Make, str]:
+    """What tells the models among these apart, which have one name; nothing where they are one. The newest is last."""
+    models: list[list[Make]] = []
+    for code, place in makes:
+        same = [model for model in models if any(code == c or place == p for c, p in model)]
+        joined = [make for model in same for make in model]
+        models = [*(model for model in models if model not in same), [*joined, (code, place)]]
+    if len(models) == 1:
+        return {}
+    marks = _ends([model[-1][1] for model in models]) or [(model[-1][0] or "built in")[:8] for model in models]
+    return {make: mark for model, mark in zip(models, marks, strict=True) for make in model}
+
+
+def _ends(references: Sequence[str]) -> list[str]:
+    """The shortest ends of the paths of some files that differ: 'a/my.py' and 'b/my.py'; [] where none are short."""
+    paths = [PurePath(reference.rpartition(":")[0]).parts for reference in references]
+    for n in range(1, max(map(len, paths)) + 1):
+        ends = ["/".join(path[-n:]) for path in paths]
+        if len(set(ends)) == len(ends):
+            return ends if max(map(len, ends)) <= MOST_LETTERS else []
+    return []
