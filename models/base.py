@@ -106,6 +106,9 @@ class Model(nn.Module, Generic[ConfigT]):
     """The sparsity hyperparameter and its values in the "matched" setting, e.g. ``{"k": (4, 8)}``. Empty: no sweep."""
     dead_variance: ClassVar[float] = 0.0
     """A unit is never active if the variance of its code over a data set is below this. 0 for sparse codes."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Files that it reads, such as weights, by paths from the folder of its own file: with other content they make new
+    runs, as an edit of its code does."""
 
     config: ConfigT
     """The hyperparameters of this model."""

@@ -12,12 +12,14 @@ from bench.cli.boards import build_tables, print_boards, print_places, write_all
 from bench.cli.options import Execution
 from bench.compare.boards import build
 from bench.compare.columns import columns
+from bench.compare.names import told_apart
 from bench.errors import Interrupted, counted
 from bench.execute.console import Reporter
 from bench.execute.dispatch import Executor
 from bench.execute.environment import command
 from bench.execute.job import Job
 from bench.execute.reassess import has_metrics
+from bench.plan.edits import edits
 from bench.plan.plan import Plan, estimates
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.show.fitting import paragraph, room
@@ -56,8 +58,10 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
     with nullcontext() if execution.dry_run else executor.alone(store.root):
         survey = executor.survey(plan.todo, store, execution.retry_failed)
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
-        seconds = estimates(plan.todo, store.scan().records)
-        print_raw(console, paragraph(plan_text(plan, store, asked, executor.place(job), seconds), room()))
+        records = store.scan().records
+        seconds = estimates(plan.todo, records)
+        lines = [plan_text(plan, store, asked, executor.place(job), seconds), *edits(plan.todo, records)]
+        print_raw(console, paragraph("\n  ".join(lines), room()))
         if execution.dry_run:
             print_raw(console, f"\n{variants_text(plan, room())}")
         batch = executor.lay_out(survey, job, seconds)
@@ -90,7 +94,7 @@ def print_summary(plan: Plan, store: RunStore, metrics: Sequence[str] = ("all",)
     """
     console, scan = make_console(), store.scan()
     wanted = {spec.run_id for spec in plan.specs}
-    mine = [record for record in scan.records if record.run_id in wanted]
+    mine = [record for record in told_apart(scan.records) if record.run_id in wanted]
     if mine:
         tables = build_tables(scan.records, store)
         same = len(mine) == len(scan.records)

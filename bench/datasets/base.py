@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -81,6 +81,10 @@ class Dataset:
 
 class DatasetSource(ABC):
     """The source of a data set; cheap until `load` is called."""
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Files that it reads beside its data, by paths from the folder of its own file: with other content they make new
+    runs, as an edit of its code does."""
 
     @abstractmethod
     def checksum(self, data_dir: Path) -> str:

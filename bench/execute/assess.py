@@ -67,8 +67,8 @@ def own_code(legend: Legend) -> dict[str, str]:
 
 
 def code_of(plugin: Plugin) -> str:
-    """What identifies the code of a metric: the start of its file's checksum."""
-    return (plugin.content() or "")[:CODE_DIGITS]
+    """What identifies the code of a metric: the start of the checksum of its files."""
+    return plugin.content()[:CODE_DIGITS]
 
 
 def _legend(model: Model, plugins: Sequence[Plugin], metrics: Metrics, test: Evaluation) -> Legend:

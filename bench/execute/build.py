@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from pydantic import ValidationError
@@ -11,9 +11,10 @@ from bench.datasets.base import Dataset
 from bench.errors import BenchError
 from bench.execute.seeding import seed_everything
 from bench.execute.training import require_batch_fits
-from bench.plugins.loading import load_model_class
+from bench.plugins.loading import dataset_files, load_model_class, model_files
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
+from bench.plugins.sources import digest_of
 from bench.store.folder import RunFolder
 from bench.store.spec import RunSpec
 from bench.store.weights import restore
@@ -21,8 +22,38 @@ from models.base import GradientConfig, Model
 
 
 def dataset_plugin(spec: RunSpec) -> Plugin:
-    """The data set of a run."""
-    return Plugin(spec.dataset, spec.dataset_reference, True)
+    """The data set of a run. BenchError where its code has changed since the run was planned."""
+    plugin = Plugin(spec.dataset, spec.dataset_reference, not spec.dataset_files)
+    if not plugin.builtin:
+        _require_unchanged(plugin, spec.dataset_files, digest_of(spec.dataset_files), dataset_files)
+    return plugin
+
+
+def model_plugin(spec: RunSpec) -> Plugin:
+    """The model of a run. BenchError where its code has changed since the run was planned."""
+    plugin = Plugin(spec.model, spec.model_reference, spec.code is None)
+    if spec.code is not None:
+        _require_unchanged(plugin, spec.model_files, spec.code, model_files)
+    return plugin
+
+
+def _require_unchanged(
+    plugin: Plugin, planned: Mapping[str, str], digest: str, files_of: Callable[[Plugin], dict[str, str]]
+) -> None:
+    """BenchError that names what has changed: of the code, before it is imported; then of what it declares to read.
+
+    Earlier versions told the digest alone.
+    """
+    for files in (plugin.files, lambda: files_of(plugin)):
+        now = files()
+        changed = sorted(name for name in now if planned and now[name] != planned.get(name))
+        if changed:
+            break
+    if changed or digest_of(now) != digest:
+        raise BenchError(
+            f"{', '.join(changed) or 'The code'} of {plugin.reference} has changed since this run was planned. "
+            "Restore it, or plan a new run of it by issuing `bench run` again."
+        )
 
 
 def trusted_spec(spec: RunSpec, models: Sequence[Plugin], datasets: Sequence[Plugin]) -> RunSpec:
@@ -47,13 +78,7 @@ def trusted_spec(spec: RunSpec, models: Sequence[Plugin], datasets: Sequence[Plu
 
 def build_model(spec: RunSpec, dataset: Dataset) -> Model:
     """The untrained model of a run, on CPU, from the run's own initialisation stream."""
-    plugin = Plugin(spec.model, spec.model_reference, spec.code is None)
-    if plugin.checksum() != spec.code:
-        raise BenchError(
-            f"{spec.model_reference} has changed since this run was planned. Restore it, or plan a new run of it by "
-            "issuing `bench run` again."
-        )
-    cls = load_model_class(plugin)
+    cls = load_model_class(model_plugin(spec))
     try:
         config = cls.Config(**spec.config)
     except ValidationError as error:

@@ -13,7 +13,7 @@ from bench.execute.assess import assess, code_of, own_code
 from bench.execute.build import dataset_plugin, load_trained
 from bench.execute.job import Job
 from bench.execute.run import settle_process
-from bench.plugins.loading import load_dataset, load_metric, load_source
+from bench.plugins.loading import dataset_checksum, load_dataset, load_metric
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
 from bench.store.legend import Legend, MetricEntry
@@ -84,10 +84,11 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
     BenchError
         Where its weights are missing, or its data or its model's code are not what they were.
     """
-    if load_source(dataset_plugin(spec)).checksum(job.data_dir) != spec.dataset_checksum:
+    plugin = dataset_plugin(spec)
+    if dataset_checksum(plugin, job.data_dir) != spec.dataset_checksum:
         raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
     settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
-    dataset = load_dataset(dataset_plugin(spec), job.data_dir, job.device)
+    dataset = load_dataset(plugin, job.data_dir, job.device)
     model = load_trained(run, spec, dataset).to(job.device)
     new = assess(model, dataset, spec, metrics)
     names = set(new.legend.metrics)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError
 from bench.errors import BenchError, unknown
 from bench.plan.request import Override, Request, describe_validation
 from bench.plugins.plugin import Plugin
+from bench.plugins.sources import digest_of
 from bench.store.spec import BUDGETS, Budget, RunSpec
 from models.base import Model, ModelConfig
 
@@ -29,6 +30,8 @@ class ModelChoice:
     """Its name, and where its code is."""
     cls: type[Model]
     """Its class."""
+    files: Mapping[str, str]
+    """Path -> SHA-256 of what it is made of; none for a built-in."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class DatasetChoice:
     """Its name, and where its code is."""
     checksum: str
     """Checksum that identifies its content."""
+    files: Mapping[str, str]
+    """The same as a model's."""
 
 
 def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
@@ -52,13 +57,15 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
             for dataset, seed in itertools.product(datasets, request.seeds):
                 spec = RunSpec(
                     model=choice.plugin.name,
-                    model_reference=choice.plugin.reference,
-                    code=choice.plugin.checksum(),
+                    model_reference=choice.plugin.address,
+                    code=digest_of(choice.files) if choice.files else None,
+                    model_files=dict(choice.files),
                     config=config,
                     variant=variant,
                     dataset=dataset.plugin.name,
-                    dataset_reference=dataset.plugin.reference,
+                    dataset_reference=dataset.plugin.address,
                     dataset_checksum=dataset.checksum,
+                    dataset_files=dict(dataset.files),
                     settings=settings,
                     budget=request.budget,
                     max_steps=BUDGETS[request.budget].max_steps,

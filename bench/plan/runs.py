@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.plan.expand import DatasetChoice, ModelChoice, expand
 from bench.plan.plan import Plan, resolve
 from bench.plan.request import Request
-from bench.plugins.loading import load_model_class, load_source
+from bench.plugins.loading import dataset_checksum, dataset_files, load_model_class, model_files
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
@@ -29,9 +29,14 @@ def plan_of(specs: list[RunSpec], store: RunStore, retry_failed: bool = False, f
 
 def specs_of(request: Request, data_dir: Path) -> list[RunSpec]:
     """The runs of a request."""
-    models = [ModelChoice(plugin, load_model_class(plugin)) for plugin in MODEL_REGISTRY.choose(request.models)]
-    plugins = DATASET_REGISTRY.choose(request.datasets)
-    datasets = [DatasetChoice(plugin, load_source(plugin).checksum(data_dir)) for plugin in plugins]
+    models = [
+        ModelChoice(plugin, load_model_class(plugin), model_files(plugin))
+        for plugin in MODEL_REGISTRY.choose(request.models)
+    ]
+    datasets = [
+        DatasetChoice(plugin, dataset_checksum(plugin, data_dir), dataset_files(plugin))
+        for plugin in DATASET_REGISTRY.choose(request.datasets)
+    ]
     return expand(request, models, datasets)
 
 

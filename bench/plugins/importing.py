@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 import io
 import sys
 import threading
@@ -16,6 +14,8 @@ from types import ModuleType
 from typing import Any, TextIO, cast
 
 from bench.errors import BenchError, first_line
+from bench.plugins.apart import as_written, import_apart
+from bench.plugins.sources import OURS, Origin, find_module, origin_of
 
 MAIN = 'Put what is to happen only when the file is run under `if __name__ == "__main__":`.'
 
@@ -32,9 +32,11 @@ _importing: list[tuple[int, str]] = []
 def import_target(target: str, kind: str, reference: str) -> ModuleType:
     """Import a module, or a file by its path. BenchError that shows the plug-in's own frames where that fails."""
     require_importable(target, kind, reference)
+    origin = None
     try:
         with _lock, _no_fork(target), _kept_apart(target):
-            return _import_file(Path(target)) if target.endswith(".py") else importlib.import_module(target)
+            origin = origin_of(target)
+            return import_apart(origin) if origin and not origin.installed else importlib.import_module(target)
     except SystemExit as error:
         raise BenchError(
             f"The {kind} '{reference}': '{target}' ends the process when it is imported. {MAIN}"
@@ -47,7 +49,9 @@ def import_target(target: str, kind: str, reference: str) -> ModuleType:
                 f"The {kind} '{reference}' does not import: No module named '{error.name}'; "
                 "give package.module:Object of an installed package, or file.py:Object."
             ) from error
-        raise BenchError(f"The {kind} '{reference}' does not import:\n{_own_frames(error)}") from error
+        raise BenchError(
+            f"The {kind} '{reference}' does not import:\n{_own_frames(error)}{_hint(error, origin)}"
+        ) from error
 
 
 def require_importable(target: str, kind: str, reference: str) -> None:
@@ -60,25 +64,6 @@ def require_importable(target: str, kind: str, reference: str) -> None:
             f"'{target}' of the {kind} '{reference}' is neither a module nor a file that ends in .py; "
             "give package.module:Object or file.py:Object."
         )
-
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a file under a name of its own, once per content."""
-    path = path.resolve()
-    name = f"_bench_plugin_{path.stem}_{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"Python cannot import '{path}'")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 class _Apart:
@@ -154,10 +139,23 @@ def _watch_forks() -> None:
 
 
 def _own_frames(error: BaseException) -> str:
-    """The error's traceback without the frames of this file and of the import machinery."""
+    """The error's traceback without the frames of this room and of the import machinery."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename != __file__ and "importlib" not in frame.filename
+        if Path(frame.filename).parent != Path(__file__).parent and "importlib" not in frame.filename
     ]
-    return "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)]).rstrip()
+    words = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
+    return as_written(words).rstrip()
+
+
+def _hint(error: BaseException, origin: Origin | None) -> str:
+    """How a file imports what lies beside it, where it has tried in another way."""
+    if not isinstance(error, ImportError) or origin is None:
+        return ""
+    name = error.name or ""
+    if name.partition(".")[0] in OURS and find_module(origin.root, name):
+        return f"\n'{name}' is this package's own; to import yours, write `from .{name} import ...`."
+    if "beyond top-level package" in str(error) or name.partition(".")[0] == origin.root.name:
+        return "\nA file stands alone: to import from the folders above it, give package.module:Object from up there."
+    return ""

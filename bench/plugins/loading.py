@@ -11,6 +11,7 @@ from bench.datasets.base import Dataset, DatasetSource
 from bench.errors import BenchError
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
+from bench.plugins.sources import digest_of
 from metrics.base import Metric
 from metrics.needs import misspelt
 
@@ -43,6 +44,34 @@ def model_problems(cls: type[Model]) -> list[str]:
     if not (isinstance(grid, Mapping) and all(isinstance(values, tuple | list) and values for values in grid.values())):
         problems.append(f"matched_grid is {grid!r}; map a field to its values, e.g. {{'k': (4, 8)}}.")
     return problems
+
+
+def model_files(plugin: Plugin) -> dict[str, str]:
+    """Path -> SHA-256, of the files that a model is made of: see `Plugin.files`; none for a built-in."""
+    return {} if plugin.builtin else plugin.files(_reads(plugin, load_model_class(plugin)))
+
+
+def dataset_files(plugin: Plugin) -> dict[str, str]:
+    """The same of a data set."""
+    return {} if plugin.builtin else plugin.files(_reads(plugin, type(load_source(plugin))))
+
+
+def dataset_checksum(plugin: Plugin, data_dir: Path) -> str:
+    """What identifies a data set in a run: its own checksum; with that of its files, unless it is built in."""
+    checksum = load_source(plugin).checksum(data_dir)
+    files = dataset_files(plugin)
+    return digest_of({"": checksum} | files) if files else checksum
+
+
+def _reads(plugin: Plugin, cls: type[Model] | type[DatasetSource]) -> Sequence[str]:
+    """The files that a class declares it reads. BenchError where that is not a tuple of names."""
+    reads: object = cls.reads
+    if not isinstance(reads, tuple | list) or not all(isinstance(name, str) for name in reads):
+        raise BenchError(
+            f"{plugin.reference}: reads = {reads!r:.80} is no tuple of file names; write reads = ('weights.npz',), "
+            "with the comma."
+        )
+    return reads
 
 
 def load_source(plugin: Plugin) -> DatasetSource:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-import hashlib
-import importlib.util
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
+
+from bench.errors import BenchError
+from bench.plugins.sources import checksums, digest_of, origin_of
 
 Definition = TypeVar("Definition", ast.FunctionDef, ast.ClassDef)
 
@@ -44,20 +47,38 @@ class Plugin:
         """The file that defines it, found without importing it (its parent packages are imported)."""
         if self.target.endswith(".py"):
             return Path(self.target)
-        try:
-            found = importlib.util.find_spec(self.target)
-        except ImportError:
-            return None
-        return Path(found.origin) if found and found.origin else None
+        origin = origin_of(self.target)
+        return origin.file if origin else None
 
-    def content(self) -> str | None:
-        """SHA-256 of the defining file; None where there is none."""
-        file = self.source_file
-        return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.is_file() else None
+    @property
+    def address(self) -> str:
+        """Its reference from any folder: with the whole path of a file."""
+        is_file = self.target.endswith(".py")
+        return f"{os.path.abspath(self.target)}:{self.object_name}" if is_file else self.reference
 
-    def checksum(self) -> str | None:
-        """That of a plug-in, part of its run ids; None for a built-in, whose commit is recorded."""
-        return None if self.builtin else self.content()
+    def files(self, reads: Sequence[str] = ()) -> dict[str, str]:
+        """Path -> SHA-256, of its own file, of what that imports from the same folder or package, and of what it reads.
+
+        Paths count from that folder. Of a built-in it is its own file alone. BenchError where a file that it reads,
+        named from its own file, is not there.
+        """
+        origin = origin_of(self.target)
+        if origin is None:
+            return {}
+        if self.builtin:
+            return checksums([origin.file], origin.root)
+        read = [origin.file.parent / name for name in reads]
+        if missing := [path for path in read if not path.is_file()]:
+            raise BenchError(
+                f"'{self.name}' of {self.target} declares in `reads` a file that is not there, '{missing[0]}'; "
+                f"put it there, or name what it reads by paths from the folder of {origin.file.name}."
+            )
+        return checksums([*origin.files(), *read], origin.root)
+
+    def content(self) -> str:
+        """One checksum of all its files; "" where there are none."""
+        files = self.files()
+        return digest_of(files) if files else ""
 
     def summary(self) -> str:
         """First line of the docstring of its function or its module, else of its class."""

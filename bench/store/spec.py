@@ -16,6 +16,11 @@ MOST_LETTERS = 20_000
 """Of all hyperparameters of a run, written out."""
 
 
+REFERENCES = {"model_reference", "dataset_reference"}
+IMPLIED = {"variant", "model_files", "dataset_files"}
+"""Fields that others imply: `config`, `code` and `dataset_checksum`."""
+
+
 class Budget(BaseModel):
     """How much training and evaluation a run gets; None leaves the model's or the data set's own."""
 
@@ -48,7 +53,9 @@ class RunSpec(BaseModel):
     model_reference: str
     """What to import for it."""
     code: str | None = None
-    """SHA-256 of the model's file; None for a built-in, whose commit is recorded."""
+    """SHA-256 over the model's files; None for a built-in, whose commit is recorded."""
+    model_files: dict[str, str] = {}
+    """File -> SHA-256: its own, those that it imports from beside it, and those that it declares to read."""
     config: dict[str, Any]
     """Every hyperparameter."""
     variant: dict[str, Any] = {}
@@ -58,7 +65,9 @@ class RunSpec(BaseModel):
     dataset_reference: str
     """What to import for it."""
     dataset_checksum: str
-    """Identifies its content and splits."""
+    """Identifies its content and splits, and the code of one that is not built in."""
+    dataset_files: dict[str, str] = {}
+    """The same as `model_files`, of the data set; none for a built-in."""
     settings: Settings
     """"native": the model's own; "matched": sizes that all models share."""
     budget: str
@@ -78,8 +87,8 @@ class RunSpec(BaseModel):
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything but the references (paths of one machine) and `variant` (implied by `config`)."""
-        content = self.model_dump(mode="json", exclude={"model_reference", "dataset_reference", "variant"})
+        """SHA-256 over everything but the references (paths of one machine) and what other fields imply."""
+        content = self.model_dump(mode="json", exclude=REFERENCES | IMPLIED)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -10,9 +10,10 @@ from bench.execute.contract.checking import place
 from bench.execute.contract.subject import Subject
 from bench.execute.job import Job
 from bench.execute.run import run_one
-from bench.plugins.loading import load_source
+from bench.plugins.loading import load_source, model_files
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY
+from bench.plugins.sources import digest_of
 from bench.store.folder import RunFolder
 from bench.store.record import Record
 from bench.store.spec import BUDGETS, RunSpec
@@ -46,11 +47,12 @@ def _spec(subject: Subject) -> RunSpec:
     """The run that is tried."""
     budget = BUDGETS["smoke"]
     epochs: dict[str, Any] = {"epochs": budget.epochs} if "epochs" in subject.cls.Config.model_fields else {}
-    dataset = DATASET_REGISTRY.find(DATASET)
+    dataset, files = DATASET_REGISTRY.find(DATASET), model_files(subject.plugin)
     return RunSpec(
         model=subject.plugin.name,
         model_reference=subject.plugin.reference,
-        code=subject.plugin.checksum(),
+        code=digest_of(files) if files else None,
+        model_files=files,
         config=subject.cls.Config(**epochs).model_dump(mode="json"),
         dataset=dataset.name,
         dataset_reference=dataset.reference,

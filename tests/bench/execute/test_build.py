@@ -47,16 +47,41 @@ def test_stored_weights_reproduce_the_stored_metrics(tmp_path: Path, digits: Dat
         assert evaluate(outputs, chosen, seed=0).scalars == pytest.approx(record.metrics, rel=1e-6)
 
 
-def test_a_model_file_that_changed_since_the_plan_is_not_trained(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    source = "from models.topk import TopK\n\n\nclass Mine(TopK):\n    pass\n"
-    path.write_text(source, encoding="utf-8")
-    spec = spec_of(tmp_path / "runs", models=f"{path}:Mine")
-    path.write_text(source + "# another\n", encoding="utf-8")
+PLUGINS = {
+    "mine.py": "import helper\nfrom models.topk import TopK\n\n\nclass Mine(TopK):\n    reads = ('w.npz',)\n",
+    "helper.py": "",
+    "w.npz": "1",
+    "data.py": "from ours import Ours\n\n\nclass Data(Ours):\n    reads = ('d.npz',)\n",
+    "ours.py": "from bench.datasets.digits import Digits as Ours\n",
+    "d.npz": "1",
+}
+
+
+@pytest.mark.parametrize("changed", PLUGINS)
+def test_what_changed_since_the_plan_is_named_and_not_trained(changed: str, tmp_path: Path) -> None:
+    """The code of model and data set, what they import from beside them, and what they declare to read."""
+    for name, text in PLUGINS.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    keys = {"models": f"{tmp_path / 'mine.py'}:Mine", "datasets": f"{tmp_path / 'data.py'}:Data"}
+    spec = spec_of(tmp_path / "runs", **keys)
+    assert set(spec.model_files) == {"mine.py", "helper.py", "w.npz"}
+    assert set(spec.dataset_files) == {"data.py", "ours.py", "d.npz"}
+    (tmp_path / changed).write_text(PLUGINS[changed] + "# another\n", encoding="utf-8")
+    assert spec_of(tmp_path / "runs", **keys).run_id != spec.run_id
     run_one(spec, job(tmp_path / "runs"), lambda event: None)
     error = load(RunStore(tmp_path / "runs"), spec.run_id).error
     assert error is not None
+    assert error.message.startswith(f"{changed} of ")
     assert "has changed since this run was planned" in error.message
+
+
+def test_the_code_of_a_record_is_that_of_the_file_whatever_it_says(tmp_path: Path, digits: Dataset) -> None:
+    spec = spec_of(tmp_path, models=plugin(tmp_path))
+    for files in ({}, spec.model_files):
+        lying = spec.model_copy(update={"code": "0" * 64, "model_files": files})
+        with pytest.raises(BenchError, match=r"The code of .* has changed since this run was planned"):
+            build_model(lying, digits)
+    build_model(spec.model_copy(update={"model_files": {}}), digits)  # as versions wrote that told the digest alone
 
 
 def test_a_batch_larger_than_the_data_fails_with_the_range(tmp_path: Path) -> None:

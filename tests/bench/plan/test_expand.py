@@ -16,8 +16,9 @@ from bench.store.spec import RunSpec
 
 def specs(models: str, **keys: Any) -> list[RunSpec]:
     request = Request.build(**{"models": models, "seeds": "1"} | keys)
-    chosen = [ModelChoice(plugin, load_model_class(plugin)) for plugin in MODEL_REGISTRY.choose(request.models)]
-    return expand(request, chosen, [DatasetChoice(plugin, "c") for plugin in DATASET_REGISTRY.choose(request.datasets)])
+    chosen = [ModelChoice(plugin, load_model_class(plugin), {}) for plugin in MODEL_REGISTRY.choose(request.models)]
+    datasets = [DatasetChoice(plugin, "c", {}) for plugin in DATASET_REGISTRY.choose(request.datasets)]
+    return expand(request, chosen, datasets)
 
 
 def test_an_explicit_value_wins_over_the_budget() -> None:

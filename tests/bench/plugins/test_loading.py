@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.plugins.loading import UNDECORATED, load_metric, load_model_class, load_source
+from bench.plugins.loading import UNDECORATED, load_metric, load_model_class, load_source, model_files
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from tests.bench.execute.contract.plugins import MODEL, subclass, write
 
@@ -66,6 +66,12 @@ def test_a_metric_without_the_decorator(tmp_path: Path) -> None:
 def test_a_model_with_a_mistake(body: str, problem: str, tmp_path: Path) -> None:
     said = said_of_model(subclass(tmp_path, MODEL, body), tmp_path)
     assert said == f"The model 'Mine' of FOLDER/mine.py cannot be used:\n{problem}"
+
+
+def test_what_a_model_reads_is_a_tuple_of_names(tmp_path: Path) -> None:
+    plugin = MODEL_REGISTRY.find(subclass(tmp_path, MODEL, "reads = ('w.npz')"))
+    with pytest.raises(BenchError, match=r"reads = 'w\.npz' is no tuple of file names; write .* with the comma\."):
+        model_files(plugin)
 
 
 def test_a_class_that_is_no_model(tmp_path: Path) -> None:

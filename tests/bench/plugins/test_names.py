@@ -129,12 +129,13 @@ def test_an_object_is_found_in_a_module_too() -> None:
     assert load_object(Plugin("mean", "models.mean:Mean", True), "model").__name__ == "Mean"
 
 
-def test_a_file_that_was_edited_has_another_checksum(tmp_path: Path) -> None:
+def test_a_file_that_was_edited_or_that_imports_one_has_another_checksum(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
-    file.write_text("Mine = 3\n", encoding="utf-8")
-    plugin = MODEL_REGISTRY.find(f"{file}:Mine")
-    before = plugin.checksum()
-    file.write_text("Mine = 3  # three\n", encoding="utf-8")
-    assert plugin.checksum() not in (None, before)
+    plugin = Plugin("Mine", f"{file}:Mine", False)
+    contents = [plugin.content()]
+    for path, text in ((file, "import helper\n"), (tmp_path / "helper.py", ""), (tmp_path / "helper.py", "N = 3\n")):
+        path.write_text(text, encoding="utf-8")
+        contents.append(plugin.content())
+    assert len(set(contents)) == 4
     file.unlink()
-    assert plugin.checksum() is None
+    assert plugin.content() == ""

@@ -30,9 +30,15 @@ def test_what_determines_numbers_is_part_of_the_id(changes: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(
-    "changes", [{"model_reference": "elsewhere:M"}, {"dataset_reference": "elsewhere:T"}, {"variant": {"k": 4}}]
+    "changes",
+    [
+        {"model_reference": "elsewhere:M"},
+        {"dataset_reference": "elsewhere:T"},
+        {"variant": {"k": 4}},
+        {"model_files": {"my.py": "0"}, "dataset_files": {"data.py": "0"}},
+    ],
 )
-def test_paths_of_one_machine_and_the_variant_are_not(changes: dict[str, Any]) -> None:
+def test_paths_of_one_machine_and_what_other_fields_imply_are_not(changes: dict[str, Any]) -> None:
     assert spec_of(**changes).run_id == spec_of().run_id
 
 
