@@ -140,10 +140,12 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
     for record in sorted(records, key=lambda record: record.provenance.end):
         by_label[record.spec.label].append(record)
     current = {label: _current(runs) for label, runs in by_label.items()}
-    rows = [_row(label, runs) for label, runs in current.items()]
+    codes = {label: _newest_code(list(runs.values())) for label, runs in current.items()}
+    rows = [_row(label, runs, codes[label]) for label, runs in current.items()]
     names = {name for row in rows for name in row.values}
     current_records = [record for runs in current.values() for record in runs.values()]
     shown = [_comparable(scalar, current_records) for column in columns for scalar in _expand(column, names)]
+    shown = [_of_one_code(column, rows, codes) for column in shown]
     ranked = [column for column in shown if column.info.direction != "none"]
     ties = {}
     for column in ranked:
@@ -178,6 +180,13 @@ def _comparable(column: Column, records: Sequence[Record]) -> Column:
     return column if len(values) < 2 else replace(column, info=replace(column.info, direction="none"))
 
 
+def _of_one_code(column: Column, rows: Sequence[Row], codes: Mapping[str, Mapping[str, str]]) -> Column:
+    """The column; not ranked if its rows are of a metric that was edited between them."""
+    metric = metric_of(column.name)
+    found = {codes[row.label].get(metric) for row in rows if column.name in row.values}
+    return column if len(found) < 2 else replace(column, info=replace(column.info, direction="none", given="code"))
+
+
 def _expand(column: Column, names: set[str]) -> list[Column]:
     """The column, or one for each key of a metric that returns several numbers; none if no row has it."""
     if column.name in names:
@@ -186,8 +195,7 @@ def _expand(column: Column, names: set[str]) -> list[Column]:
     return [Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}")) for key in keys]
 
 
-def _row(label: str, runs: Mapping[int, Record]) -> Row:
-    newest = _newest_code(list(runs.values()))
+def _row(label: str, runs: Mapping[int, Record], newest: Mapping[str, str]) -> Row:
     values: dict[str, dict[int, float]] = defaultdict(dict)
     errors: dict[str, dict[int, str]] = defaultdict(dict)
     for seed, record in sorted(runs.items()):

@@ -129,6 +129,19 @@ def test_no_row_is_best_by_bounds_of_different_likelihoods() -> None:
     assert "likelihood" not in tables.markdown([same])
 
 
+def test_no_row_is_best_by_a_metric_that_was_edited_between_them() -> None:
+    runs = [record(model, seed, level + 0.1 * seed) for model, level in (("a", 1), ("b", 2)) for seed in range(3)]
+    for run in runs:
+        run.metric_code["loss"] = "2" if run.spec.model == "a" else "1"
+    (mixed,) = build(runs, COLUMNS)
+    assert [len(row.values["loss"]) for row in mixed.rows] == [3, 3]
+    assert mixed.ties == {}
+    assert "rows differ in their code, so none is best by loss" in tables.markdown([mixed])
+    for run in runs:
+        run.metric_code["loss"] = "2"
+    assert build(runs, COLUMNS)[0].ties == {"loss": {"a"}}
+
+
 def test_runs_on_other_data_are_on_a_board_of_their_own() -> None:
     boards = build([record("m", 0, 1.0), record("m", 0, 5.0, dataset_checksum="fed")], COLUMNS)
     assert [board.title.partition(",")[0] for board in boards] == ["toy (data abc)", "toy (data fed)"]
