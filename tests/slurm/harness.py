@@ -70,6 +70,7 @@ class Bench:
     results: Path
     slurm: tuple[str, ...] = SMALL
     env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = REPOSITORY
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ class Bench:
         command = [sys.executable, "-m", "bench", *arguments, "--results", str(self.results)]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **self.env}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(command, cwd=REPOSITORY, env=env, **pipes)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(command, cwd=self.cwd, env=env, **pipes)  # type: ignore[call-overload,no-any-return]
 
     def run(self, *arguments: str) -> list[str]:
         """The arguments of a small study of the slow model on the cluster."""

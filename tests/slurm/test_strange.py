@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.cluster.submission import read_all
+from tests.bench.plugins.test_sources import lay
 from tests.slurm.harness import REPOSITORY, Bench, await_, await_empty_queue, numbers, only_job, path_without
 from tests.slurm.testcluster import Cluster
 
@@ -219,6 +220,15 @@ def test_a_node_without_the_package(bench: Bench, cluster: Cluster, tmp_path: Pa
     await_empty_queue(cluster)
     assert bench.states() == {"lost": 1}
     assert "ModuleNotFoundError: none here" in bench("logs", "Slow")
+
+
+def test_a_working_folder_that_has_folders_of_our_names(bench: Bench, tmp_path: Path) -> None:
+    """Jobs begin in it, and so do their workers; a model finds what lies beside its file."""
+    lay(tmp_path, dict.fromkeys(("models/__init__.py", "metrics.py", "slurm/__init__.py"), "raise ValueError\n"))
+    lay(tmp_path, {"helper.py": "", "slow.py": f"import helper\n{(tmp_path / 'slow.py').read_text(encoding='utf-8')}"})
+    bench.cwd = tmp_path
+    bench(*bench.run("--wait"))
+    assert bench.states() == {"done": 1}
 
 
 def test_a_node_whose_clock_is_ten_minutes_off(
