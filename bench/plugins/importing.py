@@ -156,6 +156,8 @@ def _hint(error: BaseException, origin: Origin | None) -> str:
     name = error.name or ""
     if name.partition(".")[0] in OURS and find_module(origin.root, name):
         return f"\n'{name}' is this package's own; to import yours, write `from .{name} import ...`."
+    if isinstance(error, ModuleNotFoundError) and find_module(origin.root, as_written(name)):
+        return f"\n'{as_written(name)}' lies beside it, and is found by import statements alone, anywhere in the file."
     if "beyond top-level package" in str(error) or name.partition(".")[0] == origin.root.name:
         return "\nA file stands alone: to import from the folders above it, give package.module:Object from up there."
     return ""

@@ -62,7 +62,11 @@ def test_an_edit_of_what_lies_beside_is_imported_anew(tmp_path: Path) -> None:
 def test_a_module_whose_name_is_made_up_is_refused(tmp_path: Path) -> None:
     """An edit of it would be seen by nobody."""
     text = "import importlib\nimportlib.import_module('.' + 'helper', __package__)\n"
-    lay(tmp_path, {"mine.py": text, "helper.py": ""})
+    lay(tmp_path, {"mine.py": text, "helper.py": "", "other.py": "__import__('importlib').import_module('helper')\n"})
+    assert refusal(tmp_path / "other.py").endswith(
+        "ModuleNotFoundError: No module named 'helper'\n"
+        "'helper' lies beside it, and is found by import statements alone, anywhere in the file."
+    )
     assert refusal(tmp_path / "mine.py").endswith(
         "ImportError: 'FOLDER/helper.py' is imported by a name that is made up as the code runs, so that an edit of it "
         "would go unnoticed; write it as `import helper`, which may stand inside a function"
