@@ -37,15 +37,28 @@ def _marked(record: Record, marks: Mapping[Make, str]) -> Record:
 
 def _marks(makes: Sequence[Make]) -> dict[Make, str]:
     """What tells the models among these apart, which have one name; nothing where they are one. The newest is last."""
-    models: list[list[Make]] = []
-    for code, place in makes:
-        same = [model for model in models if any(code == c or place == p for c, p in model)]
-        joined = [make for model in same for make in model]
-        models = [*(model for model in models if model not in same), [*joined, (code, place)]]
+    models = _models(makes)
     if len(models) == 1:
         return {}
     marks = _ends([model[-1][1] for model in models]) or [(model[-1][0] or "built in")[:8] for model in models]
     return {make: mark for model, mark in zip(models, marks, strict=True) for make in model}
+
+
+def _models(makes: Sequence[Make]) -> list[list[Make]]:
+    """Makes by what they are of: two with the same code, or in the same place, are of one model."""
+    above: dict[tuple[str, str | None], tuple[str, str | None]] = {}
+
+    def top(key: tuple[str, str | None]) -> tuple[str, str | None]:
+        while above.setdefault(key, key) != key:
+            above[key] = key = above[above[key]]
+        return key
+
+    for code, place in makes:
+        above[top(("code", code))] = top(("place", place))
+    models: dict[tuple[str, str | None], list[Make]] = defaultdict(list)
+    for code, place in makes:
+        models[top(("place", place))].append((code, place))
+    return list(models.values())
 
 
 def _ends(references: Sequence[str]) -> list[str]:
@@ -53,6 +66,8 @@ def _ends(references: Sequence[str]) -> list[str]:
     paths = [PurePath(reference.rpartition(":")[0]).parts for reference in references]
     for n in range(1, max(map(len, paths)) + 1):
         ends = ["/".join(path[-n:]) for path in paths]
+        if max(map(len, ends)) > MOST_LETTERS:
+            break
         if len(set(ends)) == len(ends):
-            return ends if max(map(len, ends)) <= MOST_LETTERS else []
+            return ends
     return []
