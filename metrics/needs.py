@@ -27,7 +27,7 @@ class Need(NamedTuple):
     """Whether it has a row for each sample, and so also comes with the prefix `train_`."""
 
 
-NO_GAMMA = "the model defines no activation probability"
+NO_GAMMA = "the codes are dense: no unit is ever off, and none has an activation probability"
 """Why inputs that follow from gamma are missing."""
 
 NO_TRUTH = "the data set has no known {}"
@@ -46,7 +46,9 @@ NEEDS: dict[str, Need] = {
     "active": Need("whether units are on, (N, M) bool", of_samples=True),
     "gamma": Need("activation probabilities (N, M) in [0, 1]", NO_GAMMA, of_samples=True),
     "gamma_hard": Need("whether gamma is above 1/2, (N, M) bool", NO_GAMMA, of_samples=True),
-    "labels": Need("classes (N,) int64", "not every sample has a label", of_samples=True),
+    "labels": Need(
+        "classes (N,) int64: all inputs are then of the samples that have one", "no sample has a label", of_samples=True
+    ),
     "categories": Need("index of each class's category (C,)", NO_CATEGORIES),
     "category_names": Need("names of the categories", NO_CATEGORIES),
     "atoms": Need("decoder rows (M, D)", "the model has no atoms"),

@@ -7,11 +7,14 @@ import math
 import torch
 from torch import Tensor
 
-from metrics.base import metric
+from metrics.base import NotApplicable, metric
 from metrics.matrix import blocks
 
 NORMALISED = "Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
 """Source of the fraction of variance unexplained."""
+
+TOLERANCE = 1e-6
+"""By which rounding may carry a pixel out of [0, 1]."""
 
 
 @metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True, validation=True)
@@ -45,8 +48,11 @@ def sse(x: Tensor, x_hat: Tensor) -> float:
 
 
 @metric(label="PSNR", direction="max", unit="dB", range="(-inf, inf]", source="definition, peak 1")
-def psnr(x: Tensor, x_hat: Tensor) -> float:
-    """Peak signal-to-noise ratio of the whole set: -10 log10(MSE), for pixels in [0, 1]."""
+def psnr(x: Tensor, x_hat: Tensor) -> float | NotApplicable:
+    """Peak signal-to-noise ratio of the whole set: -10 log10(MSE), for pixels in [0, 1]; n/a for others."""
+    low, high = (bound.item() for bound in x.aminmax())
+    if low < -TOLERANCE or high > 1 + TOLERANCE:
+        return NotApplicable(f"inputs go from {low:.4g} to {high:.4g}: only pixels in [0, 1] have a peak of 1")
     error = mse(x, x_hat)
     return -10 * math.log10(error) if error > 0 else math.inf
 

@@ -43,12 +43,12 @@ class Losses(NamedTuple):
 
 @dataclass(frozen=True)
 class DenseCodes:
-    """Codes of a model that has no fixed support size."""
+    """Codes of a model that has no fixed support size: sparse ones with many zeros, or dense ones."""
 
     z: Tensor
     """The code that is decoded, (N, M); exact zeros where a unit is off."""
     gamma: Tensor | None = None
-    """Activation probabilities, (N, M) in [0, 1]; None for a model without them (VAE)."""
+    """Activation probabilities, (N, M) in [0, 1]; None where z != 0 says which units are on, or for dense codes."""
 
     def dense(self) -> Tensor:
         """The codes as an (N, M) tensor."""
@@ -79,6 +79,13 @@ ConfigT = TypeVar("ConfigT", bound=ModelConfig, default=Any)
 """The type of a model's config; `Model` without a parameter accepts any config."""
 
 
+class DoesNotApplyError(ValueError):
+    """Raised by `prepare` where a model means nothing on some data, whatever its hyperparameters. It says why.
+
+    The run is then done without numbers: every metric is n/a, with this reason.
+    """
+
+
 def require_inputs(x: Tensor, n_features: int) -> None:
     """Raise ValueError if x is not (N, D) with D = n_features, or contains NaN or infinities."""
     if x.ndim != 2 or x.shape[1] != n_features:
@@ -106,6 +113,9 @@ class Model(nn.Module, Generic[ConfigT]):
     """The sparsity hyperparameter and its values in the "matched" setting, e.g. ``{"k": (4, 8)}``. Empty: no sweep."""
     dead_variance: ClassVar[float] = 0.0
     """A unit is never active if the variance of its code over a data set is below this. 0 for sparse codes."""
+    dense: ClassVar[bool] = False
+    """Whether codes are dense by design, as of a VAE or PCA. Such a model has no activation probability; of others
+    that give none it is 1[z != 0]."""
     reads: ClassVar[tuple[str, ...]] = ()
     """Files that it reads, such as weights, by paths from the folder of its own file: with other content they make new
     runs, as an edit of its code does."""
@@ -119,13 +129,16 @@ class Model(nn.Module, Generic[ConfigT]):
         self.n_features = n_features
 
     def require_inputs(self, x: Tensor) -> None:
-        """Raise ValueError if x is not (N, D), or contains NaN or infinities."""
+        """Raise ValueError if the model cannot take the inputs x: if they are not (N, D), or contain NaN or infinities.
+
+        Asked of every split before any training. A model that needs more of its inputs extends it.
+        """
         require_inputs(x, self.n_features)
 
     def prepare(self, x: Tensor, labels: Tensor) -> None:
         """Initialise what depends on the training inputs x (N, D) and labels (N,); called once, before the first step.
 
-        Raises ValueError if the model cannot be trained on them.
+        Raises ValueError if the model cannot be trained on them, DoesNotApplyError if no hyperparameter would help.
         """
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, Losses, Model, warmup
 from models.parts.likelihood import (
+    LIKELIHOOD,
     Decoder,
     Likelihood,
     gaussian_kl,
@@ -27,7 +28,7 @@ class VAEConfig(GradientConfig):
 
     n_latents: int = Field(64, ge=1, description="M; the paper sweeps 8 to 200; 64 is a choice in this range")
     hidden: int = Field(400, ge=1, description="Width of the one hidden layer of encoder and decoder [VSC, ICLR 2019]")
-    likelihood: Likelihood = Field("bernoulli", description="Pixel likelihood [VSC, ICLR 2019]")
+    likelihood: Likelihood = Field("bernoulli", description=LIKELIHOOD)
     beta: float = Field(1.0, ge=0, description="Weight of the KL term; 1 is the ELBO [Kingma & Welling]")
     beta_warmup: float = Field(0.0, ge=0, le=1, description="Share of training over which beta rises from 0 [choice]")
 
@@ -37,6 +38,7 @@ class VAE(Model[VAEConfig]):
 
     Config = VAEConfig
     family: ClassVar[str] = "VAE family"
+    dense: ClassVar[bool] = True
     dead_variance: ClassVar[float] = 0.01  # a collapsed unit, Burda et al. 2016, section 5.1
 
     def __init__(self, config: VAEConfig, n_features: int) -> None:
@@ -47,8 +49,15 @@ class VAE(Model[VAEConfig]):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), (N, M) each."""
-        mu, log_variance = self.heads(self.encoder(x)).chunk(2, dim=-1)
+        mu, log_variance = self.heads(self.encoder(self.decoder.standardised(x))).chunk(2, dim=-1)
         return mu, log_variance
+
+    def require_inputs(self, x: Tensor) -> None:
+        super().require_inputs(x)
+        self.decoder.require_inputs(x)
+
+    def prepare(self, x: Tensor, labels: Tensor) -> None:
+        self.decoder.fit_scale(x)
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         mu, log_variance = self.posterior(x)

@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, Losses, Model, warmup
-from models.parts.likelihood import Decoder, Likelihood, importance_bound, sample_gaussian
+from models.parts.likelihood import LIKELIHOOD, Decoder, Likelihood, importance_bound, sample_gaussian
 from models.parts.pseudo_inputs import PseudoInputs
 from models.parts.spike_slab import (
     Relaxation,
@@ -38,7 +38,7 @@ class VSCConfig(GradientConfig):
 
     n_latents: int = Field(64, ge=1, description="M; the paper sweeps 8 to 200; 64 is a choice in this range")
     hidden: int = Field(400, ge=1, description="Width of the one hidden layer of encoder and decoder [ICLR 2019]")
-    likelihood: Likelihood = Field("bernoulli", description="Pixel likelihood [ICLR 2019]")
+    likelihood: Likelihood = Field("bernoulli", description=LIKELIHOOD)
     alpha: float = Field(0.2, gt=0, lt=1, description="Prior probability of a spike; 0.01, 0.2, 0.5 [ICLR 2019]")
     spike_head: SpikeHead = Field(
         "logit", description="gamma = sigmoid(v) [choice], or log gamma = -ReLU(-v): no gradient at gamma = 1 [papers]"
@@ -83,7 +83,7 @@ class VSC(Model[VSCConfig]):
 
     def posterior(self, x: Tensor) -> SpikeSlab:
         """q(z|x): spike logit, slab mean and slab log-variance, (N, M) each."""
-        head, mu, log_variance = self.heads(self.encoder(x)).chunk(3, dim=-1)
+        head, mu, log_variance = self.heads(self.encoder(self.decoder.standardised(x))).chunk(3, dim=-1)
         return SpikeSlab(spike_logit(head, self.config.spike_head), mu, log_variance)
 
     def prior(self, x: Tensor) -> tuple[SpikeSlab, Tensor]:
@@ -92,6 +92,13 @@ class VSC(Model[VSCConfig]):
             return self.posterior(self.pseudo_inputs.inputs), self.pseudo_inputs.weights(x)
         zeros = x.new_zeros(1, self.config.n_latents)
         return SpikeSlab(zeros + self.alpha_logit, zeros, zeros), x.new_ones(1, 1)
+
+    def require_inputs(self, x: Tensor) -> None:
+        super().require_inputs(x)
+        self.decoder.require_inputs(x)
+
+    def prepare(self, x: Tensor, labels: Tensor) -> None:
+        self.decoder.fit_scale(x)
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         return self.relaxed_bound(x, self.posterior(x), progress)

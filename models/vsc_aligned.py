@@ -16,7 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.base import Losses
+from models.base import DoesNotApplyError, Losses
 from models.parts.spike_slab import bernoulli_entropy, bernoulli_jsd, mixture_entropy
 from models.vsc import VSC, VSCConfig
 
@@ -38,21 +38,21 @@ class AlignedVSC(VSC):
     """The hyperparameters, including those of the alignment."""
 
     def prepare(self, x: Tensor, labels: Tensor) -> None:
-        """Check that the penalty can compare images by their labels (N,); raise ValueError if it cannot."""
+        """Raise DoesNotApplyError if the labels (N,) give the penalty no images to compare."""
         super().prepare(x, labels)
         classes, counts = labels[labels >= 0].unique(return_counts=True)
         if len(classes) == 0:
-            raise ValueError(
+            raise DoesNotApplyError(
                 f"labels: none of the {len(x)} training images has a class (a label >= 0), so no same-class pair "
                 "can be formed; use vsc, or a data set with labels"
             )
         if len(classes) == 1:
-            raise ValueError(
+            raise DoesNotApplyError(
                 f"labels: all labelled training images are of class {classes.item()}, so alignment would give every "
                 "image the same code; use vsc, or a data set with at least two classes"
             )
         if counts.max() < 2:
-            raise ValueError(
+            raise DoesNotApplyError(
                 f"labels: each of the classes {classes.tolist()[:10]} has a single training image, so no "
                 "same-class pair can be formed; use vsc, or a data set with at least two images of a class"
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.compare.names import told_apart
 from bench.compare.stats import Interval, best_and_ties, t_intervals
+from bench.errors import counted
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
 
@@ -111,6 +112,16 @@ def other_software(records: Sequence[Record]) -> list[str]:
         for record in records
         if (differs := record.provenance.cluster and record.provenance.cluster.differs)
     ]
+
+
+def noted(records: Sequence[Record]) -> list[str]:
+    """One sentence for each note on the numbers of some runs, and for each reason for having none."""
+    counts = Counter(words for record in records for words in (*record.notes, *_reason(record)))
+    return [f"{counted(n, 'run')}: {words}" for words, n in counts.items()]
+
+
+def _reason(record: Record) -> list[str]:
+    return [f"{record.spec.model} does not apply: {record.not_applicable}"] if record.not_applicable else []
 
 
 def not_ranked(board: Board) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a data set is: three splits of flattened inputs in [0, 1] with labels, and a checksum that identifies them."""
+"""What a data set is: three splits of flattened inputs with labels, and a checksum that identifies them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from bench.datasets.conversion import DataError, as_inputs, as_labels
+
 
 @dataclass(frozen=True)
 class Split:
-    """One split, on one device."""
+    """One split, on one device. Arrays and tensors of other types are converted: see `bench.datasets.conversion`."""
 
     x: Tensor
-    """Inputs (N, D), float32 in [0, 1]."""
+    """Inputs (N, D), float32; those of images in [0, 1]."""
     labels: Tensor
-    """Classes (N,), int64, negative for a sample without a class."""
+    """Classes (N,), int64, negative for a sample without a class; None where no sample has one."""
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     """Other known properties of the samples, as tensors of N rows, by the names under which metrics ask for them:
     "gates", "values", "measures"."""
 
     def __post_init__(self) -> None:
-        for name, values in {"labels": self.labels, **self.factors}.items():
-            if len(values) != len(self.x):
-                raise ValueError(f"{name} has {len(values)} rows for {len(self.x)} samples of x; give one for each")
+        x = as_inputs(self.x)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "labels", as_labels(self.labels, x))
+        for name, values in self.factors.items():
+            if len(values) != len(x):
+                raise DataError(f"{name} has {len(values)} rows for {len(x)} samples of x; give one for each.")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -37,9 +42,19 @@ class Split:
         factors = {name: values.to(device) for name, values in self.factors.items()}
         return Split(self.x.to(device), self.labels.to(device), factors)
 
-    def head(self, n: int | None) -> Split:
-        """The first n samples; all of them where n is None."""
-        return self if n is None else self.take(torch.arange(min(n, len(self))))
+    def head(self, n: int) -> Split:
+        """The first n samples."""
+        return self.take(torch.arange(min(n, len(self))))
+
+    def spread(self, n: int | None) -> Split:
+        """n samples, one from a fixed random place of each of n equal stretches; all of them where n is None.
+
+        Neither samples that are sorted by class nor classes that take turns can hide a class from it.
+        """
+        if n is None or n >= len(self):
+            return self
+        within = torch.rand(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        return self.take(((torch.arange(n) + within) * len(self) / n).long().clamp_max(len(self) - 1))
 
     def take(self, samples: Tensor) -> Split:
         """The samples at some indices."""
@@ -92,4 +107,7 @@ class DatasetSource(ABC):
 
     @abstractmethod
     def load(self, data_dir: Path) -> Dataset:
-        """Read and verify the data; download them on first use. Raises BenchError if they are absent or corrupt."""
+        """Read and verify the data; download them on first use. Raises BenchError if they are absent or corrupt.
+
+        What it returns is checked before it is used: see `bench.datasets.soundness`.
+        """

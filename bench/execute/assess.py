@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.datasets.base import Dataset
+import numpy as np
+
+from bench.datasets.base import Dataset, Split
 from bench.execute.evaluation import Evaluation, Metrics, evaluate, needs_of
 from bench.execute.outputs import outputs_of
 from bench.execute.seeding import derive_seed
@@ -34,6 +36,8 @@ class Assessment:
     """What figures draw, of the test split."""
     legend: Legend
     """How to read all this."""
+    notes: list[str]
+    """What to know of the numbers, a clause each."""
 
 
 def assess(
@@ -51,14 +55,33 @@ def assess(
     plugins = METRIC_REGISTRY.choose(metrics)
     chosen = {plugin.name: load_metric(plugin) for plugin in plugins}
     noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
-    outputs = outputs_of(model, dataset, dataset.test.head(spec.max_eval), needs_of(chosen))
+    outputs = outputs_of(model, dataset, dataset.test.spread(spec.max_eval), needs_of(chosen))
     test = evaluate(outputs, chosen, noise, training)
     also = {name: metric for name, metric in chosen.items() if metric.validation}
     validation = Evaluation()
     if also:
-        split = dataset.validation.head(spec.max_eval)
+        split = dataset.validation.spread(spec.max_eval)
         validation = evaluate(outputs_of(model, dataset, split, needs_of(also)), also, noise)
-    return Assessment(test, validation, views_of(outputs), _legend(model, plugins, chosen, test))
+    legend = _legend(model, plugins, chosen, test)
+    return Assessment(test, validation, views_of(outputs), legend, _notes(dataset, outputs.split))
+
+
+def inapplicable(model: Model, metrics: Sequence[str], reason: str) -> Assessment:
+    """What there is to say of a model that means nothing on its data: why each metric is n/a."""
+    plugins = METRIC_REGISTRY.choose(metrics)
+    chosen = {plugin.name: load_metric(plugin) for plugin in plugins}
+    nothing = Evaluation(not_applicable=dict.fromkeys(chosen, reason))
+    views = Views(missing=np.array([f"pictures: {reason}"]))
+    return Assessment(nothing, Evaluation(), views, _legend(model, plugins, chosen, nothing), [])
+
+
+def _notes(dataset: Dataset, split: Split) -> list[str]:
+    """On labels that some samples lack."""
+    counts = [(int((part.labels >= 0).sum()), len(part)) for part in (split, dataset.train)]
+    if not counts[0][0] or all(known in (0, n) for known, n in counts):
+        return []
+    tested, trained = (f"{known:,} of {n:,}" for known, n in counts)
+    return [f"metrics of classes are of the samples that have a label: {tested} tested, {trained} in training"]
 
 
 def own_code(legend: Legend) -> dict[str, str]:

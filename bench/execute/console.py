@@ -92,6 +92,8 @@ class Reporter:
             log = self.results / run_id / "error.log"
             what = f"{_shown(record.error.type)}: {_shown(first_line(record.error.message))} (log: {_shown(str(log))})"
             return f"{head} [red]{record.status}[/]: {what}"
+        if record.not_applicable:
+            return f"{head} [yellow]n/a[/]: {_shown(first_line(record.not_applicable))}"
         name, value = next(iter(record.metrics.items()), ("", 0.0))
         score = f", {_shown(name)} {value:.4g}" if name else ""
         return f"{head} [green]done[/] in {format_seconds(record.timings['total'])}{score}"

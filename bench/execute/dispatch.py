@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from bench.datasets.base import Dataset
-from bench.errors import BenchError, message_of
+from bench.datasets.soundness import splits_of
+from bench.errors import BenchError
 from bench.execute import pool
-from bench.execute.build import dataset_plugin
+from bench.execute.build import build_model, dataset_plugin
 from bench.execute.job import Job, OnEvent
 from bench.execute.run import run_one, settle_process
-from bench.execute.training import require_batch_fits
 from bench.plugins.loading import load_dataset
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
@@ -130,31 +130,38 @@ class Pool(Executor):
 
 
 def require_data(specs: Sequence[RunSpec], job: Job) -> None:
-    """Load every data set once, on CPU, before any training. BenchError where one is absent, corrupt or too small."""
+    """Load every data set once, on CPU, and ask every model whether it takes it, before any training.
+
+    BenchError where one is absent or unsound, too small for a batch, or of values that a model refuses.
+    """
     settle_process(job)
-    for spec in specs:
-        dataset = _load(spec, job)
-        if isinstance(spec.config.get("batch_size"), int):
-            require_batch_fits(spec.model, spec.config["batch_size"], len(dataset.train))
+    refusals = []
+    for spec in {_kind(spec): spec for spec in specs}.values():
+        dataset = load_dataset(dataset_plugin(spec), job.data_dir)
+        refusals += _refusals(spec, dataset)
+    if refusals:
+        raise BenchError("\n".join(refusals))
 
 
-def _load(spec: RunSpec, job: Job) -> Dataset:
-    plugin = dataset_plugin(spec)
+def _kind(spec: RunSpec) -> tuple[str, ...]:
+    """What tells runs apart but for their seed."""
+    return spec.model, spec.model_reference, str(spec.config), spec.dataset, spec.dataset_reference
+
+
+def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
+    """Why a model refuses the inputs of a data set, in a sentence; nothing for one that takes them."""
     try:
-        dataset = load_dataset(plugin, job.data_dir)
-    except (BenchError, OSError):
+        model = build_model(spec, dataset)
+    except BenchError:
         raise
-    except (Exception, SystemExit) as error:  # a data set may be anybody's
-        raise BenchError(
-            f"The data set '{spec.dataset}' of {plugin.target} does not load: {type(error).__name__}: "
-            f"{message_of(error)}. Try `bench check {plugin.reference}`."
-        ) from error
-    if not isinstance(dataset, Dataset):
-        raise BenchError(
-            f"load() of the data set '{spec.dataset}' of {plugin.target} returned {type(dataset).__name__}, not a "
-            f"Dataset. Try `bench check {plugin.reference}`."
-        )
-    return dataset
+    except Exception:  # a model may be anybody's: its run says what is wrong
+        return []
+    try:
+        for split in splits_of(dataset).values():
+            model.require_inputs(split.x)
+    except ValueError as error:
+        return [f"{spec.label} cannot be trained on {spec.dataset}: {error}."]
+    return []
 
 
 def choose_device(device: str) -> str:

@@ -51,20 +51,17 @@ def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training |
     outputs : Outputs
         Made with all the needs of the metrics.
     metrics : mapping
-        By name. One whose needs are not met does not apply.
+        By name. One whose needs are not met does not apply; one that asks for labels gets the samples that have one.
     seed : int
         Root of the noise of stochastic metrics; each draws from a stream of its own.
     training : Training, optional
         What training cost, for the metrics that ask for it.
     """
-    values = outputs.values | ({"training": training} if training else {})
-    lengths: dict[Dimension, int] = {
-        "sample": len(outputs.split),
-        "unit": outputs.model.config.n_latents,
-        "class": len(outputs.split.labels.unique()),
-    }
+    labels = outputs.split.labels
+    lengths: dict[Dimension, int] = {"unit": outputs.model.config.n_latents, "class": len(labels[labels >= 0].unique())}
     result = Evaluation()
     for name, metric in metrics.items():
+        values = outputs.given(metric.parameters) | ({"training": training} if training else {})
         absent = [
             need
             for need, parameter in metric.parameters.items()
@@ -76,7 +73,7 @@ def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training |
         seed_everything(seed, "metric", name)
         arguments = {need: values[need] for need in metric.parameters if need in values}
         with intact(f"The metric '{name}'", values):
-            _compute(result, name, metric, arguments, lengths)
+            _compute(result, name, metric, arguments, {**lengths, "sample": len(values["x"])})
     return result
 
 

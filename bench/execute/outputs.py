@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from torch import Tensor
 from bench.datasets.base import Dataset, Split
 from bench.execute.intact import intact
 from metrics import matrix
-from metrics.matrix import Matrix, entries, evenly_spaced
-from metrics.needs import TRAIN
+from metrics.matrix import Matrix, entries, evenly_spaced, rows
+from metrics.needs import NEEDS, TRAIN
 from models.base import Codes, DenseCodes, Model, SparseCodes
 from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPreactivations, Stochastic
 from models.parts.sparse import sparse_codes
@@ -47,6 +48,27 @@ class Outputs:
     values: dict[str, Any]
     """By the names of `metrics.needs`; what the model or the data set cannot give is absent."""
 
+    def given(self, needs: Collection[str]) -> dict[str, Any]:
+        """The values for some needs: with labels among them, of the samples that have one."""
+        values = dict(self.values)
+        for prefix in ("", TRAIN):
+            if f"{prefix}labels" in needs:
+                values |= self._labelled[prefix]
+        return values
+
+    @cached_property
+    def _labelled(self) -> dict[str, dict[str, Any]]:
+        """By prefix, what has a row for each sample, without the samples that have no label."""
+        names = {name for name, need in NEEDS.items() if need.of_samples} | self.split.factors.keys()
+        found: dict[str, dict[str, Any]] = {"": {}, TRAIN: {}}
+        for prefix, values in found.items():
+            labels = self.values.get(f"{prefix}labels")
+            if labels is not None and bool((labels < 0).any()):
+                known = (labels >= 0).nonzero().squeeze(1)
+                here = [f"{prefix}{name}" for name in names if f"{prefix}{name}" in self.values]
+                values |= {name: rows(self.values[name], known) for name in here}
+        return found
+
 
 @torch.no_grad()
 def outputs_of(
@@ -68,8 +90,8 @@ def outputs_of(
 
 
 def _labels(split: Split) -> dict[str, Tensor]:
-    """The labels, where every sample has one."""
-    return {"labels": split.labels} if len(split) and bool((split.labels >= 0).all()) else {}
+    """The labels, where any sample has one."""
+    return {"labels": split.labels} if bool((split.labels >= 0).any()) else {}
 
 
 def _categories(dataset: Dataset, device: torch.device) -> dict[str, Any]:
@@ -133,7 +155,7 @@ def _codes(model: Model, x: Tensor, batch_size: int) -> dict[str, Any]:
         values["active"] = values["gamma_hard"] = values["gamma"] > SPIKE_ON
         return values
     values["active"] = _active(z, model.dead_variance)
-    if isinstance(codes, SparseCodes):
+    if isinstance(codes, SparseCodes) or (not model.dense and bool((z == 0).any())):
         values["gamma_hard"] = values["active"]
         values["gamma"] = values["active"].float() if isinstance(z, Tensor) else values["active"]
     return values

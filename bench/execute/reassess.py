@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from bench.errors import BenchError
-from bench.execute.assess import assess, code_of, own_code
-from bench.execute.build import dataset_plugin, load_trained
+from bench.execute.assess import assess, code_of, inapplicable, own_code
+from bench.execute.build import build_model, dataset_plugin, load_trained
 from bench.execute.job import Job
 from bench.execute.run import settle_process
 from bench.plugins.loading import dataset_checksum, load_dataset, load_metric
@@ -89,8 +89,12 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
         raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
     settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
     dataset = load_dataset(plugin, job.data_dir, job.device)
-    model = load_trained(run, spec, dataset).to(job.device)
-    new = assess(model, dataset, spec, metrics)
+    if record.not_applicable:
+        model = build_model(spec, dataset)
+        new = inapplicable(model, metrics, record.not_applicable)
+    else:
+        model = load_trained(run, spec, dataset).to(job.device)
+        new = assess(model, dataset, spec, metrics)
     names = set(new.legend.metrics)
     run.write_arrays(_without(_arrays(run), names) | new.test.arrays, new.views.to_arrays())
     updated = record.model_copy(
@@ -99,6 +103,7 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
             "metrics": _without(record.metrics, names) | new.test.scalars,
             "validation": _without(record.validation, names) | new.validation.scalars,
             "metric_errors": _without(record.metric_errors, names) | new.test.errors,
+            "notes": new.notes,
             "metric_code": record.metric_code | own_code(new.legend),
         }
     )

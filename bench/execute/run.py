@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from bench.datasets.base import Dataset
-from bench.execute.assess import Assessment, assess, own_code
+from bench.errors import printable
+from bench.execute.assess import Assessment, assess, inapplicable, own_code
 from bench.execute.build import build_model, dataset_plugin
 from bench.execute.checkpoint import Checkpoints, StopRequestedError
 from bench.execute.environment import provenance
@@ -29,7 +32,7 @@ from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
-from models.base import Model
+from models.base import DoesNotApplyError, Model
 
 HELD = "another command is running it"
 TO_RESUME = "it goes on from its last checkpoint when it is started again"
@@ -118,11 +121,14 @@ class _Attempt:
         clock = [time.perf_counter()]
         dataset, model = self._load()
         clock.append(time.perf_counter())
-        training = self._train(model, dataset)
+        try:
+            training = self._train(model, dataset)
+        except DoesNotApplyError as error:
+            return self._inapplicable(model, printable(str(error)), clock)
         clock.append(time.perf_counter())
         assessment = assess(model, dataset, self.spec, self.job.metrics, training)
         clock.append(time.perf_counter())
-        self._leave(model, training, assessment)
+        self._leave(model.state_dict(), training.history, assessment)
         record = Record(
             run_id=self.spec.run_id,
             spec=self.spec,
@@ -130,11 +136,19 @@ class _Attempt:
             metrics=assessment.test.scalars,
             validation=assessment.validation.scalars,
             metric_errors=assessment.test.errors,
+            notes=assessment.notes,
             metric_code=own_code(assessment.legend),
             timings=_timings(clock, training),
         )
         record.provenance.resumed = training.resumed
         return record
+
+    def _inapplicable(self, model: Model, reason: str, clock: list[float]) -> Record:
+        """The record of a model that means nothing on these data: every metric is n/a with the reason."""
+        self._leave({}, pd.DataFrame(), inapplicable(model, self.job.metrics, reason))
+        timings = {"total": time.perf_counter() - clock[0]}
+        run_id = self.spec.run_id
+        return Record(run_id=run_id, spec=self.spec, status="done", not_applicable=reason, timings=timings)
 
     def _load(self) -> tuple[Dataset, Model]:
         dataset = load_dataset(dataset_plugin(self.spec), self.job.data_dir, self.job.device)
@@ -163,16 +177,9 @@ class _Attempt:
         """Whose checkpoints may be taken up: anybody's, but where a record is replaced those of this submission."""
         return (self.job.submission or str(uuid.uuid4())) if self.job.force else ""
 
-    def _leave(self, model: Model, training: Training, assessment: Assessment) -> None:
-        self.run.write_results(
-            Results(
-                weights=model.state_dict(),
-                history=training.history,
-                arrays=assessment.test.arrays,
-                views=assessment.views.to_arrays(),
-                legend=assessment.legend,
-            )
-        )
+    def _leave(self, weights: Mapping[str, Tensor], history: pd.DataFrame, assessment: Assessment) -> None:
+        arrays, views = assessment.test.arrays, assessment.views.to_arrays()
+        self.run.write_results(Results(weights, history, arrays, views, assessment.legend))
 
 
 def _timings(clock: list[float], training: Training) -> dict[str, float]:

@@ -13,7 +13,6 @@ from torch import Tensor
 from bench.execute.outputs import Outputs
 from metrics.dimensions import class_rates, unit_roles
 from metrics.matrix import columns, dense, evenly_spaced, rows
-from models.base import SparseCodes
 
 TRAVERSED, GLOBAL_TRAVERSED = 8, 3
 STEPS = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
@@ -37,13 +36,13 @@ class Classes:
 
 
 def classes_of(outputs: Outputs) -> Classes | None:
-    """The classes of a split; None where it is not labelled."""
+    """The classes of a split; None where no sample has a label."""
     if "labels" not in outputs.values:
         return None
-    labels = outputs.split.labels.unique().tolist()
-    known = outputs.dataset.class_names
-    names = [known[label] if label < len(known) else str(label) for label in labels]
-    return Classes(labels, names, class_rates(outputs.values["active"], outputs.split.labels).cpu())
+    values = outputs.given(["labels"])
+    labels = values["labels"].unique().tolist()
+    names = [outputs.dataset.class_names[label] for label in labels]
+    return Classes(labels, names, class_rates(values["active"], values["labels"]).cpu())
 
 
 def traversals(outputs: Outputs, classes: Classes) -> dict[str, Any]:
@@ -51,8 +50,7 @@ def traversals(outputs: Outputs, classes: Classes) -> dict[str, Any]:
 
     Nothing for a model that has neither a likelihood nor sparse codes, and where no unit is ever on.
     """
-    sparse = isinstance(outputs.model.encode(outputs.split.x[:1]), SparseCodes)
-    if not (sparse or "likelihood" in outputs.values):
+    if not outputs.values.keys() & {"gamma", "likelihood"}:
         return {}
     roles = unit_roles(classes.rates)
     units = _units_to_show(outputs, classes, roles)

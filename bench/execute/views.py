@@ -118,7 +118,7 @@ def _code_points(outputs: Outputs, classes: Classes | None) -> Part:
     chosen = evenly_spaced(len(outputs.split), MAPPED)
     points = _components(dense(rows(outputs.values["z"], chosen)))
     labels = _numpy(outputs.split.labels)[chosen.numpy()]
-    index = np.searchsorted(classes.labels, labels) if classes else np.full(len(chosen), -1)
+    index = np.where(labels < 0, -1, np.searchsorted(classes.labels if classes else [], labels))
     return {"code_points": points, "code_classes": index}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.datasets.base import Dataset, DatasetSource
-from bench.errors import BenchError
+from bench.errors import BenchError, message_of
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from bench.plugins.sources import digest_of
@@ -87,12 +87,25 @@ def load_source(plugin: Plugin) -> DatasetSource:
 
 @cache
 def load_dataset(plugin: Plugin, data_dir: Path, device: str = "cpu") -> Dataset:
-    """A data set on a device; read once per process."""
+    """A data set on a device; read once per process, and checked. BenchError where it cannot be used."""
     if device != "cpu":
         import torch
 
         return load_dataset(plugin, data_dir).to(torch.device(device))
-    return load_source(plugin).load(data_dir)
+    from bench.datasets.conversion import DataError
+    from bench.datasets.soundness import require_dataset
+
+    source, it = load_source(plugin), f"The data set '{plugin.name}' of {plugin.target}"
+    try:
+        return require_dataset(source.load(data_dir))
+    except (BenchError, OSError):
+        raise
+    except DataError as error:
+        raise BenchError(f"{it} cannot be used: {error}") from error
+    except (Exception, SystemExit) as error:  # a data set may be anybody's
+        raise BenchError(
+            f"{it} does not load: {type(error).__name__}: {message_of(error)}. Try `bench check {plugin.reference}`."
+        ) from error
 
 
 def load_metric(plugin: Plugin) -> Metric[..., Any]:

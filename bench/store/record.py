@@ -158,6 +158,10 @@ class Record(BaseModel):
     """How it was made."""
     error: RunError | None = None
     """Why it failed; None for a run that is done."""
+    notes: list[str] = []
+    """What to know of its numbers, a clause each."""
+    not_applicable: str = ""
+    """Why its model means nothing on its data, so that there is no number; "" where it does."""
     metric_code: dict[str, str] = {}
     """Start of the checksum of the code of each metric that is not built in: that of two codes is never averaged."""
     files: dict[str, str] = {}
@@ -174,7 +178,8 @@ class Record(BaseModel):
 
     def compute_digest(self) -> str:
         """What `digest` is, where nothing was changed since."""
-        content = self.model_dump(mode="json", exclude={"digest"})
+        later = {name for name in ("notes", "not_applicable") if not getattr(self, name)}  # unknown to older records
+        content = self.model_dump(mode="json", exclude={"digest", *later})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -126,16 +126,28 @@ def test_a_parameter_with_a_default_is_not_a_need(digits: Dataset) -> None:
     assert found.scalars == {"mine.0": 3, "mine": 6}
 
 
-def test_a_sample_without_a_label_makes_label_metrics_absent(digits: Dataset) -> None:
-    dataset = small(digits)
-    labels = dataset.test.labels.clone()
-    labels[7] = -1
-    model = trained("topk", dataset)
-    found = measured(model, dataset, METRICS, Split(dataset.test.x, labels))
+def test_with_some_labels_metrics_of_classes_are_those_of_the_labelled_samples(digits: Dataset) -> None:
+    """As if the others were not there, in the test split and in training; metrics of no label are of all samples."""
+    whole = small(digits)
+    model, known, known_train = trained("topk", whole), torch.arange(120) % 4 > 0, torch.arange(200) % 3 > 0
+    test = Split(whole.test.x, torch.where(known, whole.test.labels, -1))
+    train = Split(whole.train.x, torch.where(known_train, whole.train.labels, -1))
+    found = measured(model, replace(whole, train=train), METRICS, test)
+    part = Split(whole.test.x[known], whole.test.labels[known])
+    part_train = Split(whole.train.x[known_train], whole.train.labels[known_train])
+    expected = measured(model, replace(whole, train=part_train), METRICS, part)
     of_labels = {name for name in METRICS if "labels" in needs(name)}
     assert found.errors == {}
-    assert not of_labels & ({key.partition(".")[0] for key in found.scalars} | set(found.arrays))
-    assert {"fvu", "l0", "coherence"} <= found.scalars.keys()
+    assert found.not_applicable == expected.not_applicable
+    for key, value in expected.scalars.items():
+        if key.partition(".")[0] in of_labels:
+            assert found.scalars[key] == value, key
+    for key in of_labels & expected.arrays.keys():
+        np.testing.assert_array_equal(found.arrays[key], expected.arrays[key])
+    everything = measured(model, whole, METRICS)
+    assert {k: v for k, v in found.scalars.items() if k.partition(".")[0] not in of_labels} == {
+        k: v for k, v in everything.scalars.items() if k.partition(".")[0] not in of_labels
+    }
 
 
 @pytest.mark.parametrize("case", ["one class", "a class missing", "one sample"])
@@ -145,11 +157,3 @@ def test_a_split_without_some_classes_can_be_evaluated(case: str, digits: Datase
     kept = {"one class": labels == 3, "a class missing": labels != 3, "one sample": torch.arange(len(x)) == 0}[case]
     found = measured(trained("topk", dataset), dataset, METRICS, Split(x[kept], labels[kept]))
     assert found.errors == {}
-
-
-def test_labels_and_factors_of_another_length_are_refused() -> None:
-    x, labels = torch.rand(5, 3), torch.zeros(5).long()
-    with pytest.raises(ValueError, match="labels has 4 rows for 5 samples"):
-        Split(x, labels[:4])
-    with pytest.raises(ValueError, match="gates has 6 rows for 5 samples"):
-        Split(x, labels, {"gates": torch.zeros(6, 2)})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from metrics.base import Metric, metric
-from metrics.needs import NEEDS, find_need, misspelt, why_absent
+from metrics.needs import NEEDS, NO_GAMMA, find_need, misspelt, why_absent
 
 
 def declared(function: Callable[..., float], **needs: str) -> Metric[..., Any]:
@@ -106,9 +106,9 @@ def test_only_what_has_a_row_a_sample_is_there_of_training_samples() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("labels", "not every sample has a label"),
-        ("train_labels", "not every sample has a label"),
-        ("gamma", "the model defines no activation probability"),
+        ("labels", "no sample has a label"),
+        ("train_labels", "no sample has a label"),
+        ("gamma", NO_GAMMA),
         ("true_atoms", "the data set has no known atoms"),
         ("train_gates", "the data set has no known factors"),
         ("angles", "the data set does not know 'angles'"),

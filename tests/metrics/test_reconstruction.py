@@ -14,6 +14,7 @@ from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.metrics.pairwise import cosine_similarity
 
 from metrics import reconstruction
+from metrics.base import NotApplicable
 
 PIXELS = st.floats(0, 1, width=32, allow_subnormal=False)
 IMAGES = arrays(np.float32, (5, 3), elements=PIXELS)
@@ -40,6 +41,17 @@ def test_errors_agree_with_scikit_learn_and_scikit_image() -> None:
     assert reconstruction.sse(x, x_hat) == pytest.approx(9 * mean_squared_error(a, b), rel=1e-6)
     assert reconstruction.psnr(x, x_hat) == pytest.approx(peak_signal_noise_ratio(a, b, data_range=1), rel=1e-6)
     assert reconstruction.cosine(x, x_hat) == pytest.approx(cosine_similarity(a, b).diagonal().mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("low_and_high", [(-2.0, 2.0), (0.0, 255.0), (-1e-3, 1.0)])
+def test_only_pixels_have_a_peak(low_and_high: tuple[float, float]) -> None:
+    x = torch.tensor([low_and_high])
+    found = reconstruction.psnr(x, x + 0.1)
+    assert isinstance(found, NotApplicable)
+    assert "only pixels in [0, 1] have a peak of 1" in found.reason
+    assert reconstruction.psnr(torch.tensor([[0.0, 1 + 2e-7]]), torch.tensor([[0.1, 1.1]])) == pytest.approx(
+        20, abs=1e-3
+    )
 
 
 def test_the_mean_has_fvu_one_and_the_data_zero() -> None:

@@ -31,7 +31,7 @@ def small(cls: type[VAE] | type[VSC], **fields: Any) -> VAE | VSC:
 def test_elbo_is_below_the_importance_bound_which_tightens(
     cls: type[VAE] | type[VSC], fields: dict[str, str], likelihood: str
 ) -> None:
-    model = small(cls, likelihood=likelihood, **fields)
+    model = small(cls, likelihood=likelihood, **fields).eval()
     x = torch.rand(8, 6).repeat(2000, 1)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -1,8 +1,8 @@
-"""The contract of a data set: what identifies it, and three splits of inputs in [0, 1] with their labels."""
+"""The contract of a data set: what identifies it, and three sound splits that share no samples."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -12,13 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.datasets import soundness
 from bench.datasets.base import Dataset, DatasetSource, Split
-from bench.errors import counted
-from bench.execute.contract.checking import Check, Outcome, form_of, run_checks
+from bench.execute.contract.checking import Check, Outcome, run_checks
 from bench.plugins.loading import load_source
 from bench.plugins.plugin import Plugin
-
-SPLITS = ("train", "validation", "test")
 
 CHANCE = 0.001
 """Share of samples that may be in two splits: by chance, or since the source has them twice, as many a set has."""
@@ -46,9 +44,9 @@ class Subject:
         return self.source.load(self.data_dir)
 
     @property
-    def splits(self) -> dict[str, Split]:
+    def splits(self) -> Mapping[str, Split]:
         """Its splits, by name."""
-        return {name: getattr(self.dataset, name) for name in SPLITS}
+        return soundness.splits_of(self.dataset)
 
 
 def check_source(plugin: Plugin, data_dir: Path) -> list[Outcome]:
@@ -72,83 +70,36 @@ def has_a_checksum(subject: Subject) -> str:
 
 
 def loads(subject: Subject) -> str:
-    """load() gives a Dataset of three splits that have samples."""
-    if not isinstance(subject.dataset, Dataset):
-        return f"load() returns {type(subject.dataset).__name__}; expected bench.datasets.base.Dataset."
-    for name, split in subject.splits.items():
-        if not isinstance(split, Split):
-            return f"{name} is {type(split).__name__}; expected bench.datasets.base.Split."
-        if not len(split):
-            return f"{name} has no samples."
-    return ""
+    """load() gives a Dataset of three splits: x (N, D) float32, labels (N,) int64."""
+    return soundness.flaw_of_type(subject.dataset)
 
 
 def has_inputs(subject: Subject) -> str:
-    """x is float32 (N, D) in each split, finite, in [0, 1]."""
-    for name, split in subject.splits.items():
-        x = split.x
-        if not isinstance(x, Tensor) or x.dtype != torch.float32 or x.ndim != 2:
-            return f"{name}.x is {form_of(x)}; expected torch.float32 (N, D): flatten the inputs."
-        if bad := int((~x.isfinite()).sum()):
-            return f"{name}.x has values that are NaN or infinite: {bad} of {x.numel()}."
-        if x.min() < 0 or x.max() > 1:
-            return f"{name}.x goes from {x.min().item():.4g} to {x.max().item():.4g}; scale it to [0, 1]."
-    return ""
+    """x has samples that differ in each split, finite, and not too large to square."""
+    return soundness.flaw_of_inputs(subject.dataset)
 
 
 def has_one_size(subject: Subject) -> str:
     """Inputs have the same D in all splits, that of image_shape."""
-    sizes = {name: split.x.shape[1] for name, split in subject.splits.items()}
-    if len(set(sizes.values())) > 1:
-        return f"D differs: {', '.join(f'{size} in {name}' for name, size in sizes.items())}."
-    shape, d = subject.dataset.image_shape, subject.dataset.n_features
-    if math.prod(shape) != d:
-        return f"image_shape {shape} has {math.prod(shape)} pixels; D is {d}."
-    return ""
-
-
-def has_labels(subject: Subject) -> str:
-    """labels is int64 (N,) in each split; negative for a sample without one."""
-    for name, split in subject.splits.items():
-        labels = split.labels
-        if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
-            return f"{name}.labels is {form_of(labels)}; expected torch.int64 (N,)."
-    return ""
+    return soundness.flaw_of_sizes(subject.dataset)
 
 
 def names_classes(subject: Subject) -> str:
-    """There are as many class names as labels, and a category for each class or none."""
-    n_classes = 1 + max(int(split.labels.max()) for split in subject.splits.values())
-    names, categories = subject.dataset.class_names, subject.dataset.categories
-    if len(names) != max(0, n_classes):
-        return f"{counted(len(names), 'class name')} for labels up to {n_classes - 1}; give {max(0, n_classes)}."
-    if categories is not None and len(categories) != len(names):
-        return f"{len(categories)} categories for {len(names)} classes; give one for each class."
-    return ""
+    """There is a class name for each label, and a category for each class or none."""
+    return soundness.flaw_of_classes(subject.dataset)
 
 
 def knows_factors(subject: Subject) -> str | None:
     """Factors are tensors with a row for each sample, the same ones in every split."""
-    known = {name: sorted(split.factors) for name, split in subject.splits.items()}
-    if not any(known.values()):
+    if not any(split.factors for split in subject.splits.values()):
         return None
-    for name, split in subject.splits.items():
-        for factor, values in split.factors.items():
-            if not isinstance(values, Tensor):
-                return f"{name}.factors['{factor}'] is {type(values).__name__}; expected a tensor of {len(split)} rows."
-            if len(values) != len(split):
-                return f"{name}.factors['{factor}'] has {len(values)} rows for {len(split)} samples."
-    for first, second in combinations(SPLITS, 2):
-        if known[first] != known[second]:
-            return f"{first} has the factors {known[first]} and {second} has {known[second]}; give each the same."
-    return ""
+    return soundness.flaw_of_factors(subject.dataset)
 
 
 def loads_again(subject: Subject) -> str:
     """Loading twice gives the same values."""
     again = subject.source.load(subject.data_dir)
-    for name, split in subject.splits.items():
-        other = getattr(again, name)
+    for (name, split), other in zip(subject.splits.items(), soundness.splits_of(again).values(), strict=True):
         for what, ours, theirs in (("x", split.x, other.x), ("labels", split.labels, other.labels)):
             if not torch.equal(ours, theirs):
                 return f"{name}.{what} differs from load to load: seed what is drawn or shuffled."
@@ -159,7 +110,7 @@ def has_separate_splits(subject: Subject) -> str:
     """Hardly any sample is in two splits: less than 1 in 1,000; samples without any contrast do not count."""
     rows = {name: _rows(split.x) for name, split in subject.splits.items()}
     problems = []
-    for first, second in combinations(SPLITS, 2):
+    for first, second in combinations(rows, 2):
         where = {row: i for i, row in reversed(rows[first].items())}
         shared = [(where[row], i) for i, row in rows[second].items() if row in where]
         if len(shared) > CHANCE * len(rows[second]):
@@ -188,9 +139,8 @@ SOURCE = (
                 then=(
                     Check(
                         has_inputs,
-                        then=(Check(has_one_size), Check(has_separate_splits), Check(loads_again)),
+                        then=tuple(map(Check, (has_one_size, names_classes, has_separate_splits, loads_again))),
                     ),
-                    Check(has_labels, then=(Check(names_classes),)),
                     Check(knows_factors),
                 ),
             ),

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.errors import BenchError
+from bench.errors import BenchError, first_line
 from bench.show.figures import curves, heatmaps, images, scatter
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed, mappable, some
@@ -34,6 +34,8 @@ def drawings(record: Record, folder: RunFolder) -> Drawings:
     """
     if record.status != "done":
         raise BenchError(f"{record.run_id} has status '{record.status}'; figures are drawn of runs that are done.")
+    if record.not_applicable:
+        raise BenchError(f"{record.run_id} has nothing to draw: {first_line(record.not_applicable)}.")
     try:
         arrays, views = folder.arrays(), Views.from_arrays(folder.views())
     except DamagedFile as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor
 
-from bench.datasets.base import Dataset
+from bench.datasets.base import Dataset, Split
+from bench.datasets.soundness import splits_of
 from bench.execute.assess import assess, code_of
 from bench.execute.build import build_model
 from bench.plugins.registry import METRIC_REGISTRY
@@ -71,3 +74,16 @@ def test_samples_beyond_the_bound_are_left_out(tmp_path: Path, digits: Dataset) 
     spec = spec_of(tmp_path).model_copy(update={"max_eval": 25})
     found = assess(build_model(spec, digits), digits, spec, ["fvu"])
     assert len(found.views.code_points) == 25
+    ordered = digits.test.take(digits.test.labels.argsort(stable=True))
+    found = assess(build_model(spec, digits), replace(digits, test=ordered), spec, ["class_rates"])
+    assert len(found.test.arrays["class_rates"]) == 10, "of a split that is sorted by class, too, every class"
+
+
+def test_how_many_samples_have_a_label_is_said_where_some_have_none(tmp_path: Path, digits: Dataset) -> None:
+    spec = spec_of(tmp_path)
+    model, known = build_model(spec, digits), torch.arange(360) % 4 > 0
+    some = replace(digits, test=Split(digits.test.x, torch.where(known, digits.test.labels, -1)))
+    none = replace(digits, **{name: Split(s.x, None) for name, s in splits_of(digits).items()})
+    assert assess(model, digits, spec, ["fvu"]).notes == assess(model, none, spec, ["fvu"]).notes == []
+    words = "metrics of classes are of the samples that have a label: 270 of 360 tested, 1,257 of 1,257 in training"
+    assert assess(model, some, spec.model_copy(update={"max_eval": None}), ["fvu"]).notes == [words]

@@ -112,12 +112,32 @@ def test_what_is_missing_is_the_reason(
     assert (found.scalars, found.arrays, found.errors) == ({}, {}, {})
 
 
-def test_a_sample_without_a_class_is_the_reason_of_all_that_ask_for_labels(model: TopK, dataset: Dataset) -> None:
-    labels = dataset.test.labels.clone()
-    labels[3] = -1
-    dataset = replace(dataset, test=Split(dataset.test.x, labels))
+def test_metrics_of_labels_get_the_samples_that_have_one_and_others_get_all(model: TopK, dataset: Dataset) -> None:
+    labels = torch.where(torch.arange(60) % 4 == 0, -1, dataset.test.labels)
+    factors = {"gates": torch.arange(60.0)[:, None], "angles": torch.arange(60.0)}
+    train = Split(dataset.train.x, torch.where(torch.arange(100) < 30, -1, dataset.train.labels))
+    dataset = replace(dataset, train=train, test=Split(dataset.test.x, labels, factors))
+    metrics = {
+        "all": own(
+            lambda x, angles, train_z: {"n": len(x), "angles": len(angles), "train": len(train_z)}, angles="rad"
+        ),
+        "some": own(lambda x, z, gates, angles, labels: angles + 0 * (x.sum(1) + z.sum(1)), "sample", angles="rad"),
+        "trained": own(
+            lambda z, train_z, train_labels: {"n": len(z), "train": len(train_z), "low": train_labels.min()}
+        ),
+    }
+    found = measured(model, dataset, metrics)
+    assert found.errors == {}
+    assert found.arrays["some"].tolist() == [i for i in range(60) if i % 4]
+    assert found.scalars == {
+        "all.n": 60, "all.angles": 60, "all.train": 100, "trained.n": 60, "trained.train": 70, "trained.low": 0
+    }  # fmt: skip
+
+
+def test_without_any_label_no_metric_of_labels_applies(model: TopK, dataset: Dataset) -> None:
+    dataset = replace(dataset, test=Split(dataset.test.x, torch.full((60,), -1)))
     found = measured(model, dataset, load_metrics(["class_rates", "selectivity", "fvu"]))
-    assert found.not_applicable == dict.fromkeys(["class_rates", "selectivity"], "not every sample has a label")
+    assert found.not_applicable == dict.fromkeys(["class_rates", "selectivity"], "no sample has a label")
     assert found.scalars.keys() == {"fvu"}
 
 

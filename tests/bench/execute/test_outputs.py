@@ -14,6 +14,8 @@ from bench.execute.outputs import InvalidOutputError, outputs_of
 from metrics import matrix
 from metrics.matrix import dense
 from models.base import DenseCodes, Model, ModelConfig, SparseCodes
+from models.parts.sparse import sparse_codes
+from models.pca import PCA
 from models.topk import TopK
 from models.vae import VAE
 
@@ -71,6 +73,37 @@ def test_a_vae_has_no_gamma_and_a_unit_that_says_nothing_is_off(dataset: Dataset
     values = outputs_of(model, dataset, dataset.test).values
     assert "gamma" not in values
     assert torch.equal(values["active"].any(0), values["z"].var(0, correction=0) >= model.dead_variance)
+
+
+class Dense(TopK):
+    """The same codes, stored dense."""
+
+    def encode(self, x: Tensor) -> DenseCodes:  # type: ignore[override]
+        return DenseCodes(super().encode(x).dense())
+
+    def decode(self, codes: DenseCodes | SparseCodes) -> Tensor:
+        return super().decode(sparse_codes(codes.dense()))
+
+
+def test_activity_does_not_depend_on_how_sparse_codes_are_stored(dataset: Dataset) -> None:
+    torch.manual_seed(0)
+    sparse = topk(dataset)
+    dense_codes = Dense(sparse.config, dataset.n_features)
+    dense_codes.load_state_dict(sparse.state_dict())
+    ours, theirs = (outputs_of(model, dataset, dataset.test).values for model in (dense_codes, sparse))
+    for name in ("z", "active", "gamma", "gamma_hard"):
+        assert torch.equal(ours[name], theirs[name]), name
+
+
+def test_codes_without_a_single_zero_and_codes_declared_dense_have_no_gamma(dataset: Dataset) -> None:
+    model = Bad(ModelConfig(n_latents=4), 64)
+    model.codes, model.decoded = DenseCodes(torch.ones(60, 4)), dataset.test.x
+    assert "gamma" not in outputs_of(model, dataset, dataset.test).values
+    pca = PCA(PCA.Config(n_latents=64), 64)  # pixels that are always black have components of exact zeros
+    pca.fit(dataset.train.x)
+    values = outputs_of(pca, dataset, dataset.test).values
+    assert bool((values["z"] == 0).any())
+    assert "gamma" not in values
 
 
 def test_what_a_data_set_knows_does_not_stand_in_for_inputs_or_codes(dataset: Dataset) -> None:

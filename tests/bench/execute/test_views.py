@@ -121,6 +121,27 @@ def test_without_classes_there_are_samples_and_codes_and_no_roles(dataset: Datas
     assert views.atoms.size
 
 
+def test_samples_without_a_label_are_of_no_class(dataset: Dataset) -> None:
+    known = torch.arange(120) % 4 > 0
+    split = Split(dataset.test.x, torch.where(known, dataset.test.labels, -1))
+    outputs = outputs_of(topk(dataset), dataset, split)
+    views = views_of(outputs)
+    assert views.missing.size == 0
+    assert views.class_names.tolist() == list(dataset.class_names)
+    assert views.code_classes.tolist() == split.labels.tolist()
+    rates = class_rates(outputs.values["active"][known], dataset.test.labels[known])
+    assert views.unit_roles.tolist() == unit_roles(rates)
+
+
+def test_labels_1_5_and_9_of_ten_have_the_names_of_these(dataset: Dataset) -> None:
+    kept = torch.isin(dataset.test.labels, torch.tensor([1, 5, 9]))
+    names = tuple(f"class {letter}" for letter in "abcdefghij")
+    split = Split(dataset.test.x[kept], dataset.test.labels[kept])
+    views = views_of(outputs_of(topk(dataset), replace(dataset, class_names=names), split))
+    assert views.class_names.tolist() == views.input_names.tolist() == ["class b", "class f", "class j"]
+    assert [[1, 5, 9][index] for index in views.code_classes] == split.labels.tolist()
+
+
 def test_classes_that_do_not_occur_have_no_number(dataset: Dataset) -> None:
     kept = dataset.test.labels >= 7
     split = Split(dataset.test.x[kept], dataset.test.labels[kept])
