@@ -20,8 +20,8 @@ def as_inputs(values: Any) -> Tensor:
         raise DataError(f"x has the shape {tuple(x.shape)}; expected (N, D): flatten it, x.reshape(len(x), -1).")
     if not (x.is_floating_point() or x.dtype == torch.bool):
         raise DataError(
-            f"x is {x.dtype}; expected floats. Write x.astype('float32') / 255 (of a tensor x.float() / 255) for "
-            "pixels of 0 to 255, without the division for other numbers."
+            f"x is {getattr(values, 'dtype', x.dtype)}; expected floats. Write x.astype('float32') / 255 (of a tensor "
+            "x.float() / 255) for pixels of 0 to 255, without the division for other numbers."
         )
     return x.float()
 

@@ -156,11 +156,11 @@ def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
         raise
     except Exception:  # a model may be anybody's: its run says what is wrong
         return []
-    try:
-        for split in splits_of(dataset).values():
+    for name, split in splits_of(dataset).items():
+        try:
             model.require_inputs(split.x)
-    except ValueError as error:
-        return [f"{spec.label} cannot be trained on {spec.dataset}: {error}."]
+        except ValueError as error:
+            return [f"{spec.label} cannot run on {spec.dataset} ({name} split): {error}."]
     return []
 
 

@@ -86,8 +86,9 @@ def _matrices(run: Left) -> dict[str, Any]:
 
 
 def _class_names(run: Left, n_classes: int) -> list[str]:
+    """Names of the classes that occur; their places where the views that name them are lost: numbers may be labels."""
     names: list[str] = run.views.class_names.tolist()
-    return names if len(names) == n_classes else [str(index) for index in range(n_classes)]
+    return names if len(names) == n_classes else [f"class {index + 1} of {n_classes}" for index in range(n_classes)]
 
 
 def _history(history: Mapping[str, Sequence[float]]) -> dict[str, Any]:

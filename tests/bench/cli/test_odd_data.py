@@ -68,7 +68,7 @@ def test_values_beyond_0_1_are_refused_by_bernoulli_pixels_and_taken_by_gaussian
     done = run(tmp_path, body, "vae,vsc,topk")
     assert done.returncode == 2
     for model in ("vae", "vsc"):
-        assert f"{model} n_latents=16 cannot be trained on Mine: x goes from -2 to 2" in done.stderr
+        assert f"{model} n_latents=16 cannot run on Mine (train split): x goes from -2 to 2" in done.stderr
     assert "--set likelihood=gaussian" in done.stderr
     assert records(tmp_path) == {}
     done = run(tmp_path, body, "vae,vsc,topk", *CLASSES, "--set", "likelihood=gaussian")

@@ -79,7 +79,7 @@ def test_unsigned_labels_and_none() -> None:
     [
         (np.zeros((3, 28, 28)), r"x has the shape \(3, 28, 28\); expected \(N, D\): flatten it, x.reshape"),
         (np.zeros(3), r"x has the shape \(3,\); expected \(N, D\)"),
-        (np.zeros((3, 4), np.uint8), "x is torch.int64; expected floats. Write x.astype.'float32'. / 255"),
+        (np.zeros((3, 4), np.uint8), "x is uint8; expected floats. Write x.astype.'float32'. / 255"),
         (torch.zeros(3, 4, dtype=torch.uint8), "x is torch.uint8; expected floats"),
         (
             torch.zeros(3, 4, dtype=torch.complex64),

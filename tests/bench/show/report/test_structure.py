@@ -102,6 +102,8 @@ def test_structure_is_of_the_lowest_seed_that_is_done_and_rounded() -> None:
     assert set(found) == {"a", "b"}
     assert (found["a"]["seed"], found["a"]["run"]) == (1, records[1].run_id)
     assert found["a"]["matrices"] == {"the m": {"values": [[1.0, None], [0.12, 1.0]], "names": ["x", "y"]}}
+    unnamed = structure(factory.boards_of(records)[0], {records[1].run_id: Left(arrays, history, legend=legend())})
+    assert unnamed["a"]["matrices"]["the m"]["names"] == ["class 1 of 2", "class 2 of 2"], "never numbers like labels"
     assert set(found["a"]["vectors"]) == {"the density"}
     counted = found["a"]["vectors"]["the density"]
     assert sum(counted["counts"]) + counted["zeros"] == 300
