@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.compare.names import told_apart
 from bench.compare.stats import Interval, best_and_ties, t_intervals
-from bench.errors import counted
+from bench.errors import first_line
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
 
@@ -105,23 +105,23 @@ class Board:
         return [column for column in self.columns if column.info.headline]
 
 
-def other_software(records: Sequence[Record]) -> list[str]:
+def remarks(records: Sequence[Record]) -> list[str]:
+    """What a reader should know of some runs: what their records note, and other software on a cluster's node."""
+    notes: dict[str, list[str]] = defaultdict(list)
+    for record in records:
+        for note in (*record.notes, *([f"n/a: {record.not_applicable}"] if record.not_applicable else ())):
+            notes[f"{record.spec.dataset}: {first_line(note)}"].append(record.spec.label)
+    told = [f"{', '.join(dict.fromkeys(labels))} on {words}" for words, labels in notes.items()]
+    return [*told, *_other_software(records)]
+
+
+def _other_software(records: Sequence[Record]) -> list[str]:
     """One sentence for each run whose cluster node had other software than the submission."""
     return [
         f"{record.run_id} ran with other software than it was submitted with: {', '.join(differs)}"
         for record in records
         if (differs := record.provenance.cluster and record.provenance.cluster.differs)
     ]
-
-
-def noted(records: Sequence[Record]) -> list[str]:
-    """One sentence for each note on the numbers of some runs, and for each reason for having none."""
-    counts = Counter(words for record in records for words in (*record.notes, *_reason(record)))
-    return [f"{counted(n, 'run')}: {words}" for words, n in counts.items()]
-
-
-def _reason(record: Record) -> list[str]:
-    return [f"{record.spec.model} does not apply: {record.not_applicable}"] if record.not_applicable else []
 
 
 def not_ranked(board: Board) -> list[str]:

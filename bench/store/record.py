@@ -150,6 +150,8 @@ class Record(BaseModel):
     """Scalars on the validation split, of the metrics that are declared for it."""
     metric_errors: dict[str, str] = {}
     """Metrics that raised, with their messages."""
+    notes: list[str] = []
+    """What a reader should know: a hyperparameter that the data did not allow, weights that wait for evaluation."""
     timings: dict[str, float] = {}
     """Seconds of "load", "train", "evaluate" and "total"."""
     timings_shared: bool = False
@@ -158,8 +160,6 @@ class Record(BaseModel):
     """How it was made."""
     error: RunError | None = None
     """Why it failed; None for a run that is done."""
-    notes: list[str] = []
-    """What to know of its numbers, a clause each."""
     not_applicable: str = ""
     """Why its model means nothing on its data, so that there is no number; "" where it does."""
     metric_code: dict[str, str] = {}
@@ -177,8 +177,8 @@ class Record(BaseModel):
         return self
 
     def compute_digest(self) -> str:
-        """What `digest` is, where nothing was changed since."""
-        later = {name for name in ("notes", "not_applicable") if not getattr(self, name)}  # unknown to older records
+        """What `digest` is, where nothing was changed since; what came later counts where a record has it."""
+        later = {name for name in ("notes", "not_applicable") if not getattr(self, name)}
         content = self.model_dump(mode="json", exclude={"digest", *later})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
