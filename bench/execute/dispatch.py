@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import torch
+
 from bench.datasets.base import Dataset
 from bench.datasets.soundness import splits_of
 from bench.errors import BenchError
@@ -151,7 +153,8 @@ def _kind(spec: RunSpec) -> tuple[str, ...]:
 def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
     """Why a model refuses the inputs of a data set, in a sentence; nothing for one that takes them."""
     try:
-        model = build_model(spec, dataset)
+        with torch.random.fork_rng():
+            model = build_model(spec, dataset)
     except BenchError:
         raise
     except Exception:  # a model may be anybody's: its run says what is wrong
@@ -166,8 +169,6 @@ def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
 
 def choose_device(device: str) -> str:
     """The device meant: for "auto" the GPU where there is one. BenchError for a GPU that is not there."""
-    import torch
-
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
