@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,6 +17,7 @@ from bench.errors import BenchError, message_of
 from bench.execute import pool
 from bench.execute.build import dataset_plugin
 from bench.execute.job import Job, OnEvent
+from bench.execute.preflight import require_models
 from bench.execute.run import run_one, settle_process
 from bench.execute.training import require_batch_fits
 from bench.plugins.loading import load_dataset
@@ -79,8 +80,8 @@ class Executor(ABC):
         return choose_device(wanted)
 
     def require(self, specs: Sequence[RunSpec], job: Job) -> None:
-        """BenchError where runs cannot succeed: their data are absent, say."""
-        require_data(specs, job)
+        """BenchError where runs cannot succeed: their data are absent, say, or a model does not decode."""
+        require_runnable(specs, replace(job, device="cpu"))  # a GPU may be for one process alone: a worker
 
     def alone(self, results: Path) -> AbstractContextManager[object]:
         """A context in which no other command dispatches runs of the same results folder."""
@@ -107,6 +108,9 @@ class Inline(Executor):
     def place(self, job: Job) -> str:
         return f"inline on {job.device}"
 
+    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
+        require_runnable(specs, job)
+
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
         for spec in specs:
             run_one(spec, job, on_event)
@@ -129,13 +133,17 @@ class Pool(Executor):
         pool.execute(specs, job, on_event, self.n_workers)
 
 
-def require_data(specs: Sequence[RunSpec], job: Job) -> None:
-    """Load every data set once, on CPU, before any training. BenchError where one is absent, corrupt or too small."""
+def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:
+    """Load every data set once, on CPU, and try every model on a batch where the job runs, before any training.
+
+    BenchError where data are absent, corrupt or too small, or where a model does not do what will be asked of it.
+    """
     settle_process(job)
-    for spec in specs:
-        dataset = _load(spec, job)
+    runs = [(spec, _load(spec, job)) for spec in specs]
+    for spec, dataset in runs:
         if isinstance(spec.config.get("batch_size"), int):
             require_batch_fits(spec.model, spec.config["batch_size"], len(dataset.train))
+    require_models(runs, job)
 
 
 def _load(spec: RunSpec, job: Job) -> Dataset:
