@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.compare.names import told_apart
 from bench.compare.stats import Interval, best_and_ties, t_intervals
+from bench.errors import first_line
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
 
@@ -104,7 +105,13 @@ class Board:
         return [column for column in self.columns if column.info.headline]
 
 
-def other_software(records: Sequence[Record]) -> list[str]:
+def remarks(records: Sequence[Record]) -> list[str]:
+    """What a reader should know of some runs: what their records note, and other software on a cluster's node."""
+    notes = [f"{r.spec.label} on {r.spec.dataset}: {first_line(note)}" for r in records for note in r.notes]
+    return [*dict.fromkeys(notes), *_other_software(records)]
+
+
+def _other_software(records: Sequence[Record]) -> list[str]:
     """One sentence for each run whose cluster node had other software than the submission."""
     return [
         f"{record.run_id} ran with other software than it was submitted with: {', '.join(differs)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.datasets.base import Dataset
 from bench.execute.evaluation import Evaluation, Metrics, evaluate, needs_of
-from bench.execute.outputs import outputs_of
+from bench.execute.outputs import Outputs, outputs_of
 from bench.execute.seeding import derive_seed
 from bench.execute.training import Training
 from bench.execute.views import views_of
@@ -59,6 +59,19 @@ def assess(
         split = dataset.validation.head(spec.max_eval)
         validation = evaluate(outputs_of(model, dataset, split, needs_of(also)), also, noise)
     return Assessment(test, validation, views_of(outputs), _legend(model, plugins, chosen, test))
+
+
+def assess_cost(
+    model: Model, dataset: Dataset, spec: RunSpec, metrics: Sequence[str], training: Training
+) -> Assessment:
+    """What only training can tell, of a model that cannot be evaluated now: the metrics of cost alone."""
+    plugins = [
+        plugin for plugin in METRIC_REGISTRY.choose(metrics) if {*load_metric(plugin).parameters} == {"training"}
+    ]
+    costs = {plugin.name: load_metric(plugin) for plugin in plugins}
+    outputs = Outputs(model, dataset, dataset.train.head(1), {})
+    test = evaluate(outputs, costs, spec.seed, training)
+    return Assessment(test, Evaluation(), Views(), _legend(model, plugins, costs, test))
 
 
 def own_code(legend: Legend) -> dict[str, str]:

@@ -65,6 +65,9 @@ def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training |
     }
     result = Evaluation()
     for name, metric in metrics.items():
+        if lacking := [need for need in metric.parameters if need in outputs.failed]:
+            result.errors[name] = f"{lacking[0]}: {outputs.failed[lacking[0]]}"
+            continue
         absent = [
             need
             for need, parameter in metric.parameters.items()

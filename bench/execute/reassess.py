@@ -1,16 +1,20 @@
-"""Evaluation of runs that are done: metrics that are new or have changed, and views, from the weights they left."""
+"""Evaluation of runs from the weights they left: metrics that are new or have changed, and views.
+
+A run whose evaluation failed when it was trained is done with it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bench.errors import BenchError
 from bench.execute.assess import assess, code_of, own_code
-from bench.execute.build import dataset_plugin, load_trained
+from bench.execute.build import dataset_plugin, departures, load_trained
 from bench.execute.job import Job
 from bench.execute.run import settle_process
 from bench.plugins.loading import dataset_checksum, load_dataset, load_metric
@@ -72,7 +76,7 @@ def lacks_views(folder: RunFolder) -> bool:
 
 
 def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: Sequence[str]) -> Record:
-    """Compute metrics and views of a run that is done, and write its record anew. Other metrics stay as they are.
+    """Compute metrics and views of a run that is trained, and write its record anew. Other metrics stay as they are.
 
     Parameters
     ----------
@@ -90,7 +94,9 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
     settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
     dataset = load_dataset(plugin, job.data_dir, job.device)
     model = load_trained(run, spec, dataset).to(job.device)
+    start = time.perf_counter()
     new = assess(model, dataset, spec, metrics)
+    seconds = time.perf_counter() - start
     names = set(new.legend.metrics)
     run.write_arrays(_without(_arrays(run), names) | new.test.arrays, new.views.to_arrays())
     updated = record.model_copy(
@@ -101,10 +107,18 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
             "metric_errors": _without(record.metric_errors, names) | new.test.errors,
             "metric_code": record.metric_code | own_code(new.legend),
         }
+        | (_completed(record, seconds, departures(spec, model)) if record.trained else {})
     )
     run.write_legend(Legend(family=model.family, metrics=run.legend().metrics | new.legend.metrics))
     run.write_record(updated)
     return updated
+
+
+def _completed(record: Record, seconds: float, notes: list[str]) -> dict[str, Any]:
+    """What changes in the record of a run whose evaluation had failed, now that it is done."""
+    timings = record.timings | {"evaluate": seconds}
+    timings["total"] = sum(value for name, value in timings.items() if name != "total")
+    return {"status": "done", "error": None, "timings": timings, "notes": notes}
 
 
 def _without(values: Mapping[str, Value], metrics: set[str]) -> dict[str, Value]:

@@ -40,6 +40,8 @@ def describe(record: Record, store: RunStore, width: int | None = None) -> str:
     parts = [_pairs(head, width), listed("config", spec.config)]
     if curve := _curve(folder.history()):
         parts.append(curve)
+    if record.notes:
+        parts.append("notes\n" + "\n".join(f"  {note}" for note in record.notes))
     if record.error:
         parts.append(f"error\n{record.error.traceback}")
     if record.metrics:

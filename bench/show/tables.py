@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from bench.compare.boards import Board, Column, Row, not_ranked, other_software
+from bench.compare.boards import Board, Column, Row, not_ranked, remarks
 from bench.compare.stats import Interval
 from bench.errors import BenchError, clipped, first_line, printable
 from bench.show import fitting
@@ -323,7 +323,7 @@ def _failures(board: Board) -> list[str]:
         for name, messages in row.metric_errors.items()
         for seed, message in messages.items()
     ]
-    lines += [f"- {escape_markdown(words)}" for words in (*other_software(board.records), *not_ranked(board))]
+    lines += [f"- {escape_markdown(words)}" for words in (*remarks(board.records), *not_ranked(board))]
     if board.superseded:
         lines.append(f"- {board.superseded} older runs, of other hyperparameters, code or version, are left out.")
     return ["\n".join(lines)] if lines else []

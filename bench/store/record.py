@@ -150,6 +150,8 @@ class Record(BaseModel):
     """Scalars on the validation split, of the metrics that are declared for it."""
     metric_errors: dict[str, str] = {}
     """Metrics that raised, with their messages."""
+    notes: list[str] = []
+    """What a reader should know: a hyperparameter that the data did not allow, weights that wait for evaluation."""
     timings: dict[str, float] = {}
     """Seconds of "load", "train", "evaluate" and "total"."""
     timings_shared: bool = False
@@ -172,9 +174,14 @@ class Record(BaseModel):
             raise ValueError("metrics: NaN is no result")
         return self
 
+    @property
+    def trained(self) -> bool:
+        """Whether it failed after its training, whose weights are beside it: `bench evaluate` can finish it."""
+        return self.status == "failed" and "weights.safetensors" in self.files
+
     def compute_digest(self) -> str:
-        """What `digest` is, where nothing was changed since."""
-        content = self.model_dump(mode="json", exclude={"digest"})
+        """What `digest` is, where nothing was changed since; notes, which came later, count where there are some."""
+        content = self.model_dump(mode="json", exclude={"digest"} if self.notes else {"digest", "notes"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from bench.compare.boards import Board, not_ranked, other_software
+from bench.compare.boards import Board, not_ranked, remarks
 from bench.errors import counted
 from bench.store.record import Provenance, Record, Software
 from bench.store.spec import RunSpec
@@ -82,7 +82,7 @@ def _warnings(boards: Sequence[Board], records: Sequence[Record]) -> list[str]:
             what = counted(board.superseded, "older run")
             found.append(f"{board.title}: {what} of other hyperparameters, code or version left out.")
         found += [f"{words}." for words in not_ranked(board)]
-    found += [f"{words}." for words in other_software(records)]
+    found += [f"{words}." for words in remarks(records)]
     shared = sum(record.timings_shared for record in records)
     if shared:
         found.append(f"{counted(shared, 'run')} had company on the machine: read their timings with care.")
