@@ -18,7 +18,9 @@ from models.base import Codes, DenseCodes, Model, ModelConfig
 class PCAConfig(ModelConfig):
     """Hyperparameters of PCA."""
 
-    n_latents: int = Field(10, ge=1, description="Components M, at most D; 10 = the L0 of the sparse models [choice]")
+    n_latents: int = Field(
+        10, ge=1, description="Components M; D where it is more; 10 = the L0 of the sparse models [choice]"
+    )
 
 
 class PCA(Model[PCAConfig]):
@@ -35,11 +37,10 @@ class PCA(Model[PCAConfig]):
     """The leading eigenvectors, (M, D), orthonormal."""
 
     def __init__(self, config: PCAConfig, n_features: int) -> None:
-        super().__init__(config, n_features)
-        if config.n_latents > n_features:
-            raise ValueError(f"n_latents = {config.n_latents} is more than the {n_features} features of the data")
+        n_latents = min(config.n_latents, n_features)  # no more directions are orthogonal
+        super().__init__(config.model_copy(update={"n_latents": n_latents}), n_features)
         self.register_buffer("mean", torch.zeros(n_features))
-        self.register_buffer("components", torch.zeros(config.n_latents, n_features))
+        self.register_buffer("components", torch.zeros(n_latents, n_features))
 
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:

@@ -31,6 +31,7 @@ def leaderboard(results: ResultsDir = RESULTS, out: Out = None) -> None:
         tables = build_tables(scan.records, store)
         write_all(scan.records, tables, out or results, store)  # first: whoever reads the boards may stop reading
         print_boards(console, tables.boards)
+        print_left_out(console, scan.records, store)
         print_places(console, out or results)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
@@ -43,6 +44,7 @@ def report(results: ResultsDir = RESULTS, out: Out = None) -> None:
 
     with _opened(results) as (console, store, scan):
         path = page.write(scan.records, build_tables(scan.records, store), out or results, store)
+        print_left_out(console, scan.records, store)
         print_raw(console, f"Report: {path}")
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
@@ -99,6 +101,15 @@ def write_all(records: Sequence[Record], tables: Tables, folder: Path, store: Ru
 
     tables.write(folder)
     page.write(records, tables, folder, store)
+
+
+def print_left_out(console: Console, records: Sequence[Record], store: RunStore) -> None:
+    """Name the metrics that runs have and boards have not, with the reason."""
+    from bench.compare.columns import left_out
+    from bench.show.printing import print_raw
+
+    for name, reason in left_out(records, store).items():
+        print_raw(console, f"Left out of the boards: {name}: {reason}")
 
 
 def print_places(console: Console, folder: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from bench.cli.boards import build_tables, print_boards, print_places, write_all
+from bench.cli.boards import build_tables, print_boards, print_left_out, print_places, write_all
 from bench.cli.options import Execution
 from bench.compare.boards import build
 from bench.compare.columns import columns
@@ -21,10 +21,11 @@ from bench.execute.job import Job
 from bench.execute.reassess import has_metrics
 from bench.plan.edits import edits
 from bench.plan.plan import Plan, estimates
-from bench.plugins.registry import METRIC_REGISTRY
+from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY
 from bench.show.fitting import paragraph, room
 from bench.show.plan import plan_text, variants_text
 from bench.show.printing import make_console, print_raw, results_flag
+from bench.store.failure import may_pass
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
@@ -100,23 +101,56 @@ def print_summary(plan: Plan, store: RunStore, metrics: Sequence[str] = ("all",)
         same = len(mine) == len(scan.records)
         write_all(scan.records, tables, store.root, store)
         print_boards(console, tables.boards if same else build(mine, columns(mine, store)))
+        print_left_out(console, mine, store)
         print_places(console, store.root)
     print_raw(console, _counts(plan, mine))
-    if lacking := [r.run_id for r in mine if r.status == "done" and not has_metrics(store.folder(r.run_id), metrics)]:
-        command = f"python -m bench evaluate --metrics {shlex.quote(','.join(metrics))}{results_flag(store.root)}"
+    if lacking := [r for r in mine if r.status == "done" and not has_metrics(store.folder(r.run_id), metrics)]:
+        command = _evaluate_command(lacking, metrics, store.root)
         print_raw(console, f"{counted(len(lacking), 'run')} done before without metrics that you name: {command}")
-    if any(record.status != "done" for record in mine):
-        print_raw(console, "Next: read an error.log above, then issue the same command with --retry-failed.")
-    elif mine:
-        print_raw(console, f"Next: python -m bench show {mine[0].run_id}{results_flag(store.root)}")
+    for line in _next_steps(mine, metrics, store.root):
+        print_raw(console, line)
     return len(mine) == len(wanted) and all(r.status == "done" and not r.metric_errors for r in mine)
 
 
 def _counts(plan: Plan, mine: Sequence[Record]) -> str:
     """'9 done (0 of them before), 0 failed, 0 missing of 9 runs.'"""
     failed = sum(record.status != "done" for record in mine)
-    cells = sum(len(record.metric_errors) for record in mine)
     n_runs = len({spec.run_id for spec in plan.specs})
     done, missing = len(mine) - failed, n_runs - len(mine)
     counts = f"{done} done ({len(plan.done)} of them before), {failed} failed, {missing} missing of {n_runs} runs"
-    return counts + (f"; {cells} metrics failed in runs that are done." if cells else ".")
+    names = list(dict.fromkeys(name for record in mine if record.status == "done" for name in record.metric_errors))
+    what = f"{counted(len(names), 'metric')} failed in runs that are done: {', '.join(names)}"
+    return f"{counts}; {what}." if names else f"{counts}."
+
+
+def _evaluate_command(records: Sequence[Record], metrics: Sequence[str], root: Path) -> str:
+    """The command that evaluates some runs, with the plug-ins whose code it may run."""
+    options = {
+        "metrics": [] if set(metrics) == {"all"} else metrics,
+        "models": [record.spec.model_reference for record in records if record.spec.code],
+        "datasets": [r.spec.dataset_reference for r in records if r.spec.dataset not in DATASET_REGISTRY.builtins],
+    }
+    words = [f" --{name} {shlex.quote(','.join(dict.fromkeys(given)))}" for name, given in options.items() if given]
+    return f"python -m bench evaluate{''.join(words)}{results_flag(root)}"
+
+
+def _next_steps(mine: Sequence[Record], metrics: Sequence[str], root: Path) -> list[str]:
+    """What a person does now: with runs that did not end well by what can help, else a look at one."""
+    trained = [record for record in mine if record.trained]
+    ended = [record for record in mine if record.status != "done" and not record.trained]
+    again = [record for record in ended if may_pass(record)]
+    lines = []
+    if trained:
+        words = f"Next: {counted(len(trained), 'run')} trained, but not evaluated; mend what the error.log above says"
+        lines.append(f"{words}, then: {_evaluate_command(trained, metrics, root)}")
+    if again:
+        words = f"Next: {counted(len(again), 'run')} ended by time, memory, disk or machine"
+        lines.append(f"{words}: issue the same command with --retry-failed.")
+    if len(again) < len(ended):
+        words = f"Next: {counted(len(ended) - len(again), 'run')} failed by what the model or its hyperparameters are"
+        lines.append(f"{words}, and would again: read the error.log above, and change them.")
+    if failed := [record for record in mine if record.metric_errors and record.status == "done"]:
+        lines.append(f"Next: python -m bench show {failed[0].run_id}{results_flag(root)} says why a metric failed.")
+    if not lines and mine:
+        lines.append(f"Next: python -m bench show {mine[0].run_id}{results_flag(root)}")
+    return lines

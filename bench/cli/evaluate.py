@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from bench.plugins.registry import Registry
     from bench.store.runs import RunStore
 
-Outcome = Literal["evaluated", "up to date", "failed"]
+Outcome = Literal["evaluated", "up to date", "failed", "held"]
+
+PATIENCE = 60.0
+"""Seconds that are waited, in the end, for runs that other commands have."""
 
 
 class Trusted(NamedTuple):
@@ -41,7 +46,7 @@ def evaluate(
     data_dir: DataDir = Path("data"),
     device: DeviceName = "auto",
 ) -> None:
-    """Compute metrics that are new or have changed, and what figures draw, on runs that are done."""
+    """Compute metrics that are new or have changed, and what figures draw, on runs that are trained."""
     from bench.cli.boards import require_records
     from bench.execute.dispatch import choose_device
     from bench.execute.environment import command
@@ -63,30 +68,46 @@ def evaluate(
         records = scan.records
     job = Job(results, data_dir, choose_device(device), names, command=command())
     trusted = Trusted(_plugins(MODEL_REGISTRY, models), _plugins(DATASET_REGISTRY, datasets))
-    counts = Counter(_evaluate(record.run_id, store, job, trusted) for record in records if record.status == "done")
-    n_failed = counts["failed"]
-    say(f"{counted(counts['evaluated'], 'run')} evaluated, {counts['up to date']} up to date, {n_failed} failed.")
-    raise typer.Exit(EXIT_FAILED if n_failed else 0)
+    run_ids = [record.run_id for record in records if record.status == "done" or record.trained]
+    outcomes = {run_id: _evaluate(run_id, store, job, trusted) for run_id in run_ids}
+    deadline = time.monotonic() + PATIENCE
+    for run_id in [run_id for run_id, outcome in outcomes.items() if outcome == "held"]:
+        outcomes[run_id] = _evaluate(run_id, store, job, trusted, give_up=lambda: time.monotonic() > deadline)
+    counts = Counter(outcomes.values())
+    held = f", {counts['held']} left to another command" if counts["held"] else ""
+    evaluated = counted(counts["evaluated"], "run")
+    say(f"{evaluated} evaluated, {counts['up to date']} up to date, {counts['failed']} failed{held}.")
+    raise typer.Exit(EXIT_FAILED if counts["failed"] or counts["held"] else 0)
 
 
 def _plugins(registry: Registry, names: str | None) -> list[Plugin]:
     return registry.choose([name.strip() for name in (names or "").split(",") if name.strip()])
 
 
-def _evaluate(run_id: str, store: RunStore, job: Job, trusted: Trusted) -> Outcome:
-    """Bring one run up to date; what came of it. Whatever goes wrong with it is said, and costs no other run."""
+def _evaluate(
+    run_id: str, store: RunStore, job: Job, trusted: Trusted, give_up: Callable[[], bool] | None = None
+) -> Outcome:
+    """Bring one run up to date; what came of it. Whatever goes wrong with it is said, and costs no other run.
+
+    A run that another command has is waited for until `give_up` says so; without it, it is looked at again later.
+    """
     from bench.execute.build import trusted_spec
     from bench.execute.reassess import lacks_views, outdated, reassess
 
     folder = store.folder(run_id)
-    names = outdated(folder, job.metrics)
-    if not names and not lacks_views(folder):
-        return "up to date"
     try:
-        with store.claim(run_id) as run:
-            record = run.record() if run else None  # not as it was before: another command may have been at it
-            if run is None or record is None or record.status != "done":
-                raise BenchError("another command is running it")
+        if not outdated(folder, job.metrics) and not lacks_views(folder):
+            return "up to date"
+        with store.claim(run_id, give_up=give_up) as run:
+            if run is None:
+                later = "left to it; issue the command again when it has ended" if give_up else "looked at again later"
+                say(f"{run_id}: another command is at it; {later}")
+                return "held"
+            record, names = run.record(), outdated(run, job.metrics)  # another command may have been at it meanwhile
+            if record is None or not (record.status == "done" or record.trained):
+                raise BenchError("another command has replaced it")
+            if not names and not lacks_views(run):
+                return "up to date"
             updated = reassess(run, record, trusted_spec(record.spec, *trusted), job, names)
     except BenchError as error:
         say(f"{run_id} failed: {error}")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tabulate import tabulate
 
 from bench.errors import BenchError, unknown
-from bench.plan.request import describe_validation, read_mapping, split_assignment
+from bench.plan.request import describe_validation, read_mapping, require_numbers, split_assignment
 from slurm import offers
 from slurm.profile import SHIPPED, Profile
 
@@ -26,6 +26,7 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     for key in values:
         if key not in Profile.model_fields:
             raise unknown("key of a profile", key, Profile.model_fields)
+    require_numbers(f"profile {name}", Profile, values)
     try:
         return Profile(**values)
     except ValidationError as error:

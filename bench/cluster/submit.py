@@ -24,7 +24,7 @@ from bench.cluster.submission import (
     write,
 )
 from bench.errors import BenchError, counted
-from bench.execute.dispatch import Batch, Executor, Survey, require_data
+from bench.execute.dispatch import Batch, Executor, Survey
 from bench.execute.environment import software
 from bench.execute.job import Job, OnEvent
 from bench.store.lock import Lock, LockLostError, acquire
@@ -94,11 +94,11 @@ class Slurm(Executor):
         return wanted if wanted != "auto" else "cuda" if on_gpu else "cpu"
 
     def require(self, specs: Sequence[RunSpec], job: Job) -> None:
-        """BenchError where the cluster would refuse the profile or the folder, or the data are absent."""
+        """BenchError where the cluster would refuse the profile or the folder, or runs cannot succeed."""
         if specs:
             launcher.require_path(job.results)
             require_accepted(self.profile)
-        require_data(specs, replace(job, device="cpu"))
+        super().require(specs, job)
 
     @contextmanager
     def alone(self, results: Path) -> Iterator[None]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.datasets.base import Dataset, Split
 from bench.execute.evaluation import Evaluation, Metrics, evaluate, needs_of
-from bench.execute.outputs import outputs_of
+from bench.execute.outputs import Outputs, outputs_of
 from bench.execute.seeding import derive_seed
 from bench.execute.training import Training
 from bench.execute.views import views_of
@@ -82,6 +82,19 @@ def _notes(dataset: Dataset, split: Split) -> list[str]:
         return []
     tested, trained = (f"{known:,} of {n:,}" for known, n in counts)
     return [f"metrics of classes are of the samples that have a label: {tested} tested, {trained} in training"]
+
+
+def assess_cost(
+    model: Model, dataset: Dataset, spec: RunSpec, metrics: Sequence[str], training: Training
+) -> Assessment:
+    """What only training can tell, of a model that cannot be evaluated now: the metrics of cost alone."""
+    plugins = [
+        plugin for plugin in METRIC_REGISTRY.choose(metrics) if {*load_metric(plugin).parameters} == {"training"}
+    ]
+    costs = {plugin.name: load_metric(plugin) for plugin in plugins}
+    outputs = Outputs(model, dataset, dataset.train.head(1), {})
+    test = evaluate(outputs, costs, spec.seed, training)
+    return Assessment(test, Evaluation(), Views(), _legend(model, plugins, costs, test), [])
 
 
 def own_code(legend: Legend) -> dict[str, str]:

@@ -93,6 +93,16 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
     return cls(config, dataset.n_features)
 
 
+def departures(spec: RunSpec, model: Model) -> list[str]:
+    """What a model has in place of the hyperparameters that were asked for, as the data allow no more."""
+    has = model.config.model_dump(mode="json")
+    return [
+        f"{field} is {has[field]}, not {asked}: these data allow no other"
+        for field, asked in spec.config.items()
+        if has.get(field, asked) != asked
+    ]
+
+
 def load_trained(folder: RunFolder, spec: RunSpec, dataset: Dataset) -> Model:
     """The trained model of a run that is done, on CPU.
 

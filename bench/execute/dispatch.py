@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.execute import pool
 from bench.execute.build import build_model, dataset_plugin
 from bench.execute.job import Job, OnEvent
+from bench.execute.preflight import require_models
 from bench.execute.run import run_one, settle_process
 from bench.plugins.loading import load_dataset
 from bench.store.runs import RunStore
@@ -81,8 +82,8 @@ class Executor(ABC):
         return choose_device(wanted)
 
     def require(self, specs: Sequence[RunSpec], job: Job) -> None:
-        """BenchError where runs cannot succeed: their data are absent, say."""
-        require_data(specs, job)
+        """BenchError where runs cannot succeed: their data are absent, say, or a model does not decode."""
+        require_runnable(specs, replace(job, device="cpu"))  # a GPU may be for one process alone: a worker
 
     def alone(self, results: Path) -> AbstractContextManager[object]:
         """A context in which no other command dispatches runs of the same results folder."""
@@ -109,6 +110,9 @@ class Inline(Executor):
     def place(self, job: Job) -> str:
         return f"inline on {job.device}"
 
+    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
+        require_runnable(specs, job)
+
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
         for spec in specs:
             run_one(spec, job, on_event)
@@ -131,18 +135,17 @@ class Pool(Executor):
         pool.execute(specs, job, on_event, self.n_workers)
 
 
-def require_data(specs: Sequence[RunSpec], job: Job) -> None:
-    """Load every data set once, on CPU, and ask every model whether it takes it, before any training.
+def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:
+    """Load every data set once, on CPU, and try every model on a batch where the job runs, before any training.
 
-    BenchError where one is absent or unsound, too small for a batch, or of values that a model refuses.
+    BenchError where data are absent, unsound or too small, where a model refuses their values, or does not do what
+    will be asked of it.
     """
     settle_process(job)
-    refusals = []
-    for spec in {_kind(spec): spec for spec in specs}.values():
-        dataset = load_dataset(dataset_plugin(spec), job.data_dir)
-        refusals += _refusals(spec, dataset)
-    if refusals:
+    runs = {_kind(spec): (spec, load_dataset(dataset_plugin(spec), job.data_dir)) for spec in specs}.values()
+    if refusals := [words for spec, dataset in runs for words in _refusals(spec, dataset)]:
         raise BenchError("\n".join(refusals))
+    require_models(list(runs), job)
 
 
 def _kind(spec: RunSpec) -> tuple[str, ...]:

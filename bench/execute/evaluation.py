@@ -61,6 +61,9 @@ def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training |
     lengths: dict[Dimension, int] = {"unit": outputs.model.config.n_latents, "class": len(labels[labels >= 0].unique())}
     result = Evaluation()
     for name, metric in metrics.items():
+        if lacking := [need for need in metric.parameters if need in outputs.failed]:
+            result.errors[name] = f"{lacking[0]}: {outputs.failed[lacking[0]]}"
+            continue
         values = outputs.given(metric.parameters) | ({"training": training} if training else {})
         absent = [
             need

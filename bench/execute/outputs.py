@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
+from bench.errors import message_of
 from bench.execute.intact import intact
 from metrics import matrix
 from metrics.matrix import Matrix, entries, evenly_spaced, rows
@@ -47,6 +48,8 @@ class Outputs:
     """The samples."""
     values: dict[str, Any]
     """By the names of `metrics.needs`; what the model or the data set cannot give is absent."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """By the same names, what the model should give and did not: the error."""
 
     def given(self, needs: Collection[str]) -> dict[str, Any]:
         """The values for some needs: with labels among them, of the samples that have one."""
@@ -86,7 +89,15 @@ def outputs_of(
         train = dataset.train.take(evenly_spaced(len(dataset.train), MAX_TRAIN))
         known = {**train.factors, "x": train.x, **_labels(train), **_codes(model, train.x, batch_size)}
         values |= {f"{TRAIN}{name}": value for name, value in known.items()}
-    return Outputs(model, dataset, split, values)
+    failed = {}
+    if isinstance(model, HasAtoms):
+        try:
+            values["atoms"] = model.atoms()
+            _require("atoms", values["atoms"], (model.config.n_latents, model.n_features))
+        except (Exception, SystemExit) as error:  # it may be a plug-in, and what needs no atoms stands
+            values.pop("atoms", None)
+            failed["atoms"] = f"{type(error).__name__}: {message_of(error)}"
+    return Outputs(model, dataset, split, values, failed)
 
 
 def _labels(split: Split) -> dict[str, Tensor]:
@@ -103,7 +114,7 @@ def _categories(dataset: Dataset, device: torch.device) -> dict[str, Any]:
 
 
 def _ways(model: Model, sparse: bool) -> dict[str, Any]:
-    """The model's own functions, on dense codes (N, M), and its atoms."""
+    """The model's own functions, on dense codes (N, M)."""
 
     def decode(z: Tensor) -> Tensor:
         return model.decode(sparse_codes(z) if sparse else DenseCodes(z))
@@ -115,9 +126,6 @@ def _ways(model: Model, sparse: bool) -> dict[str, Any]:
         ways["sample"] = _densely(model.sample)
     if isinstance(model, HasPreactivations):
         ways["preactivations"] = model.preactivations
-    if isinstance(model, HasAtoms):
-        ways["atoms"] = model.atoms()
-        _require("atoms", ways["atoms"], (model.config.n_latents, model.n_features))
     if isinstance(model, HasLikelihood):
         ways["likelihood"] = model
     if hasattr(model.config, "k"):

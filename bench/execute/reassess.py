@@ -1,16 +1,20 @@
-"""Evaluation of runs that are done: metrics that are new or have changed, and views, from the weights they left."""
+"""Evaluation of runs from the weights they left: metrics that are new or have changed, and views.
+
+A run whose evaluation failed when it was trained is done with it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bench.errors import BenchError
 from bench.execute.assess import assess, code_of, inapplicable, own_code
-from bench.execute.build import build_model, dataset_plugin, load_trained
+from bench.execute.build import build_model, dataset_plugin, departures, load_trained
 from bench.execute.job import Job
 from bench.execute.run import settle_process
 from bench.plugins.loading import dataset_checksum, load_dataset, load_metric
@@ -72,7 +76,7 @@ def lacks_views(folder: RunFolder) -> bool:
 
 
 def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: Sequence[str]) -> Record:
-    """Compute metrics and views of a run that is done, and write its record anew. Other metrics stay as they are.
+    """Compute metrics and views of a run that is trained, and write its record anew. Other metrics stay as they are.
 
     Parameters
     ----------
@@ -89,12 +93,14 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
         raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
     settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
     dataset = load_dataset(plugin, job.data_dir, job.device)
+    start = time.perf_counter()
     if record.not_applicable:
         model = build_model(spec, dataset)
         new = inapplicable(model, metrics, record.not_applicable)
     else:
         model = load_trained(run, spec, dataset).to(job.device)
         new = assess(model, dataset, spec, metrics)
+    seconds = time.perf_counter() - start
     names = set(new.legend.metrics)
     run.write_arrays(_without(_arrays(run), names) | new.test.arrays, new.views.to_arrays())
     updated = record.model_copy(
@@ -103,13 +109,21 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
             "metrics": _without(record.metrics, names) | new.test.scalars,
             "validation": _without(record.validation, names) | new.validation.scalars,
             "metric_errors": _without(record.metric_errors, names) | new.test.errors,
-            "notes": new.notes,
+            "notes": [*new.notes, *departures(spec, model)],
             "metric_code": record.metric_code | own_code(new.legend),
         }
+        | (_completed(record, seconds) if record.trained else {})
     )
     run.write_legend(Legend(family=model.family, metrics=run.legend().metrics | new.legend.metrics))
     run.write_record(updated)
     return updated
+
+
+def _completed(record: Record, seconds: float) -> dict[str, Any]:
+    """What changes in the record of a run whose evaluation had failed, now that it is done."""
+    timings = record.timings | {"evaluate": seconds}
+    timings["total"] = sum(value for name, value in timings.items() if name != "total")
+    return {"status": "done", "error": None, "timings": timings}
 
 
 def _without(values: Mapping[str, Value], metrics: set[str]) -> dict[str, Value]:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset
 from bench.errors import printable
-from bench.execute.assess import Assessment, assess, inapplicable, own_code
-from bench.execute.build import build_model, dataset_plugin
+from bench.execute.assess import Assessment, assess, assess_cost, inapplicable, own_code
+from bench.execute.build import build_model, dataset_plugin, departures
 from bench.execute.checkpoint import Checkpoints, StopRequestedError
 from bench.execute.environment import provenance
 from bench.execute.intact import intact
@@ -35,6 +35,7 @@ from bench.store.spec import RunSpec
 from models.base import DoesNotApplyError, Model
 
 HELD = "another command is running it"
+KEPT = "it is trained and its weights are kept: `python -m bench evaluate {run_id}` finishes it"
 TO_RESUME = "it goes on from its last checkpoint when it is started again"
 
 
@@ -99,10 +100,9 @@ class _Attempt:
             return Event("stopped", self.spec.run_id, note=TO_RESUME)
         except BaseException as error:  # a failure, sys.exit() included, is a record, and never stops the other runs
             record = failed_record(self.spec, error)
+            self.run.discard()
         record.provenance = provenance(self.job, start, record.provenance.resumed)
         record.timings_shared = self.job.shared
-        if record.error:
-            self.run.discard()
         self.run.write_record(record)
         return Event("finished", self.spec.run_id, 1.0, record)
 
@@ -126,10 +126,23 @@ class _Attempt:
         except DoesNotApplyError as error:
             return self._inapplicable(model, printable(str(error)), clock)
         clock.append(time.perf_counter())
-        assessment = assess(model, dataset, self.spec, self.job.metrics, training)
+        try:
+            record = self._measure(model, dataset, training)
+        except (KeyboardInterrupt, LockLostError):
+            raise
+        except BaseException as error:
+            record = self._keep(model, dataset, training, error)
         clock.append(time.perf_counter())
+        record.timings = _timings(clock, training)
+        record.notes += departures(self.spec, model)
+        record.provenance.resumed = training.resumed
+        return record
+
+    def _measure(self, model: Model, dataset: Dataset, training: Training) -> Record:
+        """Evaluate a model that is trained, and leave what came of it."""
+        assessment = assess(model, dataset, self.spec, self.job.metrics, training)
         self._leave(model.state_dict(), training.history, assessment)
-        record = Record(
+        return Record(
             run_id=self.spec.run_id,
             spec=self.spec,
             status="done",
@@ -138,9 +151,23 @@ class _Attempt:
             metric_errors=assessment.test.errors,
             notes=assessment.notes,
             metric_code=own_code(assessment.legend),
-            timings=_timings(clock, training),
         )
-        record.provenance.resumed = training.resumed
+
+    def _keep(self, model: Model, dataset: Dataset, training: Training, error: BaseException) -> Record:
+        """Leave a model whose evaluation failed to `bench evaluate`. Raises the error where it cannot be evaluated."""
+        if not all(values.isfinite().all() for values in model.state_dict().values()):
+            raise error
+        self.run.discard()  # it may be what fills the disk
+        try:
+            cost = assess_cost(model, dataset, self.spec, self.job.metrics, training)
+            self._leave(model.state_dict(), training.history, cost)
+        except LockLostError:
+            raise
+        except Exception:
+            raise error from None
+        record = failed_record(self.spec, error)
+        record.metrics, record.metric_errors = cost.test.scalars, cost.test.errors
+        record.notes = [KEPT.format(run_id=self.spec.run_id)]
         return record
 
     def _inapplicable(self, model: Model, reason: str, clock: list[float]) -> Record:

@@ -38,8 +38,8 @@ def views_of(outputs: Outputs) -> Views:
         "map of the codes": lambda: _code_points(outputs, classes),
         "map of the atoms": lambda: _atom_points(outputs, classes) if classes else {},
     }
+    missing = [f"{need}: {first_line(error)}" for need, error in outputs.failed.items()]
     found: Part = {"image_shape": np.array(outputs.dataset.image_shape, np.int64)} | _classes(outputs, classes)
-    missing = []
     for name, make in parts.items():
         try:
             found |= make()

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from bench.errors import BenchError, unknown
-from bench.plan.request import Override, Request, describe_validation
+from bench.plan.request import Override, Request, describe_validation, require_numbers
 from bench.plugins.plugin import Plugin
 from bench.plugins.sources import digest_of
 from bench.store.spec import BUDGETS, Budget, RunSpec
@@ -120,6 +120,7 @@ def _grid(choice: ModelChoice, settings: str, overrides: Sequence[Override]) -> 
 
 
 def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:
+    require_numbers(choice.plugin.name, choice.cls.Config, values)
     try:
         return choice.cls.Config(**values)
     except ValidationError as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -60,6 +61,7 @@ class Request(BaseModel):
         for key in values:
             if key not in cls.model_fields:
                 raise unknown("key of a study", key, cls.model_fields)
+        require_numbers("", cls, values)
         try:
             return cls(**values)
         except ValidationError as error:
@@ -150,7 +152,16 @@ def read_mapping(path: Path, kind: str, example: str, empty: dict[str, Any] | No
     content = empty if content is None else content
     if not isinstance(content, dict):
         raise BenchError(f"The {kind} '{path}' is not a mapping; write e.g. {example}.")
-    return {str(key): value for key, value in content.items()}
+    return content
+
+
+def require_numbers(owner: str, cls: type[BaseModel], values: Mapping[str, Any]) -> None:
+    """BenchError for true or false in a field of numbers: Python takes them for 1 and 0."""
+    for field, value in values.items():
+        annotation = cls.model_fields[field].annotation if field in cls.model_fields else None
+        types = (annotation, *get_args(annotation))
+        if isinstance(value, bool) and bool not in types and (int in types or float in types):
+            raise BenchError(f"{'.'.join(filter(None, (owner, field)))} = {value}: give a number, not true or false.")
 
 
 def describe_validation(owner: str, error: ValidationError) -> str:

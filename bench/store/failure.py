@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 import traceback
 
 from bench.errors import message_of, printable
 from bench.store.record import ClusterJob, Provenance, Record, RunError, Status, timestamp
 from bench.store.spec import RunSpec
+
+PASSING = {"WorkerDiedError", "NoHeadwayError", "OutOfMemoryError", "AcceleratorError"}
+"""Errors of the machine, beside those that Python knows."""
+PASSING_WORDS = ("No space left on device", "out of memory", "CUDA error")
+"""What libraries say of the same."""
 
 MOST_TRACEBACK = 100_000
 """Characters that are kept: the end says where it was raised."""
@@ -24,3 +30,13 @@ def failed_record(spec: RunSpec, error: BaseException, status: Status = "failed"
     trace = printable("".join(traceback.format_exception(error)))[-MOST_TRACEBACK:]
     details = RunError(type=type(error).__name__, message=message_of(error), traceback=trace)
     return Record(run_id=spec.run_id, spec=spec, status=status, error=details)
+
+
+def may_pass(record: Record) -> bool:
+    """Whether a run may succeed as it is: what failed was time, memory, disk, machine or installation, not itself."""
+    if record.error is None or record.status in ("timeout", "cancelled"):
+        return True
+    kind = getattr(builtins, record.error.type, None)
+    of_the_machine = isinstance(kind, type) and issubclass(kind, OSError | MemoryError | ImportError)
+    said = any(words in record.error.message for words in PASSING_WORDS)
+    return of_the_machine or said or record.error.type in PASSING

@@ -176,6 +176,11 @@ class Record(BaseModel):
             raise ValueError("metrics: NaN is no result")
         return self
 
+    @property
+    def trained(self) -> bool:
+        """Whether it failed after its training, whose weights are beside it: `bench evaluate` can finish it."""
+        return self.status == "failed" and "weights.safetensors" in self.files
+
     def compute_digest(self) -> str:
         """What `digest` is, where nothing was changed since; what came later counts where a record has it."""
         later = {name for name in ("notes", "not_applicable") if not getattr(self, name)}

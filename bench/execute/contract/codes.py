@@ -118,10 +118,9 @@ def keeps_a_budget(subject: Subject) -> str | None:
     """encode_with_budget() keeps to any budget: one unit, those that were trained for, all."""
     if not isinstance(subject.trained, Budgeted):
         return None
-    m = _n_latents(subject)
-    for k in sorted({1, getattr(subject.config, "k", 1), m}):
+    for k in subject.budgets:
         codes = subject.trained.encode_with_budget(subject.inputs, k)
-        if flaw := flaw_of_codes(f"encode_with_budget(x, {k})", codes, len(subject.inputs), m):
+        if flaw := flaw_of_codes(f"encode_with_budget(x, {k})", codes, len(subject.inputs), _n_latents(subject)):
             return flaw
         used = int((codes.dense() != 0).sum(1).max())
         if used > k:
@@ -184,7 +183,8 @@ def _calls(model: Any, x: Tensor, codes: Codes) -> dict[str, Callable[[], Any]]:
 
 
 def _n_latents(subject: Subject) -> int:
-    return subject.config.n_latents
+    n_latents: int = subject.trained.config.n_latents  # a model may have fewer than it was asked for
+    return n_latents
 
 
 def _difference(what: str, found: Tensor, expected: Tensor, fix: str) -> str:

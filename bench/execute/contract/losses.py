@@ -23,12 +23,12 @@ def is_a_loss(subject: Subject) -> str | None:
     model = subject.prepared()
     for progress in PROGRESS:
         losses = model.loss(*subject.batch, progress)
-        if flaw := _flaw(losses):
+        if flaw := flaw_of_losses(losses):
             return f"at progress {progress:g} {flaw}"
     return ""
 
 
-def _flaw(losses: object) -> str:
+def flaw_of_losses(losses: object) -> str:
     """What is wrong with what a loss returned; "" for nothing."""
     if not isinstance(losses, Losses):
         return f"loss() returns {type(losses).__name__}; expected models.base.Losses(total, terms)."
@@ -74,7 +74,7 @@ def takes_a_last_sample(subject: Subject) -> str | None:
     if not subject.by_gradient:
         return None
     x, labels = subject.batch
-    return _flaw(subject.prepared().loss(x[:1], labels[:1], 0.5))
+    return flaw_of_losses(subject.prepared().loss(x[:1], labels[:1], 0.5))
 
 
 def takes_unlabelled(subject: Subject) -> str | None:
@@ -86,7 +86,7 @@ def takes_unlabelled(subject: Subject) -> str | None:
     model = subject.fresh()
     try:
         model.prepare(subject.dataset.train.x.clone(), torch.full_like(subject.dataset.train.labels, -1))
-        return _flaw(model.train().loss(x, none, 0.5))
+        return flaw_of_losses(model.train().loss(x, none, 0.5))
     except ValueError as error:
         return "" if str(error) else "it raises a ValueError without a word; say what it needs labels for."
 

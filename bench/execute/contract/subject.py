@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,10 +73,15 @@ class Subject:
         """Test inputs, as a copy."""
         return self.dataset.test.head(N_ENCODED).x
 
+    @property
+    def budgets(self) -> Sequence[int]:
+        """Numbers of active units that a model whose budget can be set is tried with."""
+        return sorted({1, getattr(self.config, "k", 1), self.config.n_latents})
+
     def fresh(self) -> Model:
-        """An untrained model, always the same."""
+        """An untrained model, always the same, where the data are."""
         seed_everything(0, "contract", "initialisation")
-        return self.cls(self.config, self.dataset.n_features)
+        return self.cls(self.config, self.dataset.n_features).to(self.dataset.train.x.device)
 
     def prepared(self) -> Model:
         """An untrained model in training mode, ready for its first step."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.plugins.registry import METRIC_REGISTRY
 from tests.bench.cli.helpers import bench, carry_out, make
 from tests.bench.cluster.helpers import plan_of, submitted
 
@@ -47,6 +48,18 @@ def test_an_unreadable_record_is_named_and_counted(tmp_path: Path) -> None:
     assert str(broken) in board.stdout
     assert "1 of 2 records cannot be read" in board.stdout
     assert broken.read_text(encoding="utf-8") == "{"
+
+
+@pytest.mark.parametrize("verb", ["leaderboard", "report"])
+def test_a_metric_that_does_not_import_costs_its_column_only(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    (tmp_path / "broken.py").write_text("import numpyy\n", encoding="utf-8")
+    monkeypatch.setitem(METRIC_REGISTRY.builtins, "fvu", f"{tmp_path / 'broken.py'}:fvu")
+    said = bench(verb, "--results", str(results), "--out", str(tmp_path / "out"))
+    assert said.returncode == 0, said.stderr
+    assert "Left out of the boards: fvu: ModuleNotFoundError: No module named 'numpyy'" in said.stdout
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 def test_submitted_runs_that_are_missing_are_said(tmp_path: Path) -> None:

@@ -144,7 +144,11 @@ NO_HEADWAY = RunError(type="NoHeadwayError", message="no headway", traceback="..
             False,
             "1 done (0 of them before), 1 failed, 0 missing of 2 runs.",
         ),
-        ({"metric_errors": {"l0": "no"}}, False, "0 missing of 2 runs; 1 metrics failed in runs that are done."),
+        (
+            {"metric_errors": {"l0": "no", "mcc": "no"}},
+            False,
+            "0 missing of 2 runs; 2 metrics failed in runs that are done: l0, mcc.",
+        ),
     ],
 )
 def test_the_summary_counts(
@@ -160,6 +164,35 @@ def test_the_summary_counts(
     assert "digits, native setting, smoke budget" in said
     for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.json", "leaderboard.tex", "report.html"):
         assert (tmp_path / name).is_file()
+
+
+def error(kind: str, message: str = "no") -> dict[str, Any]:
+    return {"status": "failed", "error": RunError(type=kind, message=message, traceback="...")}
+
+
+@pytest.mark.parametrize(
+    ("fields", "trained", "expected"),
+    [
+        (error("ValueError"), False, "1 run failed by what the model or its hyperparameters are"),
+        (error("OSError", "[Errno 28] No space left on device"), False, "issue the same command with --retry-failed"),
+        (error("WorkerDiedError"), False, "issue the same command with --retry-failed"),
+        (error("ValueError"), True, "1 run trained, but not evaluated"),
+    ],
+)
+def test_what_can_help_is_what_is_recommended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fields: dict[str, Any], trained: bool, expected: str
+) -> None:
+    store, plan = RunStore(tmp_path), make(tmp_path)
+    (spec,) = plan.specs
+    store.folder(spec.run_id).make()
+    if trained:
+        (store.folder(spec.run_id).path / "weights.safetensors").write_bytes(b"of a training")
+    put(store, record(spec, **fields))
+    assert not print_summary(plan, store)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Next: ")]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert ("--retry-failed" in lines[0]) == ("--retry-failed" in expected)
 
 
 def test_the_board_is_of_this_plans_runs_and_the_tables_of_all(

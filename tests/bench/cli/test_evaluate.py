@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
+from bench.cli import evaluate as verb
 from bench.execute import reassess as module
-from bench.store.lock import LockLostError
-from bench.store.record import Record
+from bench.store.lock import LockLostError, acquire
+from bench.store.record import Record, RunError
 from bench.store.runs import RunStore
 from tests.bench.cli.helpers import bench, carry_out, make, metric_file, model_file
 from tests.results import put
@@ -119,11 +121,40 @@ def test_runs_that_failed_are_left_alone(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "0 runs evaluated, 0 up to date, 0 failed.\n")
 
 
-def test_a_run_that_another_command_has_is_left_to_it(runs: Path, tmp_path: Path) -> None:
+def test_a_run_that_another_command_has_is_left_to_it(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "PATIENCE", 0.0)
     with RunStore(runs).claim(records(runs)["mean"].run_id):
         done = bench("evaluate", "--metrics", metric_file(tmp_path), "--results", str(runs))
     assert done.returncode == 1
-    assert "another command is running it" in done.stdout
+    assert "another command is at it; looked at again later" in done.stdout
+    assert "another command is at it; left to it" in done.stdout
+    assert "1 run evaluated, 0 up to date, 0 failed, 1 left to another command." in done.stdout
+    assert "size" in records(runs)["topk"].metrics
+
+
+def test_a_run_that_another_command_has_is_waited_for(runs: Path, tmp_path: Path) -> None:
+    store, name = RunStore(runs), records(runs)["mean"].run_id
+    lock = acquire(store.folder(name).lock_path)
+    assert lock
+    Timer(1.0, lock.release).start()
+    done = bench("evaluate", "--metrics", metric_file(tmp_path), "--results", str(runs))
+    assert done.returncode == 0, done.stdout
+    assert "2 runs evaluated, 0 up to date, 0 failed." in done.stdout
+    assert "size" in records(runs)["mean"].metrics
+
+
+def test_a_run_that_is_trained_only_is_finished(runs: Path) -> None:
+    store, before = RunStore(runs), records(runs)["topk"]
+    error = RunError(type="MemoryError", message="", traceback="...")
+    failed = before.model_copy(update={"status": "failed", "error": error, "metrics": {}, "validation": {}})
+    put(store, failed)
+    store.folder(failed.run_id).path.joinpath("legend.json").unlink()
+    done = bench("evaluate", "--metrics", "fvu,l0", "--results", str(runs))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 run evaluated, 1 up to date, 0 failed.")
+    after = records(runs)["topk"]
+    assert (after.status, after.error, after.metrics) == ("done", None, before.metrics)
 
 
 def test_what_another_command_has_computed_meanwhile_is_kept(

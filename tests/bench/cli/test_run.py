@@ -46,7 +46,8 @@ def test_absent_data_is_one_message_and_status_2(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_is_one_line_with_its_log_and_status_1(tmp_path: Path) -> None:
-    reference = model_file(tmp_path, "raise RuntimeError('out of ideas')")
+    late = "total = self.bias.square().sum()\n        if progress: raise RuntimeError('out of ideas')"
+    reference = model_file(tmp_path, late)
     arguments = ["run", "--models", f"mean,{reference}", "--seeds", "1", "--budget", "smoke", *FEW]
     arguments += ["--results", str(tmp_path / "runs")]
     done = bench(*arguments)
@@ -58,6 +59,15 @@ def test_a_failed_run_is_one_line_with_its_log_and_status_1(tmp_path: Path) -> N
     assert "1 failed" in done.stdout
     assert "failed" in (tmp_path / "runs" / "leaderboard.md").read_text(encoding="utf-8")
     assert bench(*arguments).returncode == 1, "it is still failed"
+
+
+def test_a_model_that_cannot_run_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    reference = model_file(tmp_path, more="def decode(self, codes): return codes.dense()[:, :1]")
+    done = bench(*("run", "--models", f"mean,{reference}", "--budget", "smoke", *FEW, "--results", str(tmp_path / "r")))
+    assert done.returncode == 2
+    assert "decode() has the shape (20, 1); expected (20, 64)" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert list((tmp_path / "r").iterdir()) == []
 
 
 def test_an_unreadable_record_is_named_and_left_alone(tmp_path: Path) -> None:
@@ -135,7 +145,7 @@ def test_a_metric_that_raises_is_a_failed_cell_and_status_1(tmp_path: Path) -> N
     )
     done = bench(*SMALL, "--metrics", f"fvu,{file}:bad", "--results", str(tmp_path / "runs"))
     assert done.returncode == 1
-    assert "1 metrics failed in runs that are done" in done.stdout
+    assert "1 metric failed in runs that are done: bad." in done.stdout
     (record,) = RunStore(tmp_path / "runs").scan().records
     assert (record.status, record.metric_errors) == ("done", {"bad": "RuntimeError: no idea"})
 

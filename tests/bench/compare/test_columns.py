@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.compare.columns import columns
+from bench.compare.columns import columns, left_out
+from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.legend import Legend, MetricEntry
 from bench.store.record import Provenance, Record
 from bench.store.runs import RunStore
@@ -83,6 +84,18 @@ def test_runs_without_a_legend_have_the_built_in_columns_and_no_plugin_is_import
     put(store, old)
     assert list(labels([old], store)) == ["fvu", "l0"]
     assert not [name for name in sys.modules if "somebodys" in name]
+
+
+def test_what_nobody_can_read_is_left_out_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("import numpyy\n", encoding="utf-8")
+    monkeypatch.setitem(METRIC_REGISTRY.builtins, "fvu", f"{tmp_path / 'broken.py'}:fvu")
+    store = RunStore(tmp_path / "runs")
+    only = run(store, 0, {"fvu": 0.5, "l0": 3.0, "somebodys.mean": 1.0}, {})
+    assert list(labels([only], store)) == ["l0"]
+    reasons = left_out([only], store)
+    assert reasons["fvu"] == "ModuleNotFoundError: No module named 'numpyy'"
+    assert reasons["somebodys"].startswith("no run says how to read it; `python -m bench evaluate`")
+    assert list(reasons) == ["fvu", "somebodys"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"metrics": {"fvu": 3}}'])

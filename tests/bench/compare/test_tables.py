@@ -43,6 +43,14 @@ def test_json_parses_and_carries_every_seed() -> None:
     assert len(only["runs"]) == 12
 
 
+def test_what_records_note_stands_below_the_board_once() -> None:
+    runs = [record("pca", seed, 1.0) for seed in (0, 1)]
+    for run in runs:
+        run.notes = ["n_latents is 64, not 100: these data allow no other"]
+    text = tables.markdown(build(runs, COLUMNS))
+    assert text.count("- pca on toy: n_latents is 64, not 100: these data allow no other") == 1
+
+
 def test_latex_escapes_and_is_rectangular() -> None:
     text = tables.latex(build([record("a_b & c", 0, 1.0)], COLUMNS))
     assert r"a\_b \& c" in text

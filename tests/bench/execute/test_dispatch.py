@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.execute.dispatch import Executor, Inline, Pool, choose_device, require_data
+from bench.execute.dispatch import Executor, Inline, Pool, choose_device, require_runnable
 from bench.execute.job import Event
 from bench.store.runs import RunStore
-from tests.bench.execute.helpers import job, make, plugin, spec_of
+from tests.bench.execute.helpers import LOSS, job, make, plugin, spec_of
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_nothing_to_do_is_nothing_done(tmp_path: Path) -> None:
 
 
 def test_data_and_batches_are_looked_at_before_anything_runs(tmp_path: Path) -> None:
-    require_data([spec_of(tmp_path)], job(tmp_path))
+    require_runnable([spec_of(tmp_path)], job(tmp_path))
     with pytest.raises(BenchError, match="1257 training samples"):
         Inline().require([spec_of(tmp_path, set=["batch_size=5000"])], job(tmp_path))
 
@@ -62,7 +62,8 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     busy = tmp_path / "busy"
-    reference = plugin(tmp_path, f"import pathlib, time; pathlib.Path({str(busy)!r}).touch(); time.sleep(60)")
+    waits = f"import pathlib, time; pathlib.Path({str(busy)!r}).touch(); time.sleep(60)"
+    reference = plugin(tmp_path, f"{LOSS}\n        if progress: {waits}")
     command = [sys.executable, "-m", "bench", "run", "--models", f"mean,{reference}", "--seeds", "1"]
     command += ["--budget", "smoke", "--results", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -15,7 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from bench.execute import run as running
 from bench.execute.job import Event, Job
+from bench.execute.reassess import outdated, reassess
 from bench.execute.run import run_one
 from bench.plan.request import Request
 from bench.plan.runs import make_plan
@@ -168,6 +170,66 @@ def test_a_model_that_cannot_be_measured_is_a_failed_run(tmp_path: Path, method:
     assert record.status == "failed"
     assert record.error is not None
     assert re.search(words, record.error.message)
+
+
+def absent(path: Path) -> str:
+    """An encode() that raises where a file is."""
+    return f"""def encode(self, x):
+        import pathlib
+        if pathlib.Path({str(path)!r}).exists(): raise RuntimeError('not now')
+        return DenseCodes(x)"""
+
+
+def test_a_run_whose_evaluation_failed_is_finished_without_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics, flag, roots = ("fvu", "parameters", "train_seconds"), tmp_path / "flag", (tmp_path / "a", tmp_path / "b")
+    keys = {"models": plugin(tmp_path, more=absent(flag))}
+    whole = run_one_of(roots[0], *metrics, **keys)
+    flag.touch()
+    failed = run_one_of(roots[1], *metrics, **keys)
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert failed.error.message == "not now"
+    assert failed.notes == [
+        f"it is trained and its weights are kept: `python -m bench evaluate {failed.run_id}` finishes it"
+    ]
+    assert failed.trained
+    assert failed.metrics.keys() == {"train_seconds"}, "what only training can tell"
+    store = RunStore(roots[1])
+    assert store.folder(failed.run_id).problems(failed) == []
+    assert {path.name for path in store.folder(failed.run_id).path.iterdir()} >= {"weights.safetensors", "history.csv"}
+    flag.unlink()
+    monkeypatch.setattr(running, "train", None)
+    with store.claim(failed.run_id) as run:
+        assert run
+        reassess(run, failed, failed.spec, job(roots[1], threads=1), outdated(run, metrics))
+    done = only_record(roots[1])
+    assert (done.status, done.error, done.notes) == ("done", None, [])
+    assert done.metrics == whole.metrics | {"train_seconds": failed.metrics["train_seconds"]}
+    assert done.validation == whole.validation
+    assert done.timings["train"] == failed.timings["train"]
+    assert not (store.folder(done.run_id).path / "error.log").exists()
+    assert store.folder(done.run_id).problems(done) == []
+
+
+def test_atoms_that_fail_cost_the_metrics_that_need_them(tmp_path: Path) -> None:
+    reference = plugin(tmp_path, more="def atoms(self): raise RuntimeError('lost')")
+    record = run_one_of(tmp_path, "fvu", "coherence", models=reference)
+    assert record.status == "done"
+    assert record.metrics.keys() == {"fvu"}
+    assert record.metric_errors == {"coherence": "atoms: RuntimeError: lost"}
+    missing = RunStore(tmp_path).folder(record.run_id).views()["missing"].tolist()
+    assert missing == ["atoms: RuntimeError: lost"]
+
+
+def test_a_floor_has_as_many_units_as_the_data_allow(tmp_path: Path) -> None:
+    record = run_one_of(tmp_path, "fvu", "l0", "cosine_quantiles", models="pca", set=["n_latents=100"])
+    assert record.status == "done", record.error
+    assert record.notes == ["n_latents is 64, not 100: these data allow no other"]
+    assert record.metrics["fvu"] < 1e-6, "all directions: nothing is lost"
+    assert record.spec.label == "pca n_latents=100"
+    assert RunStore(tmp_path).folder(record.run_id).weights()["components"].shape == (64, 64)
 
 
 def test_tied_weights_are_stored(tmp_path: Path) -> None:

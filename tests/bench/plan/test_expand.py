@@ -55,6 +55,10 @@ def test_matched_shares_sizes_and_sweeps_the_knob() -> None:
     assert all("alpha" in run.variant for run in runs if run.model == "vsc"), "the knob is part of every row's name"
 
 
+def test_true_and_false_are_for_fields_that_take_them() -> None:
+    assert [run.config["mask"] for run in specs("topk-l1", set=["mask=[true, false]"])] == [True, False]
+
+
 def test_runs_are_ordered_by_seed_so_that_an_interrupted_study_has_whole_seeds() -> None:
     runs = specs("topk,mean", datasets="mnist,digits", seeds="2")
     assert [(run.seed, run.dataset) for run in runs] == sorted((run.seed, run.dataset) for run in runs)
@@ -90,6 +94,9 @@ def test_run_ids_depend_on_everything_that_changes_numbers_and_on_nothing_else()
         ({"models": "vsc", "set": ["alpha=abc"]}, ["vsc.alpha = 'abc'", "number"]),
         ({"models": "vae", "set": ["likelihood=poisson"]}, ["likelihood = 'poisson'", "bernoulli"]),
         ({"models": "topk", "set": ["k=[]"]}, ["k=[]", "empty"]),
+        ({"models": "topk", "set": ["k=[8, true]"]}, ["topk.k = True", "a number"]),
+        ({"models": "vsc", "set": ["alpha=false"]}, ["vsc.alpha = False", "a number"]),
+        ({"models": "mp", "set": ["threshold=true"]}, ["mp.threshold = True", "a number"]),
     ],
 )
 def test_a_value_that_a_model_cannot_have_is_one_clear_message(keys: dict[str, Any], words: list[str]) -> None:

@@ -47,6 +47,7 @@ def test_every_metric_is_measured_unless_some_are_named() -> None:
         ({"set": {1: 2}}, ["set", "MODEL.FIELD"]),
         ({"budget": ["smoke"]}, ["budget = ['smoke']"]),
         ({"models": "topk", "set": ["topk.k=" + "[" * 5000]}, ["YAML"]),
+        ({"max_runs": True}, ["max_runs = True", "give a number, not true or false"]),
     ],
 )
 def test_bad_input_is_one_clear_message(keys: dict[str, Any], words: list[str]) -> None:
@@ -67,6 +68,44 @@ def test_study_files(tmp_path: Path) -> None:
         read_study(study)
     with pytest.raises(BenchError, match="cannot be read"):
         read_study(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("models: topk\nseeds: 1\nmodels: mp\n", "line 3: the key 'models' stands twice, first in line 1"),
+        ("set:\n  topk.k: 2\n  mp.k: 3\n  topk.k: 4\n", "line 4: the key 'topk.k' stands twice, first in line 2"),
+        ("set: {k: 2, 'k': 3}\n", "line 1: the key 'k' stands twice"),
+        ("models: topk\n1: mp\n", "line 2: the key 1 is no word"),
+        ("set:\n  true: 2\n", "line 2: the key True is no word"),
+        ("? [models]\n: topk\n", "line 1: the key ['models'] is no word"),
+        ("models: &a [topk]\ndatasets: *a\n", "a reference (*a) stands in it"),
+    ],
+)
+def test_a_study_file_that_says_two_things_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(BenchError, match=r"The study '.*study.yaml' cannot be read: ") as caught:
+        read_study(tmp_path / "study.yaml")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("2E5", 200000.0),
+        ("-.5", -0.5),
+        ("+3", 3),
+        (".inf", float("inf")),
+        ("true", True),
+        ("~", None),
+        *((word, word) for word in ("on", "off", "yes", "no", "N", "1:30", "010", "0x10", "1_000", "2026-01-31", "<<")),
+    ],
+)
+def test_plain_words_mean_what_they_look_like(text: str, value: Any) -> None:
+    (found,) = parse_assignment(f"x={text}").values
+    assert found == value
+    assert type(found) is type(value)
 
 
 def test_a_file_without_content_may_stand_for_no_keys(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bench.store.failure import ended_record, failed_record
+import pytest
+
+from bench.store.failure import ended_record, failed_record, may_pass
 from bench.store.record import ClusterJob, Record
 from tests.bench.store.helpers import spec_of
 
@@ -33,6 +35,24 @@ def test_an_error_that_cannot_be_printed_is_recorded() -> None:
     error = raised(Unprintable()).error
     assert error is not None
     assert (error.type, error.message) == ("Unprintable", "(its message cannot be printed)")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValueError("k is 5"), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (OSError(28, "No space left on device"), True),
+        (FileNotFoundError("data.npz"), True),
+        (MemoryError(), True),
+        (ModuleNotFoundError("No module named 'sae'"), True),
+        (RuntimeError("CUDA error: unspecified launch failure"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+    ],
+)
+def test_what_a_second_try_can_mend(error: Exception, expected: bool) -> None:
+    assert may_pass(raised(error)) == expected
+    assert may_pass(ended_record(spec_of(), error, "timeout", None))
 
 
 def test_a_message_that_is_no_text_can_be_stored() -> None:

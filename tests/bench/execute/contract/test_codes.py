@@ -189,7 +189,10 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
         """,
         {
             codes.has_atoms: "atoms() has the shape (64, 8); expected (8, 64).",
-            running.runs: "InvalidOutputError: atoms returned the shape (64, 8), expected (8, 64)",
+            running.runs: (
+                "pictures cannot be drawn: atoms: InvalidOutputError: atoms returned the shape (64, 8), "
+                "expected (8, 64)."
+            ),
         },
     ),
     (
