@@ -26,6 +26,7 @@ from bench.show.fitting import paragraph, room
 from bench.show.plan import plan_text, variants_text
 from bench.show.printing import make_console, print_raw, results_flag
 from bench.store.failure import may_pass
+from bench.store.files import expanded
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
@@ -40,7 +41,7 @@ def make_job(
 ) -> Job:
     """How runs are to be carried out. Files of metrics are named by their absolute paths: a job starts elsewhere."""
     references = tuple(
-        str(Path(name).absolute()) if ".py:" in name and name not in METRIC_REGISTRY.plugins else name
+        str(expanded(Path(name)).absolute()) if ".py:" in name and name not in METRIC_REGISTRY.plugins else name
         for name in metrics
     )
     device = executor.choose_device(execution.device)
