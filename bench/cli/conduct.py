@@ -14,7 +14,7 @@ from bench.compare.boards import build
 from bench.compare.columns import columns
 from bench.compare.names import told_apart
 from bench.errors import Interrupted, counted
-from bench.execute.console import Reporter
+from bench.execute.console import Reporter, following_data
 from bench.execute.dispatch import Executor
 from bench.execute.environment import command
 from bench.execute.job import Job
@@ -56,7 +56,8 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
     console = make_console()
     if not execution.dry_run:
         store.require_writable()
-        executor.require(plan.todo, job)
+        with following_data(console):
+            executor.require(plan.todo, job)
     with nullcontext() if execution.dry_run else executor.alone(store.root):
         survey = executor.survey(plan.todo, store, execution.retry_failed)
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
