@@ -63,7 +63,8 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
         records = store.scan().records
         seconds = estimates(plan.todo, records)
-        lines = [plan_text(plan, store, asked, executor.place(job), seconds), *edits(plan.todo, records)]
+        place = executor.place(job, len(plan.todo))
+        lines = [plan_text(plan, store, asked, place, seconds), *edits(plan.todo, records)]
         print_raw(console, paragraph("\n  ".join(lines), room()))
         if execution.dry_run:
             print_raw(console, f"\n{variants_text(plan, room())}")

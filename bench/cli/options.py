@@ -64,10 +64,12 @@ class Execution:
 
     device: DeviceName = "auto"
     """What to compute on."""
-    executor: Annotated[str, typer.Option(help="inline (one by one), pool (worker processes) or slurm.")] = "inline"
+    executor: Annotated[str, typer.Option(help="pool (several runs at a time), inline (one by one) or slurm.")] = "pool"
     """A name of `bench.cli.executors.EXECUTORS`."""
-    workers: Annotated[int, typer.Option(min=1, help="Processes of the pool.")] = 2
-    """Processes of the pool."""
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="pool: runs at a time; default: one a core, or one a GPU.")
+    ] = None
+    """Processes of the pool; None: one a core, or one a GPU."""
     profile: ProfileName = "cpu"
     """slurm: what a job asks for."""
     slurm: ProfileValues = None
