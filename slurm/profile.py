@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -60,8 +61,14 @@ class Profile(BaseModel):
     @field_validator("sbatch")
     @classmethod
     def _not_reserved(cls, options: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
-        """Use one spelling of an option ('gpus_per_node' is 'gpus-per-node'); refuse options that are set elsewhere."""
-        options = {name.lstrip("-").replace("_", "-"): value for name, value in options.items()}
+        """Use one spelling of an option ('gpus_per_node' is 'gpus-per-node'); refuse options that are set elsewhere.
+
+        A leading ~ is a home: sbatch takes it as it stands.
+        """
+        options = {
+            name.lstrip("-").replace("_", "-"): os.path.expanduser(value) if isinstance(value, str) else value
+            for name, value in options.items()
+        }
         for name in options:
             if name in RESERVED:
                 raise ValueError(f"'{name}' cannot be given here; use {RESERVED[name]}")

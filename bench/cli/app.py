@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import sys
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from bench import __version__
 from bench.errors import BenchError, Interrupted, printable
+from bench.execute.process import begin, end_in_order
 from slurm.errors import SlurmError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -47,9 +47,8 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Entry point: bad input, or a file system that refuses, is one message and exit status 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without ± or arrows shows a question mark
+    begin()
+    end_in_order()
     for verb in VERBS:
         importlib.import_module(f"bench.cli.{verb}")
     # A shell completes the command that is installed, however this one was started.

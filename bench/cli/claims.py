@@ -34,6 +34,7 @@ def claims(
     from bench.show.claims import claims_text, row, write_claims
     from bench.show.fitting import room
     from bench.show.printing import make_console, print_raw
+    from bench.store.files import require_writable
     from bench.store.runs import RunStore
 
     executor = make_executor(execution)
@@ -44,6 +45,8 @@ def claims(
     plan = plan_of(specs, store, execution.retry_failed)
     job = make_job(executor, execution, results, data_dir)
     asked = f"{counted(len(chosen), 'claim')}, {budget} budget"
+    if out and not execution.dry_run:
+        require_writable(out, "--out")
     if not carry_out(plan, store, job, asked, executor, execution):
         return
     records = [record for record in load_existing(specs, store).values() if record]

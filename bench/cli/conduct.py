@@ -14,7 +14,7 @@ from bench.compare.boards import build
 from bench.compare.columns import columns
 from bench.compare.names import told_apart
 from bench.errors import Interrupted, counted
-from bench.execute.console import Reporter
+from bench.execute.console import Reporter, following_data
 from bench.execute.dispatch import Executor
 from bench.execute.environment import command
 from bench.execute.job import Job
@@ -26,6 +26,7 @@ from bench.show.fitting import paragraph, room
 from bench.show.plan import plan_text, variants_text
 from bench.show.printing import make_console, print_raw, results_flag
 from bench.store.failure import may_pass
+from bench.store.files import expanded
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
@@ -40,7 +41,7 @@ def make_job(
 ) -> Job:
     """How runs are to be carried out. Files of metrics are named by their absolute paths: a job starts elsewhere."""
     references = tuple(
-        str(Path(name).absolute()) if ".py:" in name and name not in METRIC_REGISTRY.plugins else name
+        str(expanded(Path(name)).absolute()) if ".py:" in name and name not in METRIC_REGISTRY.plugins else name
         for name in metrics
     )
     device = executor.choose_device(execution.device)
@@ -55,13 +56,15 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
     console = make_console()
     if not execution.dry_run:
         store.require_writable()
-        executor.require(plan.todo, job)
+        with following_data(console):
+            executor.require(plan.todo, job)
     with nullcontext() if execution.dry_run else executor.alone(store.root):
         survey = executor.survey(plan.todo, store, execution.retry_failed)
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
         records = store.scan().records
         seconds = estimates(plan.todo, records)
-        lines = [plan_text(plan, store, asked, executor.place(job), seconds), *edits(plan.todo, records)]
+        place = executor.place(job, len(plan.todo))
+        lines = [plan_text(plan, store, asked, place, seconds), *edits(plan.todo, records)]
         print_raw(console, paragraph("\n  ".join(lines), room()))
         if execution.dry_run:
             print_raw(console, f"\n{variants_text(plan, room())}")

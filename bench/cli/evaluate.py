@@ -48,6 +48,7 @@ def evaluate(
 ) -> None:
     """Compute metrics that are new or have changed, and what figures draw, on runs that are trained."""
     from bench.cli.boards import require_records
+    from bench.execute.console import following_data
     from bench.execute.dispatch import choose_device
     from bench.execute.environment import command
     from bench.execute.job import Job
@@ -69,10 +70,11 @@ def evaluate(
     job = Job(results, data_dir, choose_device(device), names, command=command())
     trusted = Trusted(_plugins(MODEL_REGISTRY, models), _plugins(DATASET_REGISTRY, datasets))
     run_ids = [record.run_id for record in records if record.status == "done" or record.trained]
-    outcomes = {run_id: _evaluate(run_id, store, job, trusted) for run_id in run_ids}
-    deadline = time.monotonic() + PATIENCE
-    for run_id in [run_id for run_id, outcome in outcomes.items() if outcome == "held"]:
-        outcomes[run_id] = _evaluate(run_id, store, job, trusted, give_up=lambda: time.monotonic() > deadline)
+    with following_data(make_console()):
+        outcomes = {run_id: _evaluate(run_id, store, job, trusted) for run_id in run_ids}
+        deadline = time.monotonic() + PATIENCE
+        for run_id in [run_id for run_id, outcome in outcomes.items() if outcome == "held"]:
+            outcomes[run_id] = _evaluate(run_id, store, job, trusted, give_up=lambda: time.monotonic() > deadline)
     counts = Counter(outcomes.values())
     held = f", {counts['held']} left to another command" if counts["held"] else ""
     evaluated = counted(counts["evaluated"], "run")

@@ -13,11 +13,18 @@ import typer
 
 from bench.cli import completion
 from bench.errors import unknown
+from bench.store.files import expanded
 
 DEVICES = ("auto", "cpu", "cuda")
 
-ResultsDir = Annotated[Path, typer.Option("--results", help="Folder of the runs.")]
-DataDir = Annotated[Path, typer.Option(envvar="BENCH_DATA_DIR", help="Where data sets are, or are downloaded to.")]
+
+def path_option(*names: str, **settings: Any) -> Any:
+    """An option that is a path: `--results=~/runs` too, which no shell expands, begins at home."""
+    return typer.Option(*names, callback=lambda path: path and expanded(path), **settings)
+
+
+ResultsDir = Annotated[Path, path_option("--results", help="Folder of the runs.")]
+DataDir = Annotated[Path, path_option(envvar="BENCH_DATA_DIR", help="Where data sets are, or are downloaded to.")]
 Models = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +50,7 @@ RunIds = Annotated[
     list[str] | None,
     typer.Argument(metavar="[RUN...]", help="Starts or ends of run ids.", autocompletion=completion.runs),
 ]
-Out = Annotated[Path | None, typer.Option(help="Folder for what is written; default: the results folder.")]
+Out = Annotated[Path | None, path_option(help="Folder for what is written; default: the results folder.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 ProfileName = Annotated[str, typer.Option(help="slurm: what a job asks for: cpu, gpu, preemptible, or a YAML file.")]
 ProfileValues = Annotated[
@@ -57,10 +64,12 @@ class Execution:
 
     device: DeviceName = "auto"
     """What to compute on."""
-    executor: Annotated[str, typer.Option(help="inline (one by one), pool (worker processes) or slurm.")] = "inline"
+    executor: Annotated[str, typer.Option(help="pool (several runs at a time), inline (one by one) or slurm.")] = "pool"
     """A name of `bench.cli.executors.EXECUTORS`."""
-    workers: Annotated[int, typer.Option(min=1, help="Processes of the pool.")] = 2
-    """Processes of the pool."""
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="pool: runs at a time; default: one a core, or one a GPU.")
+    ] = None
+    """Processes of the pool; None: one a core, or one a GPU."""
     profile: ProfileName = "cpu"
     """slurm: what a job asks for."""
     slurm: ProfileValues = None

@@ -17,6 +17,7 @@ from bench.cli.options import (
     Metrics,
     Models,
     ResultsDir,
+    path_option,
     with_execution,
 )
 
@@ -38,7 +39,7 @@ def run(
     max_runs: Annotated[
         int | None, typer.Option(min=1, help="Refuse a study of more runs than this; default 100,000.")
     ] = None,
-    study: Annotated[Path | None, typer.Option(help="YAML file with the keys above; flags win over it.")] = None,
+    study: Annotated[Path | None, path_option(help="YAML file with the keys above; flags win over it.")] = None,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
     force: Annotated[bool, typer.Option("--force", help="Run everything again, replacing records.")] = False,

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from bench.errors import BenchError, unknown
 from bench.plan.request import describe_validation, read_mapping, require_numbers, split_assignment
+from bench.store.files import expanded
 from slurm import offers
 from slurm.profile import SHIPPED, Profile
 
@@ -18,7 +19,7 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     """A profile that is shipped, or a file, with single values changed by KEY=VALUE. BenchError for what is invalid."""
     path = SHIPPED.get(name)
     if path is None:
-        path = Path(name)
+        path = expanded(Path(name))
         if not path.suffix:
             raise unknown("profile", name, SHIPPED, "Or give a file, e.g. --profile my-cluster.yaml.")
     values = read_mapping(path, "profile", "'partition: gpu' and 'minutes: 60'", empty={})

@@ -18,6 +18,7 @@ import torch
 from bench.datasets import shapes
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.cache import cached
+from bench.datasets.progress import followed
 
 VERSION = "factors 1"  # change it whenever any image changes
 SEED = 0
@@ -127,7 +128,8 @@ def gate_rates() -> np.ndarray:
 def paint(gates: np.ndarray, values: np.ndarray, chunk: int = CHUNK) -> np.ndarray:
     """Images (N, 1024) of whole numbers 0 to 255; `values` of absent attributes are not read."""
     starts = range(0, len(gates), chunk)
-    return np.concatenate([_painted(gates[i : i + chunk], values[i : i + chunk]) for i in starts])
+    painted = (_painted(gates[i : i + chunk], values[i : i + chunk]) for i in starts)
+    return np.concatenate([*followed(f"Painting {len(gates):,} faces, once", painted, len(starts))])
 
 
 def _painted(gates: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -61,12 +60,12 @@ class MNIST(DatasetSource):
 
     def _measures(self, data_dir: Path, x: torch.Tensor, x_test: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Morphology (N, 6) float32 of the training and the test images; cached once it is measured."""
-        parts = {"train": x, "test": x_test}
 
         def make() -> dict[str, np.ndarray]:
-            count = f"{len(x) + len(x_test):,}"
-            print(f"Measuring the {count} images of {self.torchvision_name} once (about a minute) ...", file=sys.stderr)
-            return {name: measure((part * 255).round().byte().view(-1, 28, 28).numpy()) for name, part in parts.items()}
+            images = (torch.cat([x, x_test]) * 255).round().byte().view(-1, 28, 28).numpy()
+            what = f"Measuring the {len(images):,} images of {self.torchvision_name}, once"
+            measures = measure(images, what=what)
+            return {"train": measures[: len(x)], "test": measures[len(x) :]}
 
         arrays = cached(f"{self.folder.lower()}-measures", f"{METHOD}, {self.checksum(data_dir)}", make)
         return torch.from_numpy(arrays["train"]), torch.from_numpy(arrays["test"])

@@ -18,6 +18,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from skimage.morphology import skeletonize
 
+from bench.datasets.progress import followed
+
 MEASURES = ("area", "length", "thickness", "slant", "width", "height")
 METHOD = "morphology 1"
 """Version of the method, for caches: raise it when the numbers change."""
@@ -27,7 +29,7 @@ CHUNK = 250  # images of a montage: 28x28 images need about 100 MB per thread
 MAX_THREADS = 8
 
 
-def measure(images: np.ndarray, threads: int | None = None) -> np.ndarray:
+def measure(images: np.ndarray, threads: int | None = None, what: str = "Measuring images") -> np.ndarray:
     """Measures of grey images of bright strokes on a dark ground.
 
     Parameters
@@ -36,6 +38,8 @@ def measure(images: np.ndarray, threads: int | None = None) -> np.ndarray:
         (N, H, W) uint8.
     threads : int, optional
         Number of threads; by default one per core, at most 8. The result does not depend on it.
+    what : str
+        What those who follow its progress are told of it.
 
     Returns
     -------
@@ -53,8 +57,9 @@ def measure(images: np.ndarray, threads: int | None = None) -> np.ndarray:
     if images.dtype != np.uint8 or images.ndim != 3 or 0 in images.shape[1:]:
         raise ValueError(f"Expected uint8 images of shape (N, H, W); found {images.dtype} of shape {images.shape}.")
     chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
-    with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, MAX_THREADS)) as pool:
-        return np.concatenate([np.zeros((0, len(MEASURES)), np.float32), *pool.map(_measure_chunk, chunks)])
+    with ThreadPoolExecutor(threads or min(len(os.sched_getaffinity(0)), MAX_THREADS)) as pool:
+        measures = followed(what, pool.map(_measure_chunk, chunks), len(chunks))
+        return np.concatenate([np.zeros((0, len(MEASURES)), np.float32), *measures])
 
 
 def _measure_chunk(images: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from bench.datasets.progress import heard_by
 from bench.errors import clipped, first_line, printable
 from bench.execute.job import Event
 from bench.execute.pace import Pace
@@ -97,6 +98,37 @@ class Reporter:
         name, value = next(iter(record.metrics.items()), ("", 0.0))
         score = f", {_shown(name)} {value:.4g}" if name else ""
         return f"{head} [green]done[/] in {format_seconds(record.timings['total'])}{score}"
+
+
+@contextmanager
+def following_data(console: Console) -> Iterator[None]:
+    """Show how far data sets are that take a while to make: a bar on a terminal, a line for each quarter elsewhere."""
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
+        console=console, transient=True,
+    )  # fmt: skip
+    tasks: dict[str, TaskID] = {}
+    quarters: dict[str, int] = {}
+
+    def heard(what: str, share: float) -> None:
+        if console.is_terminal:
+            progress.start()
+            if what not in tasks:
+                tasks[what] = progress.add_task(_shown(what), total=1.0)
+            progress.update(tasks[what], completed=share)
+            if share >= 1:
+                progress.remove_task(tasks.pop(what))
+                progress.stop()
+        elif int(4 * share) > quarters.get(what, -1):
+            quarters[what] = int(4 * share)
+            console.print(f"{_shown(what)}: {share:.0%}", highlight=False, soft_wrap=True)
+
+    try:
+        with heard_by(heard):
+            yield
+    finally:
+        if console.is_terminal:
+            progress.stop()
 
 
 def _shown(text: str) -> str:

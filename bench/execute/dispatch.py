@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.execute import pool
 from bench.execute.build import build_model, dataset_plugin
 from bench.execute.job import Job, OnEvent
+from bench.execute.machine import n_at_a_time
 from bench.execute.preflight import require_models
 from bench.execute.run import run_one, settle_process
 from bench.plugins.loading import load_dataset
@@ -70,8 +71,8 @@ class Executor(ABC):
         return cls()
 
     @abstractmethod
-    def place(self, job: Job) -> str:
-        """Where runs are carried out, for people: 'pool of 2 workers on cpu'."""
+    def place(self, job: Job, n_runs: int) -> str:
+        """Where some runs are carried out, for people: 'pool of 2 workers on cpu'."""
 
     @abstractmethod
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
@@ -107,7 +108,7 @@ class Executor(ABC):
 class Inline(Executor):
     """One run after the other, in this process."""
 
-    def place(self, job: Job) -> str:
+    def place(self, job: Job, n_runs: int) -> str:
         return f"inline on {job.device}"
 
     def require(self, specs: Sequence[RunSpec], job: Job) -> None:
@@ -119,20 +120,38 @@ class Inline(Executor):
 
 
 class Pool(Executor):
-    """Worker processes of this machine."""
+    """Several runs at a time, in worker processes of this machine.
 
-    def __init__(self, n_workers: int) -> None:
+    Parameters
+    ----------
+    n_workers : int, optional
+        By default one a GPU, or on CPU as many as it is good for; where that is one run at a time, in this process.
+    """
+
+    def __init__(self, n_workers: int | None = None) -> None:
         self.n_workers = n_workers
 
     @classmethod
     def from_options(cls, options: Any) -> Self:
         return cls(options.workers)
 
-    def place(self, job: Job) -> str:
-        return f"pool of {self.n_workers} workers on {job.device}"
+    def place(self, job: Job, n_runs: int) -> str:
+        n_workers = self._count(job, n_runs)
+        return f"pool of {n_workers} workers on {job.device}" if n_workers > 1 else Inline().place(job, n_runs)
 
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
-        pool.execute(specs, job, on_event, self.n_workers)
+        n_workers = self._count(job, len(specs))
+        if n_workers > 1 or self.n_workers:
+            pool.execute(specs, job, on_event, n_workers)
+        else:
+            Inline().execute(specs, job, on_event)
+
+    def _count(self, job: Job, n_runs: int) -> int:
+        if self.n_workers or job.device == "cpu":
+            return min(n_runs, self.n_workers or n_at_a_time())
+        import torch
+
+        return min(n_runs, torch.cuda.device_count())
 
 
 def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:

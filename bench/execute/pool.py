@@ -19,6 +19,8 @@ from multiprocessing.context import SpawnProcess
 from typing import Protocol
 
 from bench.execute.job import Event, Job, OnEvent
+from bench.execute.machine import n_threads
+from bench.execute.process import begin
 from bench.store.failure import ended_record
 from bench.store.lock import LockLostError
 from bench.store.parsing import UnreadableRecord
@@ -87,7 +89,7 @@ def slot_job(job: Job, slot: int, n_workers: int) -> Job:
 
     Timings are marked if there is company.
     """
-    threads = max(1, (job.threads or len(os.sched_getaffinity(0))) // n_workers)
+    threads = max(1, job.threads // n_workers) if job.threads else n_threads(n_workers)
     job = replace(job, threads=threads, shared=job.shared or n_workers > 1)
     if job.device != "cuda":
         return job
@@ -235,18 +237,20 @@ class _Worker:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Let a process that starts inside inherit that Ctrl-C is not its own, and that other signals wait for handlers."""
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Let a process that starts inside inherit that the terminal is not its own, and that signals wait for handlers."""
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _serve(connection: Connection, job: Job) -> None:
     """A worker's life: take a run, carry it out, report."""
+    begin()
     received: list[int] = []  # a list, since setting a threading.Event inside a handler can deadlock
     for number in STOP_SIGNALS:
         signal.signal(number, lambda number, _: received.append(number))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from bench.datasets import DATASETS
 from bench.errors import BenchError, unknown
 from bench.plugins.importing import import_target, require_importable
 from bench.plugins.plugin import Plugin
+from bench.store.files import expanded
 from metrics import METRICS
 from models import MODELS
 
@@ -22,6 +24,8 @@ def by_reference(reference: str, kind: str) -> Plugin | None:
 
     BenchError where there can be no such file or module, or no object is named.
     """
+    if reference.startswith("~"):
+        reference = str(expanded(Path(reference)))
     target, colon, name = reference.rpartition(":")
     if not colon and not reference.endswith(".py"):
         return None

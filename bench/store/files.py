@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import stat
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.errors import BenchError
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Write to a temporary name in the same folder, then rename it."""
+    """Write to a temporary name in the same folder, then rename it. The umask says who may read it."""
     temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         write(temporary)
+        if temporary.stat().st_mode != mode:  # safetensors gives its files to their owner alone
+            temporary.chmod(stat.S_IMODE(mode))
         with temporary.open("rb") as file:
             os.fsync(file.fileno())  # else a machine that crashes can leave the new name with no content
         temporary.replace(path)
@@ -33,31 +40,74 @@ def sweep(path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def expanded(path: Path) -> Path:
+    """A path whose leading `~` or `~user` is that home, as in a shell. BenchError where there is no such home."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise BenchError(f"'{path}': there is no home folder that '{path.parts[0]}' means; write it out.") from error
+
+
+def require_writable(folder: Path, option: str) -> None:
+    """Create a folder and prove that it takes a file; BenchError, which names the option that names it, otherwise."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise BenchError(
+            f"The folder '{folder}' cannot be written ({error.strerror}). "
+            f"Name another with {option} DIR, or change its permissions."
+        ) from error
+
+
+def unreadable(path: Path) -> str:
+    """What to say of a file that is there and that this user may not read."""
+    return f"'{path}' may not be read by you; ask its owner for `chmod -R a+rX {shlex.quote(str(path.parent))}`."
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything at a path, links to nowhere included; true where a folder does not let one look."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def read_regular(path: Path, most: int, follow: bool = False) -> bytes:
     """The content of a regular file of at most `most` bytes; OSError for all else, and nothing is waited for.
 
     A results folder may come from anybody: a pipe in the place of a record would make its reader wait for ever, and a
     link would show a file from elsewhere. `follow` allows links, for files that the user names.
     """
-    if not follow and path.is_symlink():
-        raise OSError(f"'{path}' is a link, which is not followed")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
-    with open(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"'{path}' is not a regular file")
-        if status.st_size > most:
-            raise OSError(f"'{path}' has {status.st_size:,} bytes, more than the {most:,} that are read")
+    with open(_open_regular(path, most, follow), "rb", buffering=0) as file:
         return file.readall()[:most]
 
 
 def require_regular(path: Path, most: int) -> None:
-    """OSError where a path is not a regular file of at most `most` bytes, such as a pipe or a link."""
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(f"'{path}' is not a regular file")
-    if status.st_size > most:
-        raise OSError(f"'{path}' has {status.st_size:,} bytes, more than the {most:,} that are read")
+    """OSError where a path is no regular file of at most `most` bytes that may be read, but a pipe or a link, say."""
+    os.close(_open_regular(path, most))
+
+
+def _open_regular(path: Path, most: int, follow: bool = False) -> int:
+    """Descriptor of a regular file that is open for reading."""
+    if not follow and path.is_symlink():
+        raise OSError(f"'{path}' is a link, which is not followed")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    status = os.fstat(descriptor)
+    try:
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"'{path}' is not a regular file")
+        if status.st_size > most:
+            raise OSError(f"'{path}' has {status.st_size:,} bytes, more than the {most:,} that are read")
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 MOST_HASHED = 64 * 2**30

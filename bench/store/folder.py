@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError
 from bench.store.arrays import read_npz
-from bench.store.files import read_regular, sha256_of, sweep, write_atomically
+from bench.store.files import is_there, read_regular, sha256_of, sweep, unreadable, write_atomically
 from bench.store.legend import Legend, parse_legend
 from bench.store.lock import Lock, Owner, is_stale, read_owner
 from bench.store.parsing import parse_record
@@ -92,7 +92,7 @@ class RunFolder:
 
     def record(self) -> Record | None:
         """The record; None where there is none. Raises UnreadableRecord."""
-        return parse_record(self.record_path) if os.path.lexists(self.record_path) else None
+        return parse_record(self.record_path) if is_there(self.record_path) else None
 
     def refresh(self) -> None:
         """Make a network file system look again for files that were not there."""
@@ -170,6 +170,8 @@ class RunFolder:
             return read_npz(path)
         except FileNotFoundError:
             return {}
+        except PermissionError as error:
+            raise DamagedFile(unreadable(path)) from error
         except (OSError, ValueError) as error:
             raise DamagedFile(
                 f"'{path}' is damaged ({error}); `bench evaluate {self.run_id}` makes it again."

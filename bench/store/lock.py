@@ -160,7 +160,7 @@ def describe(owner: Owner | None) -> str:
 
 def _create(path: Path, owner: Owner) -> int:
     """A new file that names the owner, open. FileExistsError where there is one; none is left by a full disk."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         _write(file, owner)
     except OSError:

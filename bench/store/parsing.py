@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from bench.store.files import read_regular
+from bench.store.files import read_regular, unreadable
 from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION, Record
 
 MOST_BYTES = 4 * 2**20
@@ -30,6 +30,8 @@ def parse_record(path: Path) -> Record:
         if path.parent.is_symlink():
             raise UnreadableRecord("the run's folder is a link; runs are kept in the results folder itself")
         content = _values(read_regular(path, MOST_BYTES))
+    except PermissionError as error:
+        raise UnreadableRecord(unreadable(path)) from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableRecord(f"truncated or not a record ({error})") from error
     return _validate(content, path.parent.name)

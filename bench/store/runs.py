@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bench.errors import BenchError, unknown
-from bench.store.files import read_regular, write_text
+from bench.store.files import is_there, read_regular, require_writable, write_text
 from bench.store.folder import RUN_ID, ClaimedRun, RunFolder
 from bench.store.lock import Owner, acquire
 from bench.store.parsing import MOST_BYTES, UnreadableRecord, parse_record
@@ -67,16 +67,7 @@ class RunStore:
 
     def require_writable(self) -> None:
         """Create the folder and prove that it takes a file; BenchError otherwise."""
-        probe = self.root / f".probe-{os.getpid()}"
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise BenchError(
-                f"The results folder '{self.root}' cannot be written ({error.strerror}). "
-                "Name another with --results DIR, or change its permissions."
-            ) from error
+        require_writable(self.root, "--results")
 
     def folder(self, run_id: str) -> RunFolder:
         """A run's folder, to be read."""
@@ -123,7 +114,8 @@ class RunStore:
     def _record_paths(self) -> list[Path]:
         """Whatever is in the place of a record, links to nowhere included, by run id."""
         paths = (Path(self.root, name, "record.json") for name in self._names())
-        return [path for path in paths if os.path.lexists(path)]
+        # A closed folder may be a run's, but for lost+found and its like.
+        return [p for p in paths if (is_there(p) if RUN_ID.fullmatch(p.parent.name) else os.path.lexists(p))]
 
     def _names(self) -> list[str]:
         """What is in the folder, sorted."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.store.files import require_regular
+from bench.store.files import require_regular, unreadable
 from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], run_id: str) -> Non
 
 
 def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
-    """The tensors of a run. BenchError where the file is missing, damaged, of another run or of another schema."""
+    """The tensors of a run. BenchError where the file is missing, damaged, closed to this user, or of another run."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -37,6 +37,8 @@ def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except PermissionError as error:
+        raise BenchError(f"The weights {unreadable(path)}") from error
     except (OSError, SafetensorError) as error:
         raise BenchError(f"The weights '{path}' cannot be read ({error}). {AGAIN}") from error
     for key, valid in {"run_id": (run_id,), "schema": tuple(map(str, READABLE_SCHEMAS))}.items():

@@ -32,7 +32,7 @@ class Scripted(Executor):
         self.follows, self.pending, self.words, self.ends = follows, pending, words, ends
         self.calls: list[str] = []
 
-    def place(self, job: Job) -> str:
+    def place(self, job: Job, n_runs: int) -> str:
         return "elsewhere"
 
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:

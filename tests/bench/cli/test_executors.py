@@ -19,10 +19,11 @@ from tests.bench.cli.helpers import bench
 
 
 def test_a_name_stands_for_an_executor_with_its_options() -> None:
-    assert isinstance(make_executor(Execution()), Inline)
-    pool = make_executor(Execution(executor="pool", workers=5))
-    assert isinstance(pool, Pool)
-    assert pool.n_workers == 5
+    assert isinstance(make_executor(Execution(executor="inline")), Inline)
+    for options, n_workers in ((Execution(), None), (Execution(executor="pool", workers=5), 5)):
+        pool = make_executor(options)
+        assert isinstance(pool, Pool)
+        assert pool.n_workers == n_workers
     options = Execution(executor="slurm", profile="gpu", slurm=["minutes=7"], runs_per_job=3, max_parallel=2, wait=True)
     slurm = make_executor(options)
     assert isinstance(slurm, Slurm)
@@ -40,7 +41,7 @@ def test_an_unknown_executor_is_refused_with_what_there_is() -> None:
 class Backwards(Inline):
     """The runs of a plan from the last to the first."""
 
-    def place(self, job: Job) -> str:
+    def place(self, job: Job, n_runs: int) -> str:
         return f"backwards on {job.device}"
 
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
@@ -50,7 +51,7 @@ class Backwards(Inline):
 class Nothing(Executor):
     """All that an executor must say, and no more: it loses every run."""
 
-    def place(self, job: Job) -> str:
+    def place(self, job: Job, n_runs: int) -> str:
         return "nowhere"
 
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:

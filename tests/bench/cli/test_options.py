@@ -10,9 +10,10 @@ from typing import get_type_hints
 import pytest
 import typer
 
-from bench.cli.options import DEVICES, Execution, with_execution
+from bench.cli.options import DEVICES, DataDir, Execution, with_execution
 from bench.errors import BenchError
-from tests.bench.cli.helpers import bench
+from bench.store.runs import RunStore
+from tests.bench.cli.helpers import bench, metric_file, model_file
 
 WIDE = {"COLUMNS": "200"}
 
@@ -66,6 +67,43 @@ def test_a_verb_gets_the_bundle_and_keeps_its_own_parameters() -> None:
     assert given == [(4, Execution(executor="pool", workers=7, dry_run=True)), (3, Execution())]
     assert list(inspect.signature(verb).parameters) == ["seeds", *(field.name for field in fields(Execution))]
     assert verb.__doc__ == "Says what it does."
+
+
+def test_paths_begin_at_home_wherever_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    model_file(tmp_path)
+    metric_file(tmp_path)
+    study = "models: ['~/mine.py:Mine']\nmetrics: [fvu, '~/size.py:size']\nseeds: 1\nbudget: smoke\n"
+    (tmp_path / "study.yaml").write_text(study, encoding="utf-8")
+    home = {"HOME": str(tmp_path)}
+    said = bench("run", "--study=~/study.yaml", "--results=~/runs", cwd=tmp_path / "work", env=home)
+    assert said.returncode == 0, said.stdout + said.stderr
+    (record,) = RunStore(tmp_path / "runs").scan().records
+    assert (record.spec.model, set(record.metrics)) == ("Mine", {"fvu", "size"})
+    out = bench("leaderboard", "--results=~/runs", "--out=~/tables", cwd=tmp_path / "work", env=home)
+    assert out.returncode == 0, out.stderr
+    assert (tmp_path / "tables" / "report.html").is_file()
+    assert list((tmp_path / "work").iterdir()) == []
+    lost = bench("status", "--results=~nobody-here/runs")
+    assert lost.returncode == 2
+    assert "'~nobody-here' means; write it out" in lost.stderr
+
+
+def test_the_data_folder_of_the_environment_begins_at_home_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Path] = []
+    small = typer.Typer()
+
+    @small.command()
+    def verb(data_dir: DataDir = Path("data")) -> None:
+        given.append(data_dir)
+
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("BENCH_DATA_DIR", raising=False)
+    small([], standalone_mode=False)
+    small(["--data-dir=~/sets"], standalone_mode=False)
+    monkeypatch.setenv("BENCH_DATA_DIR", "~/data")
+    small([], standalone_mode=False)
+    assert given == [Path("data"), Path("/home/me/sets"), Path("/home/me/data")]
 
 
 def test_the_data_folder_may_be_named_by_the_environment(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_a_dry_run_for_a_cluster_prints_arrays_and_script_without_one(tmp_path: 
     done = bench(*flags, "--runs-per-job", "2", "--results", str(runs), env={"PATH": ""})
     assert done.returncode == 0, done.stderr
     assert "executor: slurm, cpu" in done.stdout
-    assert "1 array of 3 jobs for 6 runs; each job: 2 cores" in done.stdout
+    assert "1 array of 3 jobs for 6 runs; each job: 1 core," in done.stdout
     assert "The script of bench-" in done.stdout
     assert "#SBATCH --array=0-2%3" in done.stdout
     assert not runs.exists(), "a dry run writes nothing"

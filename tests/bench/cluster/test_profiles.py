@@ -20,6 +20,13 @@ def test_profiles_that_are_shipped_are_valid() -> None:
     assert load_profile("cpu", ["cpus=7", "sbatch={exclude: n1}"]).sbatch == {"exclude": "n1"}
 
 
+def test_a_profile_and_paths_in_it_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("cpus: 3\nsbatch: {chdir: ~/work, nice: 7}\n", encoding="utf-8")
+    profile = load_profile("~/mine.yaml")
+    assert (profile.cpus, profile.sbatch) == (3, {"chdir": f"{tmp_path}/work", "nice": 7})
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [

@@ -148,7 +148,7 @@ def test_mnist(
     """Plausible digits: ones lean right and are narrow, zeros are wide; the second load reads the cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     dataset = MNIST().load(data_dir)
-    assert "Measuring the 70,000 images of MNIST once" in capsys.readouterr().err
+    assert "Measuring the 70,000 images of MNIST, once" in capsys.readouterr().err
     assert dataset.truth["measure_names"] == MEASURES
     for split in (dataset.train, dataset.validation, dataset.test):
         measures = split.factors["measures"].numpy()

@@ -56,7 +56,7 @@ def spec_of(root: Path, **keys: Any) -> RunSpec:
 
 def job(root: Path, **fields: Any) -> Job:
     """Runs on the CPU, with results below `root`."""
-    return Job(root, Path("unused"), "cpu", **fields)
+    return Job(**{"results": root, "data_dir": Path("unused"), "device": "cpu"} | fields)
 
 
 def run_all(plan: Plan, root: Path, **fields: Any) -> list[Event]:

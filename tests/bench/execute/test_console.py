@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.execute.console import Reporter, format_seconds
+from bench.datasets.progress import followed
+from bench.execute.console import Reporter, following_data, format_seconds
 from bench.execute.job import Event
 from bench.store.failure import failed_record
 from bench.store.record import Record
@@ -68,6 +69,19 @@ def test_a_terminal_has_bars_beside_the_lines(spec: RunSpec) -> None:
     text, _ = shown(1, *events, terminal=True)
     assert "all runs" in text
     assert "1/1" in text
+
+
+def test_data_that_take_long_are_a_line_for_each_quarter_or_a_bar() -> None:
+    text = io.StringIO()
+    with following_data(Console(file=text, width=40)):
+        assert len(list(followed("Measuring [7] images", range(8), 8))) == 8
+    assert text.getvalue().splitlines() == [f"Measuring [7] images: {share}%" for share in (0, 25, 50, 75, 100)]
+    drawn = io.StringIO()
+    with following_data(Console(file=drawn, width=80, force_terminal=True)):
+        for n in followed("Measuring", range(8), 8):
+            assert n == 0 or "Measuring" in drawn.getvalue()
+        print("after it", file=drawn)
+    assert "100%" not in drawn.getvalue().partition("after it")[2]
 
 
 @pytest.mark.parametrize(

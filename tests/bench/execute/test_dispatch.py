@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from bench.errors import BenchError
+from bench.execute import dispatch
 from bench.execute.dispatch import Executor, Inline, Pool, choose_device, require_runnable
 from bench.execute.job import Event
 from bench.store.runs import RunStore
@@ -19,10 +20,28 @@ from tests.bench.execute.helpers import LOSS, job, make, plugin, spec_of
 
 
 @pytest.mark.parametrize(
-    ("executor", "place"), [(Inline(), "inline on cpu"), (Pool(3), "pool of 3 workers on cpu")], ids=["inline", "pool"]
+    ("executor", "n_runs", "place"),
+    [
+        (Inline(), 9, "inline on cpu"),
+        (Pool(3), 9, "pool of 3 workers on cpu"),
+        (Pool(3), 2, "pool of 2 workers on cpu"),
+        (Pool(), 9, "pool of 6 workers on cpu"),
+        (Pool(), 1, "inline on cpu"),
+    ],
 )
-def test_an_executor_says_where_it_runs(executor: Executor, place: str, tmp_path: Path) -> None:
-    assert executor.place(job(tmp_path)) == place
+def test_an_executor_says_where_it_runs(
+    executor: Executor, n_runs: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "n_at_a_time", lambda: 6)
+    assert executor.place(job(tmp_path), n_runs) == place
+
+
+def test_a_gpu_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu = job(tmp_path, device="cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert Pool().place(on_gpu, 9) == "inline on cuda"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert Pool().place(on_gpu, 9) == "pool of 4 workers on cuda"
 
 
 @pytest.mark.parametrize("executor", [Inline(), Pool(2)], ids=["inline", "pool"])
@@ -60,7 +79,8 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (choose_device("auto"), choose_device("cuda")) == ("cuda", "cuda")
 
 
-def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+def test_a_terminal_that_goes_away_keeps_what_is_finished(tmp_path: Path) -> None:
+    """As Ctrl-C does: both are one interrupt."""
     busy = tmp_path / "busy"
     waits = f"import pathlib, time; pathlib.Path({str(busy)!r}).touch(); time.sleep(60)"
     reference = plugin(tmp_path, f"{LOSS}\n        if progress: {waits}")
@@ -68,10 +88,9 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     command += ["--budget", "smoke", "--results", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 120
-    while not busy.exists() and time.monotonic() < deadline:
+    while not (busy.exists() and RunStore(tmp_path / "runs").recorded()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGHUP)
     output = process.communicate(timeout=50)[0]
     assert process.returncode == 130
     assert "1 finished runs are kept" in output

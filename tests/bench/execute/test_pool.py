@@ -235,7 +235,7 @@ def test_the_checkpoint_of_a_run_that_was_killed_is_kept(tmp_path: Path, monkeyp
 def test_killing_the_command_leaves_its_runs_to_be_resumed(tmp_path: Path) -> None:
     reference = plugin(tmp_path, "import time; time.sleep(0.2); total = self.bias.square().sum()")
     command = [sys.executable, "-m", "bench", "run", "--models", reference, "--seeds", "2", "--budget", "smoke"]
-    command += ["--results", str(tmp_path / "runs"), "--executor", "pool"]
+    command += ["--results", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(list((tmp_path / "runs").glob("*/lock"))) < 2 and time.monotonic() < deadline:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from bench.store.files import sweep, write_atomically, write_text
+from bench.errors import BenchError
+from bench.store.files import expanded, sweep, write_atomically, write_text
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -33,6 +35,29 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseExcep
     with pytest.raises(error):
         write_atomically(tmp_path / "file", write)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_the_umask_says_who_may_read_a_file_whoever_writes_it(tmp_path: Path, umask: int, mode: int) -> None:
+    def write(temporary: Path) -> None:
+        temporary.unlink()
+        temporary.touch(0o600)
+
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "file", write)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_a_path_begins_at_home_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert [str(expanded(Path(path))) for path in ("~/runs", "~", "a/~b", "/x")] == [
+        "/home/me/runs", "/home/me", "a/~b", "/x"
+    ]  # fmt: skip
+    with pytest.raises(BenchError, match=r"no home folder that '~nobody-here' means"):
+        expanded(Path("~nobody-here/runs"))
 
 
 def test_text_is_utf_8(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +19,7 @@ from bench.store.folder import RunFolder
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore, match
-from tests.bench.store.helpers import file_of, record_of, spec_of
+from tests.bench.store.helpers import file_of, record_of, results, somebody_else, spec_of
 from tests.results import put, unsealed
 
 RUN = record_of().run_id
@@ -179,6 +180,38 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(BenchError, match=r"file/runs' cannot be written .* --results DIR"):
         RunStore(tmp_path / "file" / "runs").require_writable()
+
+
+def test_a_run_that_may_not_be_read_is_named_and_not_left_out() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        store = RunStore(Path(folder))
+        put(store, record_of())
+        (store.root / "lost+found").mkdir(mode=0)
+        for closed in (file_of(store), file_of(store).parent):
+            closed.chmod(0)
+            with somebody_else():
+                scan = store.scan()
+                with pytest.raises(UnreadableRecord, match="may not be read by you"):
+                    store.load(RUN)
+            assert scan.records == []
+            assert list(scan.unreadable) == [file_of(store)]
+            assert "may not be read by you; ask its owner" in scan.unreadable[file_of(store)]
+            closed.chmod(0o755)
+
+
+def test_the_files_of_a_run_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with RunStore(tmp_path).claim(RUN) as run:
+            assert run
+            run.write_results(results())
+            run.write_record(record_of())
+            files = {path.name: path.stat().st_mode & 0o777 for path in run.path.iterdir()}
+    finally:
+        os.umask(before)
+    assert {"weights.safetensors", "record.json", "lock", "history.csv", "arrays.npz"} <= files.keys()
+    assert set(files.values()) == {0o640}
 
 
 def test_a_run_is_found_by_the_start_or_the_end_of_its_id(store: RunStore) -> None:

@@ -12,6 +12,7 @@ from bench.errors import BenchError
 from bench.store.weights import read_weights, restore, write_weights
 from models.mp import MatchingPursuit
 from models.topk import TopK
+from tests.bench.store.helpers import somebody_else
 
 
 def topk(n_latents: int = 8) -> TopK:
@@ -50,6 +51,16 @@ def test_a_file_that_is_not_the_runs_says_so(tmp_path: Path, kind: str, words: l
     with pytest.raises(BenchError) as caught:
         read_weights(path, "topk-1")
     assert all(word in str(caught.value) for word in [str(path), *words])
+
+
+def test_weights_that_may_not_be_read_are_not_called_missing(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    write_weights(path, topk().state_dict(), "topk-1")
+    path.chmod(0)
+    with somebody_else(), pytest.raises(BenchError) as caught:
+        read_weights(path, "topk-1")
+    assert f"'{path}' may not be read by you; ask its owner for `chmod -R a+rX {tmp_path}`" in str(caught.value)
+    assert "--force" not in str(caught.value)
 
 
 def test_another_shape_or_model_names_what_does_not_fit() -> None:
