@@ -55,7 +55,7 @@ def check_model(plugin: Plugin, cls: type[Model], data_dir: Path) -> list[Outcom
 def makes(subject: Subject) -> str:
     """The default config is valid and makes a model."""
     model = subject.fresh()
-    if getattr(model, "config", None) is not subject.config or getattr(model, "n_features", None) is None:
+    if not isinstance(getattr(model, "config", None), subject.cls.Config) or getattr(model, "n_features", None) is None:
         return "the model has no config or n_features: call super().__init__(config, n_features)."
     return ""
 
