@@ -1,0 +1,58 @@
+"""What is done to the inputs of one's own data before a model sees them. Fitted on the training split alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from bench.datasets.base import Dataset
+
+Affine = tuple[Tensor | float, Tensor | float]
+"""Shift and scale: x becomes (x - shift) * scale."""
+
+
+def _none(x: Tensor) -> Affine:
+    return 0.0, 1.0
+
+
+def _center(x: Tensor) -> Affine:
+    return x.double().mean(0).float(), 1.0
+
+
+def _standardise(x: Tensor) -> Affine:
+    spread = x.double().std(0, correction=0).float()
+    return x.double().mean(0).float(), torch.where(spread > 0, 1 / spread, 1.0)
+
+
+def _rms(x: Tensor) -> Affine:
+    mean = x.double().mean(0)
+    squares = (x.double() - mean).square().mean().item()
+    return mean.float(), squares**-0.5 if squares > 0 else 1.0
+
+
+def _auto(x: Tensor) -> Affine:
+    return _none(x) if x.min() >= 0 and x.max() <= 1 else _rms(x)
+
+
+NORMALISATIONS: dict[str, Callable[[Tensor], Affine]] = {
+    "auto": _auto,
+    "none": _none,
+    "center": _center,
+    "standardise": _standardise,
+    "rms": _rms,
+}
+"""auto: none for inputs in [0, 1], else rms. center: mean 0. standardise: mean 0 and variance 1 of each dimension; a
+constant one stays at 0. rms: mean 0, and mean squared norm D, as SAE libraries scale activations: one factor for all
+dimensions, so that the fraction of variance unexplained is what it was."""
+
+
+def normalised(dataset: Dataset, how: str) -> Dataset:
+    """A data set whose splits are all shifted and scaled as its training split asks for."""
+    shift, scale = NORMALISATIONS[how](dataset.train.x)
+    train, validation, test = (
+        replace(split, x=(split.x - shift) * scale) for split in (dataset.train, dataset.validation, dataset.test)
+    )
+    return replace(dataset, train=train, validation=validation, test=test)

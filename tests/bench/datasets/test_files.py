@@ -1,0 +1,210 @@
+"""Files and folders as data sets: every format gives the same samples, and what cannot be right is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from bench.datasets.base import Dataset
+from bench.datasets.files import FileSource, place_of
+from bench.errors import BenchError
+
+N, D = 60, 5
+RNG = np.random.default_rng(0)
+X = RNG.random((N, D)).astype(np.float32)
+Y = np.arange(N) % 3
+WORDS = np.array(["cat", "dog", "eel"])[Y]
+
+
+def load(reference: str | Path) -> Dataset:
+    place = place_of(str(reference))
+    assert place
+    return FileSource(place).load(Path("data"))
+
+
+def checksum(reference: str | Path) -> str:
+    place = place_of(str(reference))
+    assert place
+    return FileSource(place).checksum(Path("data"))
+
+
+def npy(folder: Path) -> Path:
+    np.save(folder / "acts.npy", X)
+    np.save(folder / "acts.labels.npy", Y)
+    (folder / "acts.classes.txt").write_text("cat\ndog\neel\n")
+    return folder / "acts.npy"
+
+
+def npz(folder: Path) -> Path:
+    np.savez(folder / "acts.npz", x=X, y=Y, class_names=np.array(["cat", "dog", "eel"]))
+    return folder / "acts.npz"
+
+
+def tensors(folder: Path) -> Path:
+    save_file({"activations": torch.from_numpy(X), "labels": torch.from_numpy(Y)}, folder / "acts.safetensors")
+    return folder / "acts.safetensors"
+
+
+def pt(folder: Path) -> Path:
+    torch.save({"x": torch.from_numpy(X), "labels": torch.from_numpy(Y)}, folder / "acts.pt")
+    return folder / "acts.pt"
+
+
+def csv(folder: Path) -> Path:
+    pd.DataFrame(X, columns=list("abcde")).assign(label=WORDS).to_csv(folder / "acts.csv", index=False)
+    return folder / "acts.csv"
+
+
+@pytest.mark.parametrize("make", [npy, npz, tensors, pt, csv])
+def test_every_format_gives_the_same_samples(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    data = load(make(tmp_path))
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [48, 6, 6]
+    x = torch.cat([data.train.x, data.validation.x, data.test.x])
+    labels = torch.cat([data.train.labels, data.validation.labels, data.test.labels])
+    order = [int(np.abs(X - row.numpy()).sum(1).argmin()) for row in x]
+    assert sorted(order) == list(range(N)), "each sample is in one split"
+    torch.testing.assert_close(x, torch.from_numpy(X[order]))
+    assert labels.tolist() == Y[order].tolist()
+    assert data.class_names == (("cat", "dog", "eel") if make in (npy, npz, csv) else ("0", "1", "2"))
+    for split in (data.train, data.validation, data.test):
+        counts = split.labels.bincount()
+        assert counts.min() == counts.max(), "each class is in each split alike"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int32])
+def test_other_types_of_numbers_become_float32(tmp_path: Path, dtype: torch.dtype) -> None:
+    x = (torch.from_numpy(X) * 8).to(dtype)
+    save_file({"x": x}, tmp_path / "a.safetensors")
+    data = load(f"{tmp_path}/a.safetensors:normalise=none")
+    assert data.train.x.dtype == torch.float32
+    assert set(data.train.x.flatten().tolist()) <= set(x.float().flatten().tolist())
+    assert (data.train.labels == -1).all()
+
+
+def test_numbers_that_name_classes_and_samples_without_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=X, labels=np.where(Y == 0, -1, Y * 5 + 4))
+    data = load(tmp_path / "a.npz")
+    assert data.class_names == ("9", "14")
+    assert set(data.train.labels.tolist()) == {-1, 0, 1}
+
+
+def test_splits_that_are_given_are_kept(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=X[:40], y_train=Y[:40], x_test=X[40:], y_test=Y[40:])
+    data = load(tmp_path / "a.npz")
+    torch.testing.assert_close(data.test.x, torch.from_numpy(X[40:]))
+    assert (len(data.train), len(data.validation)) == (37, 3)
+    for name, part in {"train": slice(0, 40), "val": slice(40, 50), "test": slice(50, 60)}.items():
+        np.save(tmp_path / f"{name}.npy", X[part])
+    data = load(tmp_path)
+    torch.testing.assert_close(data.validation.x, torch.from_numpy(X[40:50]))
+
+
+def test_shards_are_one_after_the_other(tmp_path: Path) -> None:
+    for i in range(3):
+        np.save(tmp_path / f"part-{i}.npy", X[i * 20 : (i + 1) * 20])
+        np.save(tmp_path / f"part-{i}.labels.npy", Y[i * 20 : (i + 1) * 20])
+    np.savez(tmp_path.parent / "whole.npz", x=X, labels=Y)
+    shards, whole = load(tmp_path), load(tmp_path.parent / "whole.npz")
+    torch.testing.assert_close(shards.train.x, whole.train.x)
+    assert shards.train.labels.tolist() == whole.train.labels.tolist()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_images_in_a_folder_a_class(tmp_path: Path, mode: str) -> None:
+    pixels = RNG.integers(0, 256, (30, 6, 4) if mode == "L" else (30, 6, 4, 3), dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        folder = tmp_path / ("boots" if i % 2 else "bags")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{i:02}.png")
+    data = load(tmp_path)
+    assert data.class_names == ("bags", "boots")
+    assert data.image_shape == ((6, 4) if mode == "L" else (3, 6, 4))
+    order = pixels if mode == "L" else pixels.transpose(0, 3, 1, 2)
+    bags = torch.from_numpy(order[::2].reshape(15, -1)).float() / 255
+    seen = torch.cat([split.x[split.labels == 0] for split in (data.train, data.validation, data.test)])
+    torch.testing.assert_close(seen.sum(0), bags.sum(0))
+
+
+def test_what_normalisation_does(tmp_path: Path) -> None:
+    x = (RNG.standard_normal((200, D)) * [1, 2, 3, 4, 0] + 7).astype(np.float32)
+    np.save(tmp_path / "a.npy", x)
+    rms, plain = load(tmp_path / "a.npy"), load(f"{tmp_path}/a.npy:normalise=none")
+    torch.testing.assert_close(rms.train.x.square().sum(1).mean(), torch.tensor(float(D)), rtol=1e-4, atol=0)
+    torch.testing.assert_close(rms.train.x.mean(0), torch.zeros(D), rtol=0, atol=1e-5)
+    ratio = (plain.test.x - plain.train.x.mean(0))[:, :4] / rms.test.x[:, :4]
+    torch.testing.assert_close(ratio, ratio[:1, :1].expand_as(ratio), rtol=1e-3, atol=0)
+    own = load(f"{tmp_path}/a.npy:normalise=standardise")
+    torch.testing.assert_close(own.train.x.std(0, correction=0), torch.tensor([1.0, 1, 1, 1, 0]), rtol=1e-3, atol=0)
+    np.save(tmp_path / "b.npy", X)
+    torch.testing.assert_close(load(tmp_path / "b.npy").train.x.max(), torch.tensor(X.max()), rtol=0.05, atol=0)
+
+
+def test_identity_is_the_content_and_how_it_is_read(tmp_path: Path) -> None:
+    path = npy(tmp_path)
+    first = checksum(path)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    assert checksum(npy(copy)) == first, "wherever it lies"
+    assert checksum(f"{path}:normalise=rms") != first
+    (tmp_path / "acts.classes.txt").write_text("cat\ndog\nelk\n")
+    second = checksum(path)
+    assert second != first
+    np.save(tmp_path / "acts.labels.npy", Y[::-1])
+    assert checksum(path) not in (first, second)
+
+
+class Code:
+    """What a pickle may hold."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("it ran",)
+
+
+def test_code_in_a_file_is_refused_and_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "a.npy", np.array([Code()], dtype=object), allow_pickle=True)
+    torch.save({"x": Code()}, tmp_path / "a.pt")
+    for name in ("a.npy", "a.pt"):
+        with pytest.raises(BenchError, match="pickled objects"):
+            load(tmp_path / name)
+    assert "it ran" not in capsys.readouterr().out
+
+
+def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
+    def refused(name: str, words: str) -> None:
+        with pytest.raises(BenchError, match=words):
+            load(tmp_path / name)
+
+    (tmp_path / "short.npy").write_bytes(npy(tmp_path).read_bytes()[:200])
+    refused("short.npy", "short.npy' cannot be read")
+    np.savez(tmp_path / "long.npz", x=X, labels=Y[:-1])
+    refused("long.npz", "labels of shape \\(59,\\) for 60 samples")
+    np.savez(tmp_path / "none.npz", numbers=X)
+    refused("none.npz", "has no inputs among numbers")
+    np.savez(tmp_path / "more.npz", x=X, labels=Y, class_names=np.array(["a", "b"]))
+    refused("more.npz", "label 2, and names 2 classes")
+    np.savez(tmp_path / "half.npz", x_train=X)
+    refused("half.npz", "train and test are needed")
+    pd.DataFrame({"a": [1.0, 2.0], "town": ["Ulm", "Bonn"]}).to_csv(tmp_path / "words.csv", index=False)
+    refused("words.csv", "no numbers: town.*labels=COLUMN")
+    refused("words.csv:labels=city", "no column 'city'; it has a, town")
+    refused("words.csv:label=town", "Did you mean 'labels'")
+    refused("words.csv:normalise=max", "normalisation 'max'.*Valid: auto, center")
+    refused("there_is_none.npy", "There is no file")
+    (tmp_path / "odd").mkdir()
+    for i, size in enumerate([(4, 4), (4, 5)]):
+        Image.new("L", size).save(tmp_path / "odd" / f"{i}.png")
+    refused("odd", "Images of one size are needed: .*0.png' has 4 x 4 pixels, .*1.png' 5 x 4")
+    (tmp_path / "odd" / "1.png").write_bytes(b"\x89PNG nothing")
+    refused("odd", "1.png' does not open")
+
+
+@pytest.mark.parametrize("name", ["mnist", "my_data.py:Blobs", "package.module:Object"])
+def test_other_references_are_none(name: str) -> None:
+    assert place_of(name) is None
