@@ -145,7 +145,7 @@ def _beside(path: Path) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     elif (file := Path(f"{stem}.labels.txt")).is_file():
         labels = np.array(file.read_text(encoding="utf-8").splitlines())
     if (file := Path(f"{stem}.classes.txt")).is_file():
-        names = tuple(file.read_text(encoding="utf-8").split("\n")[:-1] or ())
+        names = tuple(file.read_text(encoding="utf-8").splitlines())
     return labels, names
 
 
