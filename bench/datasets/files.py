@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,60 +14,14 @@ from torch import Tensor
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.contents import content_of
 from bench.datasets.image_folder import images_in, read_images
-from bench.datasets.normalising import NORMALISATIONS, normalised
+from bench.datasets.normalising import normalised
+from bench.datasets.place import Place
 from bench.datasets.readers import READERS, SPLITS, Samples, read_samples
 from bench.datasets.splitting import stratified
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError
 
 VERSION = "files 1"
 """Of how files become splits; part of the checksum."""
-
-OPTION = re.compile(r"(.+):(\w+)=([^:/]*)")
-
-OPTIONS = ("labels", "normalise")
-"""What may follow a path, as `:NAME=VALUE`."""
-
-
-class Place(NamedTuple):
-    """A path with what was asked for with it."""
-
-    path: Path
-    """The file or folder."""
-    options: Mapping[str, str]
-    """Those of `OPTIONS` that were given."""
-
-    @property
-    def name(self) -> str:
-        """What boards call it: the file's name without its extension, and how it is normalised where that was said."""
-        name = self.path.resolve().name if self.path.is_dir() else self.path.stem
-        return " ".join([name, *(word for key, word in self.options.items() if key == "normalise")])
-
-
-def place_of(reference: str) -> Place | None:
-    """The place that `PATH[:labels=NAME][:normalise=HOW]` names; None where it is no file or folder of data.
-
-    Raises
-    ------
-    BenchError
-        It has the form of one, but there is no such file, or an option is unknown.
-    """
-    options: dict[str, str] = {}
-    path = reference
-    while found := OPTION.fullmatch(path):
-        path, key, value = found.groups()
-        options = {key: value} | options
-    suffix = Path(path).suffix
-    if suffix not in READERS and not ("/" in path and Path(path).is_dir()) and path not in (".", ".."):
-        return None
-    if not Path(path).exists():
-        raise BenchError(f"There is no file '{path}'; give its path from here.")
-    for key in options:
-        if key not in OPTIONS:
-            raise unknown("option of a data set", key, OPTIONS, f"Write {path}:normalise=rms.")
-    if options.get("normalise", "auto") not in NORMALISATIONS:
-        raise unknown("normalisation", options["normalise"], NORMALISATIONS)
-    return Place(Path(path), options)
-
 
 @dataclass(frozen=True)
 class FileSource(DatasetSource):

@@ -37,7 +37,7 @@ def _auto(x: Tensor) -> Affine:
     return _none(x) if x.min() >= 0 and x.max() <= 1 else _rms(x)
 
 
-NORMALISATIONS: dict[str, Callable[[Tensor], Affine]] = {
+AFFINES: dict[str, Callable[[Tensor], Affine]] = {
     "auto": _auto,
     "none": _none,
     "center": _center,
@@ -51,7 +51,7 @@ dimensions, so that the fraction of variance unexplained is what it was."""
 
 def normalised(dataset: Dataset, how: str) -> Dataset:
     """A data set whose splits are all shifted and scaled as its training split asks for."""
-    shift, scale = NORMALISATIONS[how](dataset.train.x)
+    shift, scale = AFFINES[how](dataset.train.x)
     train, validation, test = (
         replace(split, x=(split.x - shift) * scale) for split in (dataset.train, dataset.validation, dataset.test)
     )

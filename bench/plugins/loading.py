@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.datasets.base import Dataset, DatasetSource
+from bench.datasets.place import place_of
 from bench.errors import BenchError, message_of
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
@@ -76,6 +77,10 @@ def _reads(plugin: Plugin, cls: type[Model] | type[DatasetSource]) -> Sequence[s
 
 def load_source(plugin: Plugin) -> DatasetSource:
     """The source of a data-set plug-in. BenchError where it is not one."""
+    if place := place_of(plugin.reference):
+        from bench.datasets.files import FileSource
+
+        return FileSource(place)
     cls = DATASET_REGISTRY.load(plugin)
     if not (isinstance(cls, type) and issubclass(cls, DatasetSource)):
         raise BenchError(f"'{plugin.reference}' is not a data set: derive it from bench.datasets.base.DatasetSource.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.datasets import DATASETS
+from bench.datasets.place import place_of
 from bench.errors import BenchError, unknown
 from bench.plugins.importing import import_target, require_importable
 from bench.plugins.plugin import Plugin
@@ -20,12 +21,14 @@ FORMS = "Or give package.module:Object or file.py:Object."
 
 
 def by_reference(reference: str, kind: str) -> Plugin | None:
-    """The plug-in of `package.module:Object` or `file.py:Object`, not imported yet; None for a plain name.
+    """The plug-in of `package.module:Object`, `file.py:Object` or a path of data, not loaded yet; None for a plain name.
 
     BenchError where there can be no such file or module, or no object is named.
     """
     if reference.startswith("~"):
         reference = str(expanded(Path(reference)))
+    if place := place_of(reference):
+        return Plugin(place.name, place.reference, True)
     target, colon, name = reference.rpartition(":")
     if not colon and not reference.endswith(".py"):
         return None

@@ -13,7 +13,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from bench.datasets.base import Dataset
-from bench.datasets.files import FileSource, place_of
+from bench.datasets.files import FileSource
+from bench.datasets.normalising import AFFINES
+from bench.datasets.place import NORMALISATIONS, SUFFIXES, place_of
+from bench.datasets.readers import READERS
 from bench.errors import BenchError
 
 N, D = 60, 5
@@ -208,3 +211,8 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mnist", "my_data.py:Blobs", "package.module:Object"])
 def test_other_references_are_none(name: str) -> None:
     assert place_of(name) is None
+
+
+def test_all_that_can_be_asked_for_is_there() -> None:
+    assert set(READERS) == set(SUFFIXES)
+    assert set(AFFINES) == set(NORMALISATIONS)
