@@ -23,6 +23,7 @@ from bench.errors import BenchError
 VERSION = "files 1"
 """Of how files become splits; part of the checksum."""
 
+
 @dataclass(frozen=True)
 class FileSource(DatasetSource):
     """The data set in a file or a folder.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from bench.datasets.base import Dataset
 from bench.errors import BenchError
 from bench.execute.seeding import seed_everything
 from bench.execute.training import require_batch_fits
-from bench.plugins.loading import dataset_files, load_model_class, model_files
+from bench.plugins.loading import dataset_checksum, dataset_files, load_dataset, load_model_class, model_files
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.plugins.sources import digest_of
@@ -27,6 +28,17 @@ def dataset_plugin(spec: RunSpec) -> Plugin:
     if not plugin.builtin:
         _require_unchanged(plugin, spec.dataset_files, digest_of(spec.dataset_files), dataset_files)
     return plugin
+
+
+def load_data(spec: RunSpec, data_dir: Path, device: str = "cpu") -> Dataset:
+    """The data set of a run. BenchError where its content or its code is not what the run was planned on."""
+    plugin = dataset_plugin(spec)
+    if dataset_checksum(plugin, data_dir) != spec.dataset_checksum:
+        raise BenchError(
+            f"The data '{spec.dataset}' are not those that {spec.run_id} was planned on. Restore them, name theirs "
+            "with --data-dir, or plan new runs by issuing `bench run` again."
+        )
+    return load_dataset(plugin, data_dir, device)
 
 
 def model_plugin(spec: RunSpec) -> Plugin:

@@ -18,12 +18,11 @@ from bench.datasets.base import Dataset
 from bench.datasets.soundness import splits_of
 from bench.errors import BenchError
 from bench.execute import pool
-from bench.execute.build import build_model, dataset_plugin
+from bench.execute.build import build_model, load_data
 from bench.execute.job import Job, OnEvent
 from bench.execute.machine import n_at_a_time
 from bench.execute.preflight import require_models
 from bench.execute.run import run_one, settle_process
-from bench.plugins.loading import load_dataset
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
 
@@ -161,7 +160,7 @@ def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:
     will be asked of it.
     """
     settle_process(job)
-    runs = {_kind(spec): (spec, load_dataset(dataset_plugin(spec), job.data_dir)) for spec in specs}.values()
+    runs = {_kind(spec): (spec, load_data(spec, job.data_dir)) for spec in specs}.values()
     if refusals := [words for spec, dataset in runs for words in _refusals(spec, dataset)]:
         raise BenchError("\n".join(refusals))
     require_models(list(runs), job)

@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from bench.errors import BenchError
 from bench.execute.assess import assess, code_of, inapplicable, own_code
-from bench.execute.build import build_model, dataset_plugin, departures, load_trained
+from bench.execute.build import build_model, departures, load_data, load_trained
 from bench.execute.job import Job
 from bench.execute.run import settle_process
-from bench.plugins.loading import dataset_checksum, load_dataset, load_metric
+from bench.plugins.loading import load_metric
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
 from bench.store.legend import Legend, MetricEntry
@@ -88,11 +87,8 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
     BenchError
         Where its weights are missing, or its data or its model's code are not what they were.
     """
-    plugin = dataset_plugin(spec)
-    if dataset_checksum(plugin, job.data_dir) != spec.dataset_checksum:
-        raise BenchError(f"The data '{spec.dataset}' are not those of {record.run_id}; name theirs with --data-dir.")
     settle_process(replace(job, threads=record.provenance.threads))  # they decide the last digits
-    dataset = load_dataset(plugin, job.data_dir, job.device)
+    dataset = load_data(spec, job.data_dir, job.device)
     start = time.perf_counter()
     if record.not_applicable:
         model = build_model(spec, dataset)

@@ -17,14 +17,13 @@ from torch import Tensor
 from bench.datasets.base import Dataset
 from bench.errors import printable
 from bench.execute.assess import Assessment, assess, assess_cost, inapplicable, own_code
-from bench.execute.build import build_model, dataset_plugin, departures
+from bench.execute.build import build_model, departures, load_data
 from bench.execute.checkpoint import Checkpoints, StopRequestedError
 from bench.execute.environment import provenance
 from bench.execute.intact import intact
 from bench.execute.job import Event, Job
 from bench.execute.seeding import derive_seed, seed_everything
 from bench.execute.training import Training, train
-from bench.plugins.loading import load_dataset
 from bench.store.failure import failed_record
 from bench.store.folder import ClaimedRun, Results
 from bench.store.lock import LockLostError
@@ -178,7 +177,7 @@ class _Attempt:
         return Record(run_id=run_id, spec=self.spec, status="done", not_applicable=reason, timings=timings)
 
     def _load(self) -> tuple[Dataset, Model]:
-        dataset = load_dataset(dataset_plugin(self.spec), self.job.data_dir, self.job.device)
+        dataset = load_data(self.spec, self.job.data_dir, self.job.device)
         return dataset, build_model(self.spec, dataset).to(self.job.device)
 
     def _train(self, model: Model, dataset: Dataset) -> Training:

@@ -29,8 +29,8 @@ class Plugin:
 
     @property
     def target(self) -> str:
-        """Module name or file path, without the object."""
-        return self.reference.rpartition(":")[0]
+        """Module name or file path, without the object; of data that are named by their path, that."""
+        return self.reference.rpartition(":")[0] or self.reference
 
     @property
     def object_name(self) -> str:

@@ -21,7 +21,7 @@ FORMS = "Or give package.module:Object or file.py:Object."
 
 
 def by_reference(reference: str, kind: str) -> Plugin | None:
-    """The plug-in of `package.module:Object`, `file.py:Object` or a path of data, not loaded yet; None for a plain name.
+    """The plug-in of `package.module:Object`, `file.py:Object` or a path of data, not loaded; None for a name.
 
     BenchError where there can be no such file or module, or no object is named.
     """

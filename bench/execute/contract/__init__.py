@@ -7,6 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from bench.datasets.base import DatasetSource
+from bench.datasets.place import place_of
 from bench.errors import BenchError, unknown
 from bench.execute.contract.checking import Outcome
 from bench.execute.contract.datasets import check_source
@@ -36,7 +37,7 @@ def check_object(reference: str, data_dir: Path) -> list[Outcome]:
     Parameters
     ----------
     reference : str
-        `file.py:Object`, `package.module:Object`, or a registered name.
+        `file.py:Object`, `package.module:Object`, a path of data, or a registered name.
     data_dir : Path
         Where data sets are, for what is tried on one.
 
@@ -46,6 +47,8 @@ def check_object(reference: str, data_dir: Path) -> list[Outcome]:
         Where there is no such object, or it is none of the three kinds.
     """
     plugin = by_reference(reference, "plug-in") or _named(reference)
+    if place_of(plugin.reference):
+        return check_source(plugin, data_dir)
     found = load_object(plugin, "plug-in")
     registry = _registry_of(found, plugin)
     plugin = registry.find(reference)

@@ -201,4 +201,4 @@ def test_runs_on_other_data_are_not_evaluated(runs: Path, tmp_path: Path) -> Non
     shutil.copy(next(runs.glob("mean*/weights.safetensors")), store.folder(spec.run_id).path)
     done = bench("evaluate", spec.run_id, "--metrics", metric_file(tmp_path), "--results", str(runs))
     assert done.returncode == 1
-    assert "The data 'digits' are not those of" in done.stdout
+    assert "The data 'digits' are not those that" in done.stdout

@@ -191,7 +191,7 @@ def test_data_that_are_not_those_of_the_run_are_one_clear_error(root: Path) -> N
     spec = record.spec.model_copy(update={"dataset_checksum": "another"})
     with RunStore(root).claim(record.run_id) as run:
         assert run
-        with pytest.raises(BenchError, match=r"The data 'digits' are not those of .* with --data-dir"):
+        with pytest.raises(BenchError, match=r"The data 'digits' are not those that .* with --data-dir"):
             reassess(run, record.model_copy(update={"spec": spec}), spec, job(root), ["psnr"])
 
 
