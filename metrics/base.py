@@ -83,6 +83,8 @@ class MetricInfo:
     """Whether the printed board shows it; the csv has every metric."""
     given: str = ""
     """The hyperparameter that must be the same in all rows that the metric compares; "" for none."""
+    against: str = ""
+    """The metric that it is bought with, such as "l0": rows are ranked only among those that pay alike or less."""
     explanation: str = ""
     """What it measures: the first line of its docstring."""
     family: str = ""
@@ -132,6 +134,7 @@ def metric(
     unit: str = "",
     headline: bool = False,
     given: str = "",
+    against: str = "",
     price: bool = False,
     curve: Axis | None = None,
     dimensions: tuple[Dimension, ...] = (),
@@ -152,7 +155,19 @@ def metric(
         explanation = (inspect.getdoc(function) or "").partition("\n")[0]
         family = Path(inspect.getfile(inspect.unwrap(function))).stem.replace("_", " ")
         info = MetricInfo(
-            label, direction, unit, range, source, headline, given, explanation, family, price, curve, dimensions
+            label,
+            direction,
+            unit,
+            range,
+            source,
+            headline,
+            given,
+            against,
+            explanation,
+            family,
+            price,
+            curve,
+            dimensions,
         )
         return Metric(function, info, validation, needs)
 

@@ -17,7 +17,7 @@ TOLERANCE = 1e-6
 """By which rounding may carry a pixel out of [0, 1]."""
 
 
-@metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True, validation=True)
+@metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True, against="l0", validation=True)
 def fvu(x: Tensor, x_hat: Tensor) -> float:
     """Fraction of variance unexplained: sum ||x - x_hat||^2 / sum ||x - mean(x)||^2.
 
@@ -29,25 +29,25 @@ def fvu(x: Tensor, x_hat: Tensor) -> float:
     return residual / total
 
 
-@metric(label="EV", direction="max", range="(-inf, 1]", source=NORMALISED)
+@metric(label="EV", direction="max", range="(-inf, 1]", source=NORMALISED, against="l0")
 def explained_variance(x: Tensor, x_hat: Tensor) -> float:
     """Explained variance: 1 - FVU."""
     return 1 - fvu(x, x_hat)
 
 
-@metric(label="MSE", direction="min", range="[0, inf)", source="definition", validation=True)
+@metric(label="MSE", direction="min", range="[0, inf)", source="definition", against="l0", validation=True)
 def mse(x: Tensor, x_hat: Tensor) -> float:
     """Mean squared error per pixel."""
     return _squared_error(x, x_hat) / x.numel()
 
 
-@metric(label="SSE", direction="min", unit="per image", range="[0, inf)", source="definition")
+@metric(label="SSE", direction="min", unit="per image", range="[0, inf)", source="definition", against="l0")
 def sse(x: Tensor, x_hat: Tensor) -> float:
     """Squared error summed over the pixels of an image, averaged over images."""
     return mse(x, x_hat) * x.shape[1]
 
 
-@metric(label="PSNR", direction="max", unit="dB", range="(-inf, inf]", source="definition, peak 1")
+@metric(label="PSNR", direction="max", unit="dB", range="(-inf, inf]", source="definition, peak 1", against="l0")
 def psnr(x: Tensor, x_hat: Tensor) -> float | NotApplicable:
     """Peak signal-to-noise ratio of the whole set: -10 log10(MSE), for pixels in [0, 1]; n/a for others."""
     low, high = (bound.item() for bound in x.aminmax())
@@ -57,7 +57,7 @@ def psnr(x: Tensor, x_hat: Tensor) -> float | NotApplicable:
     return -10 * math.log10(error) if error > 0 else math.inf
 
 
-@metric(label="cosine", direction="max", range="[-1, 1]", source="definition")
+@metric(label="cosine", direction="max", range="[-1, 1]", source="definition", against="l0")
 def cosine(x: Tensor, x_hat: Tensor) -> float:
     """Mean cosine between an image and its reconstruction; 0 where one of them is zero."""
     pairs = zip(blocks(x), blocks(x_hat), strict=True)

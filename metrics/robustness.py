@@ -45,6 +45,7 @@ BudgetedEncoder = Callable[[Tensor, int], Tensor]
     direction="min",
     range="[0, inf)",
     source=BUDGETS,
+    against="l0",
     curve=Axis.single("k' / k", SHARES, log=True),
 )
 def inference_fvu(encode_with_budget: BudgetedEncoder, decode: Encoder, x: Tensor, k: int) -> dict[str, float]:
@@ -96,7 +97,7 @@ def selection_agreement(sample: Encoder, x: Tensor) -> float:
     return jaccard_index(both, either).mean().item()
 
 
-@metric(label="FVU under noise", direction="min", range="[0, inf)", source="definition")
+@metric(label="FVU under noise", direction="min", range="[0, inf)", source="definition", against="l0")
 def noise_fvu(encode: Encoder, decode: Encoder, x: Tensor) -> float:
     """FVU of the clean image when Gaussian noise of standard deviation 0.1 is added to the input.
 

@@ -22,4 +22,5 @@ MODELS: dict[str, str] = {
     "pca": "models.pca:PCA",
     "mean": "models.mean:Mean",
     "random": "models.random_atoms:RandomAtoms",
+    "identity": "models.identity:Identity",
 }

@@ -25,6 +25,7 @@ class Mean(Model[MeanConfig]):
 
     Config = MeanConfig
     family: ClassVar[str] = "floors"
+    deterministic: ClassVar[bool] = True
 
     mean: Tensor
     """The mean training image, (D,)."""

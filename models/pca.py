@@ -29,6 +29,7 @@ class PCA(Model[PCAConfig]):
     Config = PCAConfig
     family: ClassVar[str] = "floors"
     dense: ClassVar[bool] = True
+    deterministic: ClassVar[bool] = True
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"n_latents": (4, 8, 16, 32)}
 
     mean: Tensor

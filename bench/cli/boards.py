@@ -83,16 +83,18 @@ def build_tables(records: Sequence[Record], store: RunStore) -> Tables:
 
 def print_boards(console: Console, boards: Sequence[Board]) -> None:
     """Print boards, and how to read them."""
+    from bench.compare.boards import compared_at_a_price, not_ranked
     from bench.show import tables
     from bench.show.fitting import paragraph, room
     from bench.show.printing import print_raw
 
     for board in boards:
         print_raw(console, f"\n{tables.text(board, room())}")
-    how = "± 95% t interval over seeds; * best, or not separable from it (paired t, Holm, 5%)."
-    if not any(board.ties for board in boards):
-        how = "Fewer than 3 seeds: no intervals, and no claim about what is separable."
-    print_raw(console, f"\n{paragraph(how, room())}")
+    how = "± 95% t interval over seeds; * best, or not told from it (t tests, 5%)."
+    if any(board.ties for board in boards):
+        print_raw(console, f"\n{paragraph(f'{how} {compared_at_a_price(boards)}', room())}")
+    for reason in (reason for board in boards for reason in not_ranked(board)):
+        print_raw(console, f"\n{paragraph(reason, room())}")
 
 
 def write_all(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> None:

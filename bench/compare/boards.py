@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from bench.compare.marks import MARK_SEEDS, marked
 from bench.compare.names import told_apart
-from bench.compare.stats import Interval, best_and_ties, t_intervals
+from bench.compare.stats import Interval, t_intervals
 from bench.errors import first_line
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
@@ -47,13 +48,15 @@ class Row:
     n_done: int
     """Number of seeds whose runs are done."""
     values: dict[str, dict[int, float]]
-    """Metric -> seed -> value."""
+    """Metric -> seed -> value; of a deterministic row the one value, for every seed of the board."""
     intervals: dict[str, Interval]
     """Metric -> mean and interval over seeds."""
     failures: dict[int, str]
     """Seed -> message of a failed run."""
     metric_errors: dict[str, dict[int, str]]
     """Metric -> seed -> message, for metrics that raised in runs that are done."""
+    deterministic: bool
+    """Whether its numbers do not depend on the seed, as its model declares or as its runs show: it has no interval."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Board:
     rows: list[Row]
     """Best first by the first ranked column."""
     ties: dict[str, set[str]]
-    """Ranked metric -> labels of the best row and of the rows not separable from it; no entry below three seeds."""
+    """Ranked metric -> labels of the marked rows (`bench.compare.marks`); no entry where nothing can be said."""
     records: list[Record]
     """The runs behind the rows."""
     superseded: int
@@ -86,9 +89,11 @@ class Board:
         return f"{self.dataset}{version}, {self.settings} setting, {self.budget} budget"
 
     @cached_property
-    def n_seeds(self) -> int:
-        """Number of different seeds of its runs."""
-        return len({record.spec.seed for record in self.records})
+    def seeds(self) -> list[int]:
+        """The different seeds of its runs, without those of deterministic rows, unless there are no others."""
+        fixed = {row.label for row in self.rows if row.deterministic}
+        seeds = {record.spec.seed for record in self.records if record.spec.label not in fixed}
+        return sorted(seeds or {record.spec.seed for record in self.records})
 
     @cached_property
     def representatives(self) -> dict[str, Record]:
@@ -125,12 +130,32 @@ def _other_software(records: Sequence[Record]) -> list[str]:
 
 
 def not_ranked(board: Board) -> list[str]:
-    """One sentence for each metric by which the rows of a board cannot be compared, with the reason."""
-    return [
+    """One sentence for what keeps a board, or a column of it, from having marks."""
+    ranked = [column for column in board.columns if column.info.direction != "none"]
+    unpaid = [c for c in ranked if c.info.against and c.info.against not in {column.name for column in board.columns}]
+    reasons = [
         f"{board.title}: rows differ in their {column.info.given}, so none is best by {column.header}"
         for column in board.columns
         if column.info.given and column.info.direction == "none"
     ]
+    reasons += [
+        f"{board.title}: {column.header} is bought with {column.info.against}, which was not measured: it has no marks"
+        for column in unpaid
+    ]
+    if len(ranked) > len(unpaid) and not board.ties:
+        reasons.append(f"{board.title}: nothing is marked, as a mark takes {MARK_SEEDS} seeds that the rows share")
+    return reasons
+
+
+def compared_at_a_price(boards: Sequence[Board]) -> str:
+    """One sentence on the printed columns whose marks are among rows that pay alike or less; "" if there are none."""
+    columns = [column for board in boards if board.ties for column in board.headline if column.info.against]
+    labels = {column.name: column.info.label for board in boards for column in board.columns}
+    headers = dict.fromkeys(column.info.label for column in columns)
+    prices = dict.fromkeys(labels.get(column.info.against, column.info.against) for column in columns)
+    if not columns:
+        return ""
+    return f"{', '.join(headers)}: compared with rows whose {', '.join(prices)} is as low (within 10%) or lower."
 
 
 def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
@@ -153,21 +178,32 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
     current = {label: _current(runs) for label, runs in by_label.items()}
     codes = {label: _newest_code(list(runs.values())) for label, runs in current.items()}
     rows = [_row(label, runs, codes[label]) for label, runs in current.items()]
-    names = {name for row in rows for name in row.values}
     current_records = [record for runs in current.values() for record in runs.values()]
+    names = {name for record in current_records if record.status == "done" for name in record.metrics}
     shown = [_comparable(scalar, current_records) for column in columns for scalar in _expand(column, names)]
     shown = [_of_one_code(column, rows, codes) for column in shown]
     ranked = [column for column in shown if column.info.direction != "none"]
-    ties = {}
-    for column in ranked:
-        values = {row.label: row.values.get(column.name, {}) for row in rows}
-        best = best_and_ties(values, column.info.direction == "max")
-        if best is not None:
-            ties[column.name] = best
+    seeds = sorted({record.spec.seed for record in current_records})
+    rows = [_settled(row, ranked, seeds) for row in rows]
+    found = {column.name: _marked(rows, column.name, column.info) for column in ranked}
+    ties = {name: labels for name, labels in found.items() if labels is not None}
     spec = current_records[0].spec
     superseded = len(records) - len(current_records)
     where = (spec.dataset, spec.settings, spec.budget)
     return Board(*where, shown, _sorted(rows, ranked), ties, current_records, superseded, data_version)
+
+
+def _marked(rows: Sequence[Row], name: str, info: MetricInfo) -> set[str] | None:
+    """Labels of the rows that are marked in a column; None where nothing can be said."""
+    values = {row.label: row.values.get(name, {}) for row in rows}
+    return marked(values, info.direction == "max", prices(rows, info))
+
+
+def prices(rows: Sequence[Row], info: MetricInfo) -> dict[str, float] | None:
+    """Label -> what the row pays for a metric on average; None for a metric that is not bought with anything."""
+    if not info.against:
+        return None
+    return {row.label: row.intervals[info.against].mean for row in rows if info.against in row.intervals}
 
 
 def _current(runs: Sequence[Record]) -> dict[int, Record]:
@@ -222,9 +258,35 @@ def _row(label: str, runs: Mapping[int, Record], newest: Mapping[str, str]) -> R
         for seed, record in sorted(runs.items())
         if record.status != "done"
     }
-    intervals = _intervals(values)
+    declared = any(record.deterministic for record in runs.values())
     n_done = len(runs) - len(failures)
-    return Row(spec.model, spec.variant, label, n_done, dict(values), intervals, failures, dict(errors))
+    return Row(
+        spec.model, spec.variant, label, n_done, dict(values), _intervals(values), failures, dict(errors), declared
+    )
+
+
+def _settled(row: Row, ranked: Sequence[Column], seeds: Sequence[int]) -> Row:
+    """The row without intervals, and with its values for every seed, if its numbers do not depend on the seed."""
+    if not _does_not_vary([row.values[c.name] for c in ranked if c.name in row.values], row.deterministic):
+        return replace(row, deterministic=False)
+    intervals = {name: Interval(interval.mean, None) for name, interval in row.intervals.items()}
+    values = {name: _for_every_seed(by_seed, seeds) for name, by_seed in row.values.items()}
+    return replace(row, values=values, intervals=intervals, deterministic=True)
+
+
+def _does_not_vary(ranked: Sequence[Mapping[int, float]], declared: bool) -> bool:
+    """Whether all seeds agree in every ranked number, two seeds or more if it is not declared.
+
+    Timings, which differ anyway, are not ranked.
+    """
+    known = declared or any(len(by_seed) > 1 for by_seed in ranked)
+    return known and all(len(set(by_seed.values())) == 1 for by_seed in ranked)
+
+
+def _for_every_seed(by_seed: Mapping[int, float], seeds: Sequence[int]) -> dict[int, float]:
+    """The one value for every seed; those of several runs that differ, as timings do, as they are."""
+    first, *others = set(by_seed.values())
+    return dict(by_seed) if others else dict.fromkeys(seeds, first)
 
 
 def _newest_code(records: Sequence[Record]) -> dict[str, str]:

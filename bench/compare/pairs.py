@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.compare.boards import Board, Column, Row
+from bench.compare.boards import Board, Column, Row, prices
+from bench.compare.marks import ALIKE
 from bench.compare.stats import MIN_SEEDS, Interval, paired_p_value, separable, t_interval
 from bench.errors import BenchError, unknown
 
@@ -25,8 +27,10 @@ class Comparison:
     difference: Interval
     """First minus second, with its paired t interval."""
     better: str
-    """Label of the better row, if the metric is ranked and the paired t test, Holm-adjusted over the metrics of the
-    comparison, rejects equality at 5%; else empty."""
+    """Label of the better row, if the metric is ranked, the paired t test, Holm-adjusted over the metrics of the
+    comparison, rejects equality at 5%, and the row pays no more than the other; else empty."""
+    unlike: bool
+    """Whether the row that is better on average pays more in what the metric is bought with, such as L0."""
 
 
 def boards_with(boards: Sequence[Board], first: str, second: str) -> list[Board]:
@@ -49,7 +53,10 @@ def compare(board: Board, first: str, second: str) -> list[Comparison]:
     tested = [c for c in columns if c.info.direction != "none" and len(paired[c.name]) >= MIN_SEEDS]
     rejections = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
     separated = {column.name for column, rejected in zip(tested, rejections, strict=True) if rejected}
-    return [_comparison(column, paired[column.name], first, second, column.name in separated) for column in columns]
+    return [
+        _comparison(column, paired[column.name], rows[first], rows[second], column.name in separated)
+        for column in columns
+    ]
 
 
 def _paired(first: Row, second: Row, name: str) -> list[tuple[float, float]]:
@@ -59,10 +66,13 @@ def _paired(first: Row, second: Row, name: str) -> list[tuple[float, float]]:
 
 
 def _comparison(
-    column: Column, pairs: Sequence[tuple[float, float]], first: str, second: str, separated: bool
+    column: Column, pairs: Sequence[tuple[float, float]], first: Row, second: Row, separated: bool
 ) -> Comparison:
     difference = t_interval([a - b for a, b in pairs])
     means = [sum(values) / len(pairs) for values in zip(*pairs, strict=True)]
     wins = (difference.mean > 0) == (column.info.direction == "max")
-    better = (first if wins else second) if separated else ""
-    return Comparison(column, len(pairs), means[0], means[1], difference, better)
+    winner, loser = (first, second) if wins else (second, first)
+    paid = prices((winner, loser), column.info)
+    unlike = paid is not None and not paid.get(winner.label, math.inf) <= ALIKE * paid.get(loser.label, 0)
+    better = winner.label if separated and not unlike else ""
+    return Comparison(column, len(pairs), means[0], means[1], difference, better, unlike)

@@ -1,4 +1,4 @@
-"""Intervals, paired differences and ties over seeds. The unit of replication is the seed.
+"""Intervals, paired differences and ranks over seeds. The unit of replication is the seed.
 
 Student's t throughout: at 5 seeds the percentile bootstrap covers 84% where t covers 95%.
 """
@@ -58,10 +58,10 @@ def paired_p_value(differences: Sequence[float]) -> float:
     infinite with the same sign, else 1.
     """
     values = np.array(differences, dtype=float)[:, None]
-    return float(_paired_p_values(values)[0])
+    return float(paired_p_values(values)[0])
 
 
-def _paired_p_values(differences: np.ndarray, present: np.ndarray | None = None) -> np.ndarray:
+def paired_p_values(differences: np.ndarray, present: np.ndarray | None = None) -> np.ndarray:
     """The p-value of each column of (n, P) differences, over those that are `present`; None: all are present.
 
     Seeds are the rows: numpy reduces a few long rows in a seventh of the time of many short ones.
@@ -103,43 +103,12 @@ def _separable(p: np.ndarray, level: float) -> np.ndarray:
     return rejected
 
 
-def best_and_ties(rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL) -> set[str] | None:
-    """The row with the best mean over the seeds that all rows share, and the rows that no test separates from it.
-
-    Parameters
-    ----------
-    rows : mapping
-        Row -> seed -> value.
-    maximise : bool
-        Whether more is better.
-
-    Returns
-    -------
-    set of str, or None
-        None if the rows with three seeds or more share fewer than three seeds: then nothing can be said. A row with
-        fewer than three seeds cannot be separated from the best, so it ties.
-    """
-    compared = [row for row, values in rows.items() if len(values) >= MIN_SEEDS]
-    shared = sorted(set.intersection(*(set(rows[row]) for row in compared))) if compared else []
-    if len(shared) < MIN_SEEDS:
-        return None
-    scores = np.array([[rows[row][seed] for row in compared] for seed in shared]) * (1 if maximise else -1)
-    with np.errstate(invalid="ignore"):  # inf - inf is nan: a tie
-        best = int(np.argmax(np.nan_to_num(scores.mean(0), nan=-np.inf, posinf=np.inf, neginf=-np.inf)))
-        others = [place for place in range(len(compared)) if place != best]
-        differences = scores[:, [best]] - scores[:, others]
-        rejections = _separable(_paired_p_values(differences), level)
-    separated = {compared[place] for place, rejected in zip(others, rejections, strict=True) if rejected}
-    return {row for row, values in rows.items() if values} - separated
-
-
 def rank_intervals(
     rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL
 ) -> dict[str, tuple[int, int]] | None:
     """The possible ranks of each row: from 1 + the number of separably better rows to n - that of separably worse rows.
 
-    Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs. If all rows have the
-    same seeds, these are more tests than in `best_and_ties`: a row that ties with the best there may have rank 1 here.
+    Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs.
 
     Parameters
     ----------
@@ -183,7 +152,7 @@ def _compare_pairs(
         with np.errstate(invalid="ignore"):  # inf - inf is nan: a tie
             differences = table[:, first[part]] - table[:, second[part]]
             leads[part] = (differences if present is None else np.where(present, differences, 0.0)).sum(0)
-        p_values[part] = _paired_p_values(differences, present)
+        p_values[part] = paired_p_values(differences, present)
     return leads, p_values
 
 

@@ -149,6 +149,7 @@ class _Attempt:
             validation=assessment.validation.scalars,
             metric_errors=assessment.test.errors,
             notes=assessment.notes,
+            deterministic=model.deterministic,
             metric_code=own_code(assessment.legend),
         )
 

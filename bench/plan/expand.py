@@ -54,7 +54,7 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
     for settings, choice in itertools.product(request.settings, models):
         base = _base(choice, settings, BUDGETS[request.budget])
         for config, variant in _configs(choice, settings, base, request.set):
-            for dataset, seed in itertools.product(datasets, request.seeds):
+            for dataset, seed in itertools.product(datasets, _seeds(choice, request)):
                 spec = RunSpec(
                     model=choice.plugin.name,
                     model_reference=choice.plugin.address,
@@ -74,6 +74,11 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
                 )
                 specs[spec.run_id] = spec
     return sorted(specs.values(), key=lambda spec: (spec.seed, spec.dataset))
+
+
+def _seeds(choice: ModelChoice, request: Request) -> Sequence[int]:
+    """The seeds that a model is run with: 0 alone for one that does not depend on the seed."""
+    return (0,) if choice.cls.deterministic else request.seeds
 
 
 def _base(choice: ModelChoice, settings: str, budget: Budget) -> dict[str, Any]:
@@ -98,11 +103,12 @@ def _configs(
 
 def _check_size(request: Request, models: Sequence[ModelChoice], n_datasets: int) -> None:
     """BenchError where the request comes to more runs than it may, before they are laid out."""
-    rows = sum(
-        math.prod(len(values) for values in _grid(choice, settings, request.set).values())
+    sizes = [
+        (math.prod(len(values) for values in _grid(choice, settings, request.set).values()), choice)
         for settings, choice in itertools.product(request.settings, models)
-    )
-    n_runs = rows * n_datasets * len(request.seeds)
+    ]
+    rows = sum(size for size, _ in sizes)
+    n_runs = n_datasets * sum(size * len(_seeds(choice, request)) for size, choice in sizes)
     if n_runs > request.max_runs:
         raise BenchError(
             f"This comes to {n_runs:,} runs ({rows:,} variants x {n_datasets} data sets x {len(request.seeds):,} "

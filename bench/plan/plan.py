@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,16 +33,23 @@ class Plan:
 
     @property
     def size(self) -> str:
-        """'27 runs = 9 models x 1 dataset x 3 seeds'; it counts variants if there are more of them than models."""
+        """'27 runs = 9 models x 1 dataset x 3 seeds'; it counts variants if there are more of them than models.
+
+        Deterministic models, which are run once whatever the seeds, are named.
+        """
+        seeds: dict[str, set[int]] = defaultdict(set)
+        for spec in self.specs:
+            seeds[spec.model].add(spec.seed)
         counts = {
-            "model": len({spec.model for spec in self.specs}),
+            "model": len(seeds),
             "variant": len({(spec.label, spec.settings) for spec in self.specs}),
             "dataset": len({spec.dataset for spec in self.specs}),
-            "seed": len({spec.seed for spec in self.specs}),
+            "seed": max(map(len, seeds.values()), default=0),
         }
         rows = "variant" if counts["variant"] > counts["model"] else "model"
         factors = " x ".join(counted(counts[kind], kind) for kind in (rows, "dataset", "seed"))
-        return f"{counted(len(self.specs), 'run')} = {factors}"
+        once = ", ".join(model for model, own in seeds.items() if len(own) < counts["seed"])
+        return f"{counted(len(self.specs), 'run')} = {factors}" + (f", one seed of {once}" if once else "")
 
 
 def resolve(

@@ -12,7 +12,8 @@ from bench.show.tables import format_interval
 
 EXPLANATION = (
     "difference: the first row minus the second, mean over the shared seeds ± 95% paired t interval. better: where a "
-    "paired t test rejects equality at 5%, Holm-adjusted over all metrics that the two share."
+    "paired t test rejects equality at 5%, Holm-adjusted over all metrics that the two share; 'unlike': the row that "
+    "is ahead pays more."
 )
 
 
@@ -39,4 +40,6 @@ def pairs_text(
 def _why_not(comparison: Comparison) -> str:
     if comparison.column.info.direction == "none":
         return ""
-    return "too few seeds" if comparison.seeds < MIN_SEEDS else "not separable"
+    if comparison.seeds < MIN_SEEDS:
+        return "too few seeds"
+    return f"unlike {comparison.column.info.against}" if comparison.unlike else "not separable"

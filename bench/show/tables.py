@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from bench.compare.boards import Board, Column, Row, not_ranked, remarks
+from bench.compare.boards import Board, Column, Row, compared_at_a_price, not_ranked, remarks
 from bench.compare.stats import Interval
 from bench.errors import BenchError, clipped, first_line, printable
 from bench.show import fitting
@@ -121,7 +121,7 @@ def _by_weight(board: Board) -> list[int]:
 
 def markdown(boards: Sequence[Board]) -> str:
     """All boards with their legend and provenance."""
-    parts = ["# Leaderboards", _READING]
+    parts = ["# Leaderboards", *filter(None, (_READING, compared_at_a_price(boards)))]
     for board in boards:
         table = _table(board, lambda cell, best: f"**{cell}**" if best else cell, escape_markdown)
         body = tabulate(table[1:], table[0], "pipe", disable_numparse=True, colalign=_align(table))
@@ -134,8 +134,11 @@ def markdown(boards: Sequence[Board]) -> str:
 
 _READING = (
     "Mean over seeds on the test split, ± the half-width of the 95% Student-t interval (none below 3 seeds). "
-    "**Bold**: the best, and every row that a paired t test over shared seeds cannot tell from it "
-    "(Holm-adjusted, 5%). n/a: the metric does not apply to the model. Every metric is in the csv beside this file."
+    "**Bold**: the best, and every row that t tests over the seeds cannot tell from it (5%, adjusted for the number of "
+    "rows; 5 seeds or more; the spread is pooled where Bartlett's test allows it), and never a row below one that is "
+    "not. Fixed: the model's numbers do not depend on the seed; it has one run and no interval, and other rows' seeds "
+    "are tested against its value. n/a: the metric does not apply to the model. Every metric is in the csv beside this "
+    "file."
 )
 
 
@@ -219,7 +222,7 @@ def _row_dict(board: Board, row: Row) -> dict[str, Any]:
         }
         for name, interval in row.intervals.items()
     }
-    head = {"model": row.model, "variant": row.variant, "seeds": row.n_done}
+    head = {"model": row.model, "variant": row.variant, "seeds": row.n_done, "deterministic": row.deterministic}
     return head | {"failed": row.failures, "metric_errors": row.metric_errors, "metrics": metrics}
 
 
@@ -292,8 +295,10 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
 
 
 def seed_count(board: Board, row: Row) -> str:
-    """How many of the board's seeds a row has done: '2/3 failed' where one failed."""
-    return f"{row.n_done}/{board.n_seeds}" + (" failed" if row.failures else "")
+    """How many of the board's seeds a row has done: '2/3 failed' where one failed; 'fixed' where no seed matters."""
+    if row.deterministic:
+        return "fixed"
+    return f"{row.n_done}/{len(board.seeds)}" + (" failed" if row.failures else "")
 
 
 def cell(row: Row, column: Column) -> str:

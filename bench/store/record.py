@@ -162,6 +162,8 @@ class Record(BaseModel):
     """Why it failed; None for a run that is done."""
     not_applicable: str = ""
     """Why its model means nothing on its data, so that there is no number; "" where it does."""
+    deterministic: bool = False
+    """Whether the model declares that its numbers do not depend on the seed."""
     metric_code: dict[str, str] = {}
     """Start of the checksum of the code of each metric that is not built in: that of two codes is never averaged."""
     files: dict[str, str] = {}
@@ -183,7 +185,7 @@ class Record(BaseModel):
 
     def compute_digest(self) -> str:
         """What `digest` is, where nothing was changed since; what came later counts where a record has it."""
-        later = {name for name in ("notes", "not_applicable") if not getattr(self, name)}
+        later = {name for name in ("notes", "not_applicable", "deterministic") if not getattr(self, name)}
         content = self.model_dump(mode="json", exclude={"digest", *later})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

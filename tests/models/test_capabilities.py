@@ -24,7 +24,7 @@ from models.capabilities import (
 
 NAMES = list(MODEL_REGISTRY.builtins)
 VAES = {"vae", "vsc", "vsc-aligned"}
-FITTED = {"pca", "mean", "random"}
+FITTED = {"pca", "mean", "random", "identity"}
 ENCODERS = {"relu", "jumprelu", "topk", "topk-l1", "topk-l2", "topk-hoyer", "batchtopk", "matryoshka", "vsae"}
 
 
@@ -207,7 +207,7 @@ def test_built_ins_have_the_capabilities_of_their_kind(name: str) -> None:
     model = cls(cls.Config(), 64)
     expected = {
         Fittable: name in FITTED,
-        HasAtoms: name not in VAES | {"mean"},
+        HasAtoms: name not in VAES | {"mean", "identity"},
         HasPreactivations: name in ENCODERS,
         Budgeted: name in ENCODERS | {"mp", "omp", "random"},
         Stochastic: name in {"vsc", "vsc-aligned", "vsae"},

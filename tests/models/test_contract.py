@@ -84,7 +84,7 @@ def test_a_model_is_at_most_two_classes_below_the_base(name: str) -> None:
 def test_every_model_declares_its_family() -> None:
     families = {name: load_model_class(MODEL_REGISTRY.find(name)).family for name in NAMES}
     assert {name for name, family in families.items() if family == "VAE family"} == {"vae", "vsc", "vsc-aligned"}
-    assert {name for name, family in families.items() if family == "floors"} == {"pca", "mean", "random"}
+    assert {name for name, family in families.items() if family == "floors"} == {"pca", "mean", "random", "identity"}
     assert set(families.values()) == {"VAE family", "SAE family", "floors"}
     assert Model.family == "others"
 

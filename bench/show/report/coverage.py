@@ -27,11 +27,15 @@ def coverage(boards: Sequence[Board]) -> dict[str, Any]:
 def _table(title: str, boards: Sequence[Board]) -> dict[str, Any]:
     """Heads: data set -> seeds; rows: label -> cells.
 
-    A seed that a row lacks is missing; a row without any run on a data set was not run there.
+    A seed that a row lacks is missing, unless no seed matters to it; a row without any run on a data set was not run.
+    A run of a seed that only deterministic rows have stands at the first seed.
     """
-    runs = [{(r.spec.label, r.spec.seed): r for r in board.records} for board in boards]
-    seeds = [sorted({record.spec.seed for record in board.records}) for board in boards]
-    known_labels = [{row.label for row in board.rows} for board in boards]
+    seeds = [board.seeds for board in boards]
+    runs = [
+        {(r.spec.label, r.spec.seed if r.spec.seed in own else own[0]): r for r in board.records}
+        for board, own in zip(boards, seeds, strict=True)
+    ]
+    known_labels = [{row.label for row in board.rows if not row.deterministic} for board in boards]
     labels = sorted({row.label for board in boards for row in board.rows})
     rows: list[dict[str, Any]] = [
         {

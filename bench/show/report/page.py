@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from bench.compare.boards import compared_at_a_price
 from bench.compare.stats import LEVEL
 from bench.errors import BenchError, counted
 from bench.show.report.artefacts import gather
@@ -63,6 +64,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         claims=_claims(store.root),
         provenance=provenance(boards),
         level=f"{LEVEL:.0%}",
+        priced=compared_at_a_price(boards),
         style="\n".join(_asset(name) for name in STYLES),
         scripts="\n".join(_asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.compare.boards import Board, Column
+from bench.compare.marks import ALIKE
 from bench.compare.stats import MIN_SEEDS, rank_intervals, t_quantiles
 from bench.show.report.artefacts import Left
 from bench.show.report.curves import curves, sweeps
@@ -35,6 +36,7 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "families": _families(boards, left),
         "t": t_quantiles(most),
         "fewest": MIN_SEEDS,
+        "alike": ALIKE,
     }
 
 
@@ -45,11 +47,16 @@ def _board(board: Board, left: Mapping[str, Left]) -> dict[str, Any]:
         "labels": [row.label for row in board.rows],
         "counts": [seed_count(board, row) for row in board.rows],
         "cells": {column.name: [cell(row, column) for row in board.rows] for column in board.columns},
-        "ranks": {column.name: _ranks(board, column) for column in board.columns if column.info.direction != "none"},
+        "ranks": {column.name: _ranks(board, column) for column in board.columns if _has_ranks(column)},
         "curves": curves(board.columns),
         "sweeps": sweeps(board),
         "structure": structure(board, left),
     }
+
+
+def _has_ranks(column: Column) -> bool:
+    """Whether all rows can be put in one order by it: not where each pays another price for it."""
+    return column.info.direction != "none" and not column.info.against
 
 
 def _ranks(board: Board, column: Column) -> list[tuple[int, int] | None]:
@@ -64,6 +71,7 @@ def _column(column: Column) -> dict[str, Any]:
         "family": column.info.family or "other",
         "headline": column.info.headline,
         "price": column.info.price,
+        "against": column.info.against,
         "direction": column.info.direction,
         "tip": f"{column.info.explanation}\nRange {column.info.range}. Source: {column.info.source}.",
     }

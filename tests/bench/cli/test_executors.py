@@ -58,7 +58,7 @@ class Nothing(Executor):
         assert specs
 
 
-SMALL = ("run", "--models", "mean,pca", "--seeds", "2", "--budget", "smoke", "--metrics", "fvu,l0")
+SMALL = ("run", "--models", "random,topk", "--seeds", "2", "--budget", "smoke", "--metrics", "fvu,l0")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ SMALL = ("run", "--models", "mean", "--seeds", "1", "--budget", "smoke")
 def test_the_same_command_again_runs_nothing(results: Path) -> None:
     again = bench(*STUDY, "--results", str(results))
     assert again.returncode == 0
-    assert "9 done, 0 failed, 0 to run; nothing to do" in again.stdout
+    assert "7 done, 0 failed, 0 to run; nothing to do" in again.stdout
     assert "[1/" not in again.stdout
 
 
@@ -25,7 +25,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
         "run", "--dry-run", "--models", "all", "--datasets", "mnist,fmnist", "--results", str(tmp_path / "runs")
     )
     assert done.returncode == 0
-    assert "102 runs = 17 models x 2 datasets x 3 seeds" in done.stdout
+    assert "96 runs = 18 models x 2 datasets x 3 seeds, one seed of pca, mean, identity" in done.stdout
     assert not (tmp_path / "runs").exists()
 
 
@@ -83,7 +83,7 @@ def test_an_unreadable_record_is_named_and_left_alone(tmp_path: Path) -> None:
 
 def test_flags_win_over_a_study_file(tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
-    study.write_text("models: [mean, pca]\nseeds: 2\nmetrics: fvu\nbudget: smoke\n", encoding="utf-8")
+    study.write_text("models: [random, topk]\nseeds: 2\nmetrics: fvu\nbudget: smoke\n", encoding="utf-8")
     flags = ("--study", str(study), "--dry-run", "--results", str(tmp_path / "runs"))
     assert "4 runs = 2 models x 1 dataset x 2 seeds (native setting, smoke budget)" in bench("run", *flags).stdout
     assert "1 run = 1 model x 1 dataset x 1 seed" in bench("run", *flags, "--models", "mean", "--seeds", "1").stdout
@@ -152,7 +152,7 @@ def test_a_metric_that_raises_is_a_failed_cell_and_status_1(tmp_path: Path) -> N
 
 def test_a_dry_run_for_a_cluster_prints_arrays_and_script_without_one(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    flags = ("run", "--models", "mean,pca", "--seeds", "3", "--budget", "smoke", "--executor", "slurm", "--dry-run")
+    flags = ("run", "--models", "random,topk", "--seeds", "3", "--budget", "smoke", "--executor", "slurm", "--dry-run")
     done = bench(*flags, "--runs-per-job", "2", "--results", str(runs), env={"PATH": ""})
     assert done.returncode == 0, done.stderr
     assert "executor: slurm, cpu" in done.stdout

@@ -71,9 +71,9 @@ def test_status_of_submitted_runs_without_a_cluster_knows_that_it_does_not_know(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mean-digits-s9", ["mean-digits-s9", "Did you mean", "mean-digits-s0"]),
-        ("mean-digits-s", ["fits 4 runs"]),
-        ("mean-digits-s0", ["no log yet"]),
+        ("random-digits-s9", ["random-digits-s9", "Did you mean", "random-digits-s0"]),
+        ("random-digits-s", ["fits 4 runs"]),
+        ("random-digits-s0", ["no log yet"]),
     ],
 )
 def test_logs_wants_one_run_that_has_some(tmp_path: Path, name: str, words: list[str]) -> None:

@@ -20,7 +20,7 @@ NAME = "20260101-000000-aaaa"
 
 
 def plan_of(folder: Path, seeds: int = 4) -> Plan:
-    """Runs of the mean, one a seed."""
+    """Runs of random atoms, one a seed."""
     return make(folder, seeds=str(seeds))
 
 

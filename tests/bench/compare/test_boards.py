@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scipy import stats as reference
 
-from bench.compare.boards import Board, Column, build
+from bench.compare.boards import Board, Column, build, not_ranked
 from bench.compare.pairs import compare
 from bench.show import tables
+from bench.show.report.coverage import coverage
 from bench.show.report.provenance import provenance
 from bench.store.record import Hardware, Provenance, Record, RunError, Software
 from bench.store.spec import RunSpec
@@ -54,16 +56,16 @@ def record(
 
 
 def study() -> list[Record]:
-    #  model   loss by seed 0, 1, 2     mean   note
-    #  good    1.0  1.1  1.2            1.1    best
-    #  same    1.1  1.0  1.25           1.1167 not separable from good
-    #  bad     3.0  3.1  3.2            3.1    separable: differences are all 2
-    #  broken  failed 3.0 failed               one seed only: cannot be separated
-    losses = {
-        "good": (1.0, 1.1, 1.2),
-        "same": (1.1, 1.0, 1.25),
-        "bad": (3.0, 3.1, 3.2),
-        "broken": (None, 3.0, None),
+    #  model   loss by seed 0 to 4           mean   note
+    #  good    1.0  1.1  1.2  1.0  1.2       1.1    best
+    #  same    1.1  1.0  1.25 1.0  1.25      1.12   not told from good
+    #  bad     3.0  3.1  3.2  3.0  3.2       3.1    told: differences are all 2
+    #  broken  failed 3.0 failed ...                one seed only: not compared
+    losses: dict[str, tuple[float | None, ...]] = {
+        "good": (1.0, 1.1, 1.2, 1.0, 1.2),
+        "same": (1.1, 1.0, 1.25, 1.0, 1.25),
+        "bad": (3.0, 3.1, 3.2, 3.0, 3.2),
+        "broken": (None, 3.0, None, None, None),
     }
     return [
         record(model, seed, loss, score=0.5 if model == "good" else None)
@@ -81,8 +83,8 @@ def test_rows_are_ranked_with_intervals_and_ties() -> None:
     rows = board().rows
     assert [row.label for row in rows] == ["good", "same", "broken", "bad"]
     assert rows[0].intervals["loss"].mean == pytest.approx(1.1)
-    assert rows[0].intervals["loss"].half_width == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
-    assert board().ties["loss"] == {"good", "same", "broken"}
+    assert rows[0].intervals["loss"].half_width == pytest.approx(2.776445 * 0.1 / 5**0.5, rel=1e-5)
+    assert board().ties["loss"] == {"good", "same"}
     assert "size" not in board().ties, "a description is not ranked"
 
 
@@ -115,26 +117,26 @@ def test_no_row_is_best_by_bounds_of_different_likelihoods() -> None:
     runs = [
         record(model, seed, level + 0.01 * seed * (-1) ** level, config={"likelihood": f"L{level}"})
         for model, level in (("a", 1), ("b", 2))
-        for seed in range(3)
+        for seed in range(5)
     ]
-    own = [record("own", seed, 3.0 + seed) for seed in range(3)]  # does not say what its likelihood is
+    own = [record("own", seed, 3.0 + 0.1 * seed) for seed in range(5)]  # does not say what its likelihood is
     (mixed,) = build([*runs, *own], [bound])
     assert mixed.columns[0].info.direction == "none"
     assert mixed.ties == {}
     for text in (tables.markdown([mixed]), " ".join(provenance([mixed])["warnings"])):
         assert "rows differ in their likelihood, so none is best by loss" in text
     assert not [c.better for c in compare(mixed, "a", "b") if c.better]
-    (same,) = build([*runs[:3], *own], [bound])
+    (same,) = build([*runs[:5], *own], [bound])
     assert same.ties == {"loss": {"a"}}
     assert "likelihood" not in tables.markdown([same])
 
 
 def test_no_row_is_best_by_a_metric_that_was_edited_between_them() -> None:
-    runs = [record(model, seed, level + 0.1 * seed) for model, level in (("a", 1), ("b", 2)) for seed in range(3)]
+    runs = [record(model, seed, level + 0.1 * seed) for model, level in (("a", 1), ("b", 2)) for seed in range(5)]
     for run in runs:
         run.metric_code["loss"] = "2" if run.spec.model == "a" else "1"
     (mixed,) = build(runs, COLUMNS)
-    assert [len(row.values["loss"]) for row in mixed.rows] == [3, 3]
+    assert [len(row.values["loss"]) for row in mixed.rows] == [5, 5]
     assert mixed.ties == {}
     assert "rows differ in their code, so none is best by loss" in tables.markdown([mixed])
     for run in runs:
@@ -168,3 +170,59 @@ def test_variants_are_rows() -> None:
     records = [record("m", 0, 1.0, variant={"k": k}, config={"k": k}) for k in (4, 8)]
     (only,) = build(records, COLUMNS)
     assert sorted(row.label for row in only.rows) == ["m k=4", "m k=8"]
+
+
+def test_a_row_without_a_seed_has_no_interval_and_a_value_for_every_seed() -> None:
+    losses = {"noisy": (1.0, 1.1, 1.2, 1.0, 1.2), "same": (0.5, 0.5, 0.5)}
+    runs = [record(model, seed, loss) for model, values in losses.items() for seed, loss in enumerate(values)]
+    once = record("once", 0, 1.25)
+    once.deterministic = True
+    (only,) = build([*runs, once], COLUMNS)
+    rows = {row.label: row for row in only.rows}
+    assert {label: row.deterministic for label, row in rows.items()} == {"noisy": False, "same": True, "once": True}
+    assert [rows[label].intervals["loss"].half_width for label in ("same", "once")] == [None, None]
+    assert rows["once"].values["loss"] == dict.fromkeys(range(5), 1.25)
+    assert only.ties["loss"] == {"same"}
+    p = reference.ttest_1samp(losses["noisy"], 1.25).pvalue
+    (found, *_) = compare(only, "noisy", "once")
+    assert (found.seeds, found.better) == (5, "noisy" if p <= 0.05 else "")
+    lines = [line.split("|")[1:4] for line in tables.markdown([only]).splitlines() if line.startswith("| ")]
+    assert [[cell.strip() for cell in line] for line in lines if line[1].strip() == "fixed"] == [
+        ["same", "fixed", "**0.5000**"],
+        ["once", "fixed", "1.250"],
+    ]
+    assert [row["deterministic"] for row in tables.as_dict([only])["boards"][0]["rows"]] == [True, False, True]
+    apart = [record("noisy", seed, 1.0 + seed) for seed in (7, 8)]
+    (mixed,) = build([*apart, once], COLUMNS)
+    assert mixed.seeds == [7, 8], "the seed of a run that needs none is none of the board's"
+    assert "| noisy | 2/2 " in " ".join(tables.markdown([mixed]).split("\n")).replace("  ", " ").replace("  ", " ")
+    cells = {row["label"]: [cell["status"] for cell in row["cells"]] for row in coverage([mixed])["tables"][0]["rows"]}
+    assert cells == {"noisy": ["done", "done"], "once": ["done", "not run"]}
+    for run in runs:
+        run.deterministic = True
+    (lied,) = build(runs, COLUMNS)
+    assert {row.label: row.deterministic for row in lied.rows} == {"noisy": False, "same": True}, "numbers tell"
+
+
+def test_a_board_says_why_nothing_is_marked() -> None:
+    few = [record(model, seed, 1.0 + seed) for model in "ab" for seed in range(4)]
+    (only,) = build(few, COLUMNS)
+    assert only.ties == {}
+    reason = "toy, native setting, quick budget: nothing is marked, as a mark takes 5 seeds that the rows share"
+    assert not_ranked(only) == [reason]
+    assert reason in tables.markdown([only])
+    bought = Column("loss", replace(COLUMNS[0].info, against="paid"))
+    (unpaid,) = build(study(), [bought])
+    assert not_ranked(unpaid) == [
+        "toy, native setting, quick budget: loss [nats] ↓ is bought with paid, which was not measured: it has no marks"
+    ]
+
+
+def test_a_column_that_is_bought_is_marked_among_rows_that_pay_alike() -> None:
+    columns = [Column("loss", replace(COLUMNS[0].info, against="size")), COLUMNS[2]]
+    runs = study()
+    for run in runs:
+        run.metrics["size"] = 20.0 if run.spec.model == "good" else 10.0
+    (only,) = build(runs, columns)
+    assert only.ties == {"loss": {"same"}}, "good pays twice as much"
+    assert "loss: compared with rows whose size is as low (within 10%) or lower." in tables.markdown([only])

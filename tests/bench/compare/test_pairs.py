@@ -9,8 +9,9 @@ import pytest
 from scipy import stats as scipy_stats
 
 from bench.compare.boards import Board, Column, build
+from bench.compare.marks import marked
 from bench.compare.pairs import boards_with, compare
-from bench.compare.stats import best_and_ties, paired_p_value, t_interval
+from bench.compare.stats import paired_p_value, t_interval
 from bench.errors import BenchError
 from bench.show.pairs import pairs_text
 from bench.store.record import Record
@@ -95,7 +96,7 @@ def test_rows_that_share_no_board_are_named() -> None:
     assert len(boards_with(boards, "a", "a")) == 1
 
 
-@pytest.mark.parametrize("n_seeds", [3, 5, 10])
+@pytest.mark.parametrize("n_seeds", [5, 10])
 def test_intervals_cover_and_ties_are_ties(n_seeds: int) -> None:
     """2,000 studies of a known difference: 95% intervals hold it in 93 to 97% of them; equals are told apart in 5%."""
     random = np.random.default_rng(0)
@@ -107,7 +108,7 @@ def test_intervals_cover_and_ties_are_ties(n_seeds: int) -> None:
     assert 0.93 <= np.mean(covered) <= 0.97
     equal = shared + random.normal(scale=0.3, size=shared.shape)
     told_apart = [
-        best_and_ties({"a": dict(enumerate(x)), "b": dict(enumerate(y))}, maximise=True) != {"a", "b"}
+        marked({"a": dict(enumerate(x)), "b": dict(enumerate(y))}, maximise=True) != {"a", "b"}
         for x, y in zip(a.tolist(), equal.tolist(), strict=True)
     ]
     assert 0.03 <= np.mean(told_apart) <= 0.07
@@ -118,3 +119,16 @@ def test_p_values_equal_scipys() -> None:
     for n in (3, 5, 10):
         a, b = random.normal(size=(2, n))
         assert paired_p_value((a - b).tolist()) == pytest.approx(scipy_stats.ttest_rel(a, b).pvalue)
+
+
+def test_the_row_that_pays_more_is_not_the_better_one() -> None:
+    info = MetricInfo("x", "min", "", "[0, 1]", "definition", against="paid")
+    columns = [Column("x", info), column("paid", "none")]
+    noise = [0.0, 0.01, -0.01, 0.02, -0.02]
+    for paid, better, unlike in ((20.0, "", True), (10.9, "a", False), (5.0, "a", False)):
+        records = [record("a", seed, x=0.1 + e, paid=paid) for seed, e in enumerate(noise)]
+        records += [record("b", seed, x=0.2 - e, paid=10.0) for seed, e in enumerate(noise)]
+        (board,) = build(records, columns)
+        (found, _) = compare(board, "a", "b")
+        assert (found.better, found.unlike) == (better, unlike)
+        assert ("unlike paid" in pairs_text(board, [found], "a", "b")) == unlike

@@ -1,4 +1,4 @@
-"""Intervals and ties against scipy, by simulation, and at the edges."""
+"""Intervals and tests against scipy, by simulation, and at the edges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from scipy import stats as reference
 from scipy.special import stdtrit
 
-from bench.compare.stats import LEVEL, best_and_ties, paired_p_value, separable, t_interval, t_intervals
+from bench.compare.stats import LEVEL, paired_p_value, separable, t_interval, t_intervals
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -60,43 +60,6 @@ def test_paired_p_value_without_spread() -> None:
 def test_holm_by_hand() -> None:
     # Sorted 0.01, 0.03, 0.04: times 3, 2, 1 = 0.03, 0.06, 0.04; made monotone: 0.03, 0.06, 0.06.
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-
-
-def test_pairing_separates_what_unpaired_seeds_would_hide() -> None:
-    easy = {0: 1.0, 1: 5.0, 2: 9.0, 3: 2.0}
-    harder = {seed: value + 0.5 + 0.01 * seed for seed, value in easy.items()}
-    assert best_and_ties({"a": easy, "b": harder}, maximise=False) == {"a"}
-    assert best_and_ties({"a": easy, "b": harder}, maximise=True) == {"b"}
-
-
-def test_equal_models_tie_at_the_stated_rate() -> None:
-    """The best of five equal models is separated from another in at most 5% of studies."""
-    rng = np.random.default_rng(1)
-    separated = 0
-    for study in rng.normal(size=(600, 5, 5)):
-        rows = {str(i): dict(enumerate(row)) for i, row in enumerate(study)}
-        ties = best_and_ties(rows, maximise=True)
-        separated += ties is not None and len(ties) < 5
-    assert separated / 600 < 0.10, "picking the best first costs some; far from 1 - 0.95^4 unadjusted"
-
-
-def test_nothing_is_said_below_three_shared_seeds_and_small_rows_tie() -> None:
-    assert best_and_ties({"a": {0: 1.0, 1: 1.1}, "b": {0: 5.0, 1: 5.1}}, maximise=False) is None
-    assert best_and_ties({}, maximise=True) is None
-    three = {0: 1.0, 1: 1.1, 2: 1.05}
-    assert best_and_ties({"a": three, "b": {5: 1.0, 6: 1.1, 7: 1.2}}, maximise=False) is None
-    assert best_and_ties({"a": three, "b": {0: 0.1}}, maximise=False) == {"a", "b"}, "one lucky seed is not best"
-
-
-def test_the_best_is_judged_on_shared_seeds() -> None:
-    a = {0: 1.00, 1: 1.01, 2: 0.99}
-    b = {0: 0.90, 1: 0.912, 2: 0.889, 3: 2.0, 4: 2.1}  # better on every shared seed, worse on average
-    assert best_and_ties({"a": a, "b": b}, maximise=False) == {"b"}
-
-
-def test_a_diverged_model_is_not_the_best() -> None:
-    rows = {"fine": {0: 0.1, 1: 0.12, 2: 0.11}, "diverged": dict.fromkeys(range(3), math.inf)}
-    assert best_and_ties(rows, maximise=False) == {"fine"}
 
 
 def test_equal_values_have_no_spread_at_all() -> None:

@@ -20,7 +20,7 @@ def test_failed_and_inapplicable_cells_are_told_apart() -> None:
     table = tables.markdown([board()])
     lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("|")}
     assert "n/a" in lines["same"]
-    assert "1/3 failed" in lines["broken"]
+    assert "1/5 failed" in lines["broken"]
     everything_failed = build([record("x", 0, None), record("y", 0, 1.0)], COLUMNS)
     assert "failed" in tables.markdown(everything_failed).split("| x ")[1].splitlines()[0]
     assert "broke \\| badly &lt;b&gt;" in table
@@ -33,14 +33,14 @@ def test_csv_has_a_row_per_model_and_the_numbers_of_the_board() -> None:
     for row, (_, line) in zip(board().rows, frame.iterrows(), strict=True):
         assert line["loss"] == row.intervals["loss"].mean
     assert frame["loss_ci95"].isna().tolist() == [False, False, True, False]
-    assert frame["failed"].tolist() == [0, 0, 2, 0]
+    assert frame["failed"].tolist() == [0, 0, 4, 0]
 
 
 def test_json_parses_and_carries_every_seed() -> None:
     content = json.loads(json.dumps(tables.as_dict([board()]), allow_nan=False))
     (only,) = content["boards"]
-    assert only["rows"][0]["metrics"]["loss"]["by_seed"] == {"0": 1.0, "1": 1.1, "2": 1.2}
-    assert len(only["runs"]) == 12
+    assert only["rows"][0]["metrics"]["loss"]["by_seed"] == {"0": 1.0, "1": 1.1, "2": 1.2, "3": 1.0, "4": 1.2}
+    assert len(only["runs"]) == 20
 
 
 def test_what_records_note_stands_below_the_board_once() -> None:
@@ -60,8 +60,8 @@ def test_latex_escapes_and_is_rectangular() -> None:
 
 def test_text_marks_ties_and_keeps_columns_aligned() -> None:
     lines = tables.text(board()).splitlines()[-4:]
-    assert "1.10 ± 0.25 *" in tables.text(board())
-    ends = [re.search(r"[\d.]+( ± [\d.]+)?(?= \*|  )", line[len("broken  1/3 failed") :]) for line in lines]
+    assert "1.10 ± 0.12 *" in tables.text(board())
+    ends = [re.search(r"[\d.]+( ± [\d.]+)?(?= \*|  )", line[len("broken  1/5 failed") :]) for line in lines]
     assert len({found.end() for found in ends if found}) == 1, "numbers end below each other, with a star or without"
 
 

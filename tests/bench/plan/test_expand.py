@@ -62,7 +62,14 @@ def test_true_and_false_are_for_fields_that_take_them() -> None:
 def test_runs_are_ordered_by_seed_so_that_an_interrupted_study_has_whole_seeds() -> None:
     runs = specs("topk,mean", datasets="mnist,digits", seeds="2")
     assert [(run.seed, run.dataset) for run in runs] == sorted((run.seed, run.dataset) for run in runs)
-    assert len(runs) == 8
+    assert len(runs) == 6, "mean is run once on each data set"
+
+
+def test_a_deterministic_model_is_run_once_with_seed_0_whatever_the_seeds() -> None:
+    assert [(run.model, run.seed) for run in specs("topk,pca", seeds=[3, 5])] == [("pca", 0), ("topk", 3), ("topk", 5)]
+    (alone,) = specs("pca", seeds="1")
+    assert [run.run_id for run in specs("pca", seeds="4")] == [alone.run_id]
+    assert len(specs("mean,topk", seeds="9", max_runs=10)) == 10
 
 
 def test_run_ids_depend_on_everything_that_changes_numbers_and_on_nothing_else() -> None:

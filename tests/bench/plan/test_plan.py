@@ -62,6 +62,8 @@ def test_a_plan_says_how_its_size_comes_about() -> None:
     assert resolve([spec(0)], {}).size == "1 run = 1 model x 1 dataset x 1 seed"
     many = [spec(seed, model=model) for seed in range(3) for model in "ab"]
     assert resolve(many, {}).size == "6 runs = 2 models x 1 dataset x 3 seeds"
+    once = [*many, spec(0, model="c")]
+    assert resolve(once, {}).size == "7 runs = 3 models x 1 dataset x 3 seeds, one seed of c"
     grid = [spec(0, config={"k": k}, variant={"k": k}) for k in (4, 8)]
     assert resolve(grid, {}).size == "2 runs = 2 variants x 1 dataset x 1 seed"
 

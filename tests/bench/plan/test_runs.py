@@ -23,12 +23,12 @@ def specs(**keys: Any) -> list[RunSpec]:
 
 
 def plan(root: Path, **how: bool) -> Plan:
-    return make_plan(Request.build(models="mean,pca", seeds="2"), RunStore(root), Path("unused"), **how)
+    return make_plan(Request.build(models="random,topk", seeds="2"), RunStore(root), Path("unused"), **how)
 
 
 def test_defaults_are_all_models_on_digits_with_three_seeds() -> None:
     runs = specs()
-    assert len({run.model for run in runs}) == 17
+    assert len({run.model for run in runs}) == 18
     assert {run.dataset for run in runs} == {"digits"}
     assert {run.seed for run in runs} == {0, 1, 2}
     assert {(run.settings, run.budget) for run in runs} == {("native", "quick")}
@@ -36,7 +36,7 @@ def test_defaults_are_all_models_on_digits_with_three_seeds() -> None:
 
 
 def test_duplicates_are_one_run() -> None:
-    assert len(specs(models="all,topk,topk", seeds="1")) == 17
+    assert len(specs(models="all,topk,topk", seeds="1")) == 18
 
 
 @pytest.mark.parametrize(

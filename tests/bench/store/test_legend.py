@@ -25,7 +25,7 @@ def test_every_metric_comes_back_as_it_was_declared() -> None:
 def test_curves_and_dimensions_come_back() -> None:
     curve = Axis("budget", {"a": Place("upper", 1.5), "b": Place("", None)}, log=True)
     info = MetricInfo(
-        "mine", "max", "nats", "R", "a test", True, "k", "What it is.", "mine", True, curve, ("class", "unit")
+        "mine", "max", "nats", "R", "a test", True, "k", "paid", "What it is.", "mine", True, curve, ("class", "unit")
     )
     entry = MetricEntry(info=info, not_applicable="it rains")
     again = MetricEntry.model_validate_json(entry.model_dump_json())

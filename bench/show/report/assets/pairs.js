@@ -40,15 +40,27 @@ function difference(a, b, name) {
   return {seeds, values, n, mean: average, half: (data.t[n] * spread) / Math.sqrt(n)};
 }
 
-function verdict(a, b, name, d) {
+// What the better row pays more of, where a metric is bought with something; "" where the two pay alike.
+function dearer(winner, loser, name) {
+  const price = data.columns[name].against;
+  if (!price || mean(winner, price) <= data.alike * mean(loser, price)) return "";
+  return price in data.columns ? quantity(price) : price;
+}
+
+function verdict(board, i, j, name, d) {
+  const [a, b] = [board.labels[i], board.labels[j]];
   const metric = quantity(name);
-  if (a === b) return "Choose two different rows.";
+  if (i === j) return "Choose two different rows.";
   if (!d.n) return `The two rows share no seed with a value of ${metric}.`;
   if (d.n < data.fewest) return `Fewer than ${data.fewest} shared seeds: nothing can be said.`;
   if (d.half == null) return "A value is infinite: there is no interval.";
   const told = `difference ${formatInterval(d.mean, d.half)}, n = ${d.n} seeds`;
-  if (Math.abs(d.mean) > d.half)
-    return `${clip(better(name) * d.mean > 0 ? a : b, 80)} is better in ${metric} (${told}).`;
+  if (Math.abs(d.mean) > d.half) {
+    const wins = better(name) * d.mean > 0;
+    const price = dearer(...(wins ? [board.rows[i], board.rows[j]] : [board.rows[j], board.rows[i]]), name);
+    const but = price ? `, but pays more ${price}: neither is better` : "";
+    return `${clip(wins ? a : b, 80)} is ${but ? "ahead" : "better"} in ${metric} (${told})${but}.`;
+  }
   return `Not separable in ${metric} (${told}).`;
 }
 
@@ -62,7 +74,7 @@ function drawPairs() {
     return find("pairs-verdict").replaceChildren("This board has no ranked metric.");
   }
   const d = difference(board.rows[i], board.rows[j], name);
-  find("pairs-verdict").textContent = verdict(board.labels[i], board.labels[j], name, d);
+  find("pairs-verdict").textContent = verdict(board, i, j, name, d);
   plot.hidden = i === j || !d.values.some(Number.isFinite);
   const side = better(name) > 0 ? "Right" : "Left";
   const names = `A being ${clip(board.labels[i], 80)}, B ${clip(board.labels[j], 80)}`;
