@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import permutation_test
 from torch import Tensor
 
 from metrics.base import NotApplicable, metric
@@ -29,7 +29,10 @@ SOURCE = "Sangari Abiz et al. 2025 (2505.14476), class correlation"
 """Source of the correlations between classes."""
 
 PERMUTATIONS = 9999
-"""Largest number of permutations of the categories that are tried."""
+"""Permutations of the categories that are drawn, where there are too many to try all."""
+
+MOST_DEALS = 50_000
+"""Ways to deal the categories to the classes that are all tried. Ten classes, of 4, 3 and 3: 4,200 ways."""
 
 MIN_EXPECTED = 5
 """Expected co-activations below which a lift is noise: the usual bound of the chi-square test."""
@@ -67,21 +70,32 @@ def category_gap(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | N
 def category_p_value(gamma: Matrix, labels: Tensor, categories: Tensor) -> float | NotApplicable:
     """p-value of the category gap: the chance of a gap at least as large under random categories (Mantel test).
 
-    One-sided, with 9,999 permutations of the classes' categories, or all if there are fewer. n/a where the gap is n/a.
+    One-sided and exact: over all ways to deal the categories to the classes; if there are more than 50,000, over 9,999
+    random ones and the true one. n/a where the gap is n/a.
     """
     correlation, present = _of_the_classes(gamma, labels, categories)
-    if not math.isfinite(_gap(correlation, present)):
+    gap = _gap(correlation, present)
+    if not math.isfinite(gap):
         return NO_GAP
-    result = permutation_test(
-        (present,),
-        lambda permuted, axis: _gap(correlation, np.moveaxis(permuted, axis, -1)),
-        permutation_type="pairings",
-        vectorized=True,
-        n_resamples=PERMUTATIONS,
-        alternative="greater",
-        rng=np.random.default_rng(0),
-    )
-    return float(result.pvalue)
+    return float((_gap(correlation, _deals(present)) >= gap - 1e-9).mean())
+
+
+def _deals(categories: np.ndarray) -> np.ndarray:
+    """The distinct ways to deal the categories to the classes, the true one among them: (P, C)."""
+    values, counts = np.unique(categories, return_counts=True)
+    n_deals = math.factorial(len(categories)) // math.prod(math.factorial(count) for count in counts.tolist())
+    if n_deals > MOST_DEALS:
+        drawn = np.tile(categories, (PERMUTATIONS + 1, 1))
+        return np.concatenate([drawn[:1], np.random.default_rng(0).permuted(drawn[1:], axis=1)])
+    deals = np.full((1, len(categories)), values[-1])
+    free = [np.arange(len(categories))]  # of each deal: the classes that have no category yet
+    for value, count in zip(values[:-1], counts[:-1].tolist(), strict=True):
+        chosen = np.array(list(combinations(range(len(free[0])), count)))
+        deals = deals.repeat(len(chosen), axis=0)
+        places = np.concatenate([classes[chosen] for classes in free])
+        np.put_along_axis(deals, places, value, axis=1)
+        free = [np.delete(classes, pick) for classes in free for pick in chosen]
+    return deals
 
 
 @metric(label="class correlation", direction="none", range="[-1, 1]", source=SOURCE)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from itertools import combinations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from metrics.base import NotApplicable, metric
-from metrics.matrix import Matrix, class_moments, dense, entries, rows
+from metrics.matrix import Matrix, class_moments, column_sums, dense, entries, evenly_spaced, rows
 
 VARIANCE = "after Sangari Abiz et al. 2025 (2505.14476); the normalisations are a choice"
 """Source of the variances."""
@@ -22,7 +23,7 @@ DIVERGENCE = "Sangari Abiz et al. 2025 (2505.14476), Eq. 6"
 """Source of the divergences."""
 
 MAX_PER_CLASS = 200
-"""Pairs are formed among this many samples of a class, the first ones."""
+"""Pairs are formed among this many samples of a class, evenly spaced."""
 
 
 @metric(label="activity var", direction="none", range="[0, 0.25]", source=VARIANCE)
@@ -31,13 +32,36 @@ def activity_variance(gamma_hard: Matrix, labels: Tensor) -> float:
     return gamma_variance(gamma_hard, labels)
 
 
-@metric(label="activity var share", direction="min", range="[0, 1]", source=VARIANCE, headline=True)
+@metric(label="activity var share", direction="none", range="[0, 1]", source=VARIANCE)
 def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
     """Share of the variance of the 0/1 activity that is within classes; 1 if nothing varies.
 
-    Being a share, it does not improve if all variances shrink.
+    Being a share, it does not improve if all variances shrink; but what it can be depends on how often units are on.
     """
     return gamma_variance_share(gamma_hard, labels)
+
+
+@metric(label="activity var above floor", direction="min", range="[0, 1]", source=VARIANCE, headline=True)
+def activity_variance_above_floor(gamma_hard: Matrix, labels: Tensor) -> float | NotApplicable:
+    """The activity's share of variance within classes, s, above its floor f: (s - f) / (1 - f).
+
+    f is the smallest share that units with these numbers of active samples can have. A unit that is on in a share p of
+    the samples has the smallest variance within classes if it is on in all samples of some classes, in part of one
+    class, and in no other; of ten equal classes, with p below 0.1, the floor is (1 - 10 p) / (1 - p). 0: activity
+    follows the classes as far as its density allows; 1: it knows nothing of them. n/a if nothing varies, or if only one
+    class occurs: then f is 1.
+    """
+    sizes, rates, _ = class_moments(gamma_hard, labels)
+    if len(sizes) < 2:
+        return NotApplicable("fewer than two classes occur")
+    n = sizes.sum()
+    counts = column_sums(gamma_hard)
+    total = (counts * (1 - counts / n)).sum()
+    if total == 0:
+        return NotApplicable("no activity varies")
+    within = (sizes @ (rates * (1 - rates))).sum().item()
+    least = float(_least_within(counts.cpu().numpy(), sizes.cpu().numpy()).sum())
+    return min(1.0, max(0.0, (within - least) / (total.item() - least)))
 
 
 @metric(label="activity JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)
@@ -61,10 +85,10 @@ def activity_jsd(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | NotAp
 def activity_jaccard(gamma_hard: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
     """Mean Jaccard index of the active sets of two images: within classes, between classes, and the gap.
 
-    The gap is within - between. Over the first 200 images of each class; two empty sets have index 1. n/a for a single
-    sample.
+    The gap is within - between. Over 200 evenly spaced images of each class; two empty sets have index 1. n/a for a
+    single sample.
     """
-    groups = [dense(rows(gamma_hard, first)).float() for first in _first_of_each_class(labels)]
+    groups = [dense(rows(gamma_hard, some)).float() for some in _some_of_each_class(labels)]
     within = [_jaccard(group, group, distinct=True) for group in groups if len(group) > 1]
     between = [_jaccard(first, second) for first, second in combinations(groups, 2)]
     values = _within_and_between(within, between)
@@ -109,14 +133,14 @@ def gamma_variance_share(gamma: Matrix, labels: Tensor) -> float:
 def gamma_jsd(gamma: Matrix, labels: Tensor) -> dict[str, float] | NotApplicable:
     """Mean Jensen-Shannon divergence of two images' gammas: within classes, between classes, and the gap.
 
-    Summed over units. The gap is between - within. Over the first 200 samples of each class: within a class all their
-    pairs, between two classes the i-th sample of one with the i-th of the other. If all gammas are 0 or 1, the result
-    is `activity_jsd`, exact over all pairs. n/a for a single sample.
+    Summed over units. The gap is between - within. Over 200 evenly spaced samples of each class: within a class all
+    their pairs, between two classes the i-th sample of one with the i-th of the other. If all gammas are 0 or 1, the
+    result is `activity_jsd`, exact over all pairs. n/a for a single sample.
     """
     values = entries(gamma)
     if ((values == 0) | (values == 1)).all():
         return activity_jsd(gamma, labels)
-    groups = [dense(rows(gamma, first)).double() for first in _first_of_each_class(labels)]
+    groups = [dense(rows(gamma, some)).double() for some in _some_of_each_class(labels)]
     within = [_mean_jsd(group) for group in groups if len(group) > 1]
     between = []
     for first, second in combinations(groups, 2):
@@ -134,8 +158,32 @@ def _within_and_between(within: list[float], between: list[float]) -> dict[str, 
     return means | {"gap": means["between"] - means["within"]} if len(means) == 2 else means
 
 
-def _first_of_each_class(labels: Tensor) -> list[Tensor]:
-    return [(labels == label).nonzero().squeeze(1)[:MAX_PER_CLASS] for label in labels.unique()]
+def _some_of_each_class(labels: Tensor) -> list[Tensor]:
+    members = [(labels == label).nonzero().squeeze(1) for label in labels.unique()]
+    return [group[evenly_spaced(len(group), MAX_PER_CLASS).to(group.device)] for group in members]
+
+
+def _least_within(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Least sum over classes of n p (1 - p) that a unit with this many active samples can have, (M,).
+
+    The sum is concave in the classes' rates p, so its minimum is at a corner of what the number allows: every class
+    but one is wholly on or off. Classes that are wholly on can have as many samples as some set of the others has.
+    """
+    least = np.full(len(counts), np.inf)
+    whole = [int(size) for size in sizes]
+    for size in set(whole):
+        others = list(whole)
+        others.remove(size)
+        reached = 1  # bit s: some of the others have s samples together
+        for other in others:
+            reached |= reached << other
+        bits = np.frombuffer(reached.to_bytes(reached.bit_length() // 8 + 1, "little"), np.uint8)
+        sums = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
+        for nearest in (np.searchsorted(sums, counts, "right") - 1, np.searchsorted(sums, counts - size)):
+            rest = counts - sums[nearest.clip(0, len(sums) - 1)]  # of the class that is partly on
+            partly = np.where((rest >= 0) & (rest <= size), rest * (size - rest) / size, np.inf)
+            least = np.minimum(least, partly)
+    return least
 
 
 def _jaccard(first: Tensor, second: Tensor, distinct: bool = False) -> float:

@@ -47,24 +47,37 @@ def monosemanticity(
     formed. Units that are constant, or on for a single image, have no pair and are left out; n/a if none is left. Over
     10,000 evenly spaced images.
     """
-    z = columns(spread(z, MAX_SAMPLES), live_units(active))
-    unit = torch.nn.functional.normalize(embed(dense(spread(x, MAX_SAMPLES))).double(), dim=1)
-    magnitude = abs(z)
-    lowest, highest = _range(magnitude)
-    if isinstance(magnitude, Tensor):  # minus the minimum before squaring: no digits are lost
-        magnitude, lowest, highest = magnitude - lowest, torch.zeros_like(lowest), highest - lowest
+    return _mean_cosines(abs(columns(spread(z, MAX_SAMPLES), live_units(active))), embed(dense(spread(x, MAX_SAMPLES))))
+
+
+@metric(label="monosemanticity as published", direction="max", range="[-1, 1]", source=PACH)
+def monosemanticity_as_published(z: Matrix, active: Matrix, x: Tensor) -> dict[str, float] | NotApplicable:
+    """`monosemanticity` on the scale of its paper: the embedding is not centred, and the sign of a code is kept.
+
+    The embedding is x. Pixels are not negative, so that two images of any kind have a cosine above zero, and no unit
+    scores near 0.
+    """
+    return _mean_cosines(columns(spread(z, MAX_SAMPLES), live_units(active)), dense(spread(x, MAX_SAMPLES)))
+
+
+def _mean_cosines(codes: Matrix, embeddings: Tensor) -> dict[str, float] | NotApplicable:
+    """Cosine of two embeddings (N, E), weighted by both codes (N, M) scaled to [0, 1]: mean and median over units."""
+    unit = torch.nn.functional.normalize(embeddings.double(), dim=1)
+    lowest, highest = _range(codes)
+    if isinstance(codes, Tensor):  # minus the minimum before squaring: no digits are lost
+        codes, lowest, highest = codes - lowest, torch.zeros_like(lowest), highest - lowest
     norms = unit.square().sum(1, keepdim=True)
-    sums, squares, n = column_sums(magnitude), column_squares(magnitude), z.shape[0]
-    weighted = transposed_product(magnitude, unit) - torch.outer(lowest, unit.sum(0))
+    sums, squares, n = column_sums(codes), column_squares(codes), codes.shape[0]
+    weighted = transposed_product(codes, unit) - torch.outer(lowest, unit.sum(0))
     # sum a^2 ||e||^2: the embeddings have norm 1, or 0 where the image has no direction.
-    directed = rows(magnitude, (norms.squeeze(1) > 0.5).nonzero().squeeze(1))
+    directed = rows(codes, (norms.squeeze(1) > 0.5).nonzero().squeeze(1))
     own = column_squares(directed) - 2 * lowest * column_sums(directed) + lowest.square() * directed.shape[0]
     pairs = (sums - n * lowest).square() - (squares - 2 * lowest * sums + n * lowest.square())
     has_pairs = (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
     scores = ((weighted.square().sum(1) - own) / pairs)[has_pairs].clamp(-1, 1)
     if len(scores) == 0:
         return NotApplicable("no unit varies and is on for two images or more")
-    return {"mean": scores.mean().item(), "median": scores.median().item()}
+    return {"mean": scores.mean().item(), "median": scores.quantile(0.5).item()}
 
 
 @metric(label="class purity", direction="max", range="[1/C, 1]", source="Jacquier et al. 2026; the formula is a choice")

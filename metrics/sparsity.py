@@ -80,15 +80,35 @@ def gini(z: Matrix) -> float | NotApplicable:
     label="effective rank",
     direction="none",
     range="[1, M]",
-    source="Costa et al. 2025 (2506.03093); Roy 2007",
+    source="Roy & Vetterli 2007, section 2",
     price=True,
 )
 def effective_rank(z: Matrix) -> float | NotApplicable:
-    """Number of directions that the codes use: the exponential of the entropy of the eigenvalues of Z^T Z.
+    """Number of directions that the codes use: the exponential of the entropy of the singular values of Z.
 
-    exp(-sum_i l_i ln l_i), where l are the eigenvalues divided by their sum. If there are more than 2,048 live
+    exp(-sum_i s_i ln s_i), where s are the singular values divided by their sum. If there are more than 2,048 live
     units, over 2,048 evenly spaced samples. n/a if all codes are zero.
     """
+    return _effective_rank(z, 0.5)
+
+
+@metric(
+    label="effective rank of the energy",
+    direction="none",
+    range="[1, M]",
+    source="Costa et al. 2025 (2506.03093)",
+    price=True,
+)
+def effective_rank_of_energy(z: Matrix) -> float | NotApplicable:
+    """Effective rank by the squared singular values of Z, the eigenvalues of Z^T Z: large directions count for more.
+
+    Over the same samples as `effective_rank`, and never above it. n/a if all codes are zero.
+    """
+    return _effective_rank(z, 1.0)
+
+
+def _effective_rank(z: Matrix, power: float) -> float | NotApplicable:
+    """Exponential of the entropy of the eigenvalues of Z^T Z, to a power, divided by their sum."""
     live = live_units(z != 0)
     if len(live) == 0:
         return ALL_ZERO
@@ -99,8 +119,10 @@ def effective_rank(z: Matrix) -> float | NotApplicable:
         gram = dense(used).double() @ dense(used).double().T
     else:
         gram = transposed_product(used, used)
-    eigenvalues = torch.linalg.eigvalsh(gram).clamp_min(0)
-    shares = eigenvalues / eigenvalues.sum()
+    eigenvalues = torch.linalg.eigvalsh(gram)
+    eigenvalues = torch.where(eigenvalues > 1e-12 * eigenvalues.max(), eigenvalues, 0)  # else the rounding of zero
+    shares = eigenvalues.pow(power)
+    shares = shares / shares.sum()
     return torch.exp(-torch.xlogy(shares, shares).sum()).item()
 
 

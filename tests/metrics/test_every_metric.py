@@ -268,7 +268,7 @@ def test_the_axes_of_a_tensor_are_declared(name: str) -> None:
 
 def test_quality_is_drawn_against_the_metrics_of_sparsity_and_of_cost() -> None:
     families = {name for name, metric in METRICS.items() if metric.info.family in ("sparsity", "cost")}
-    assert len(families) == 11
+    assert len(families) == 12
     assert {name for name, metric in METRICS.items() if metric.info.price} == families
     have = given(make_world())
     assert all(isinstance(value_of(name, have), float) for name in families)

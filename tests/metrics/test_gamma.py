@@ -103,13 +103,65 @@ def test_jaccard_equals_python_sets_over_all_pairs() -> None:
     assert found == pytest.approx({"within": within, "between": between, "gap": within - between})
 
 
-def test_pairs_are_formed_of_the_first_samples_of_each_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates, labels = torch.rand(40, 3), torch.arange(40) % 2
-    first = torch.cat([(labels == c).nonzero().squeeze(1)[:5] for c in (0, 1)])
+def test_pairs_are_formed_of_evenly_spaced_samples_of_each_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates, labels = torch.rand(42, 3), torch.arange(42) % 2
+    some = torch.cat([(labels == c).nonzero().squeeze(1)[[0, 5, 10, 15, 20]] for c in (0, 1)])
     monkeypatch.setattr(gamma, "MAX_PER_CLASS", 5)
-    assert gamma.gamma_jsd(rates, labels) == pytest.approx(gamma.gamma_jsd(rates[first], labels[first]))
+    assert gamma.gamma_jsd(rates, labels) == pytest.approx(gamma.gamma_jsd(rates[some], labels[some]))
     active = rates > 0.5
-    assert gamma.activity_jaccard(active, labels) == gamma.activity_jaccard(active[first], labels[first])
+    assert gamma.activity_jaccard(active, labels) == gamma.activity_jaccard(active[some], labels[some])
+
+
+def test_the_floor_is_the_least_share_of_all_codes_by_enumeration() -> None:
+    """Of every unit of 9 samples in classes of 2, 3 and 4: the least share of those that are on equally often."""
+    labels = torch.tensor([0] * 2 + [1] * 3 + [2] * 4)
+    units = torch.tensor(list(product([False, True], repeat=9))[1:-1]).T
+    shares = torch.tensor([gamma.activity_variance_share(unit[:, None], labels) for unit in units.T])
+    above = torch.tensor([gamma.activity_variance_above_floor(unit[:, None], labels) for unit in units.T])
+    for count in range(1, 9):
+        alike = units.sum(0) == count
+        floor = shares[alike].min()
+        torch.testing.assert_close(above[alike], (shares[alike] - floor) / (1 - floor), atol=1e-6, rtol=0)
+    # Of several units the variances add up before the share is taken, and so do their floors.
+    pair = units[:, [3, 200]]
+    n = pair.sum(0) / 9
+    totals = n * (1 - n)
+    floors = [shares[units.sum(0) == count].min() for count in pair.sum(0)]
+    floor = sum(t * f for t, f in zip(totals, floors, strict=True)) / totals.sum()
+    expected = (gamma.activity_variance_share(pair, labels) - floor) / (1 - floor)
+    assert gamma.activity_variance_above_floor(pair, labels) == pytest.approx(float(expected), abs=1e-6)
+
+
+@pytest.mark.parametrize("p", [0.01, 0.05, 0.15, 0.5])
+@pytest.mark.parametrize("sizes", [[500] * 10, [100, 900, 400, 1600, 2000]])
+def test_above_its_floor_a_code_that_knows_no_class_has_all_and_one_that_follows_the_class_nothing(
+    p: float, sizes: list[int]
+) -> None:
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    n = int(p * 5000)
+    blind = torch.rand(5000, 40).argsort(0) < n
+    follows = torch.arange(5000) < n  # classes one after the other: one of them in part
+    assert gamma.activity_variance_above_floor(blind, labels) == pytest.approx(1, abs=0.03)
+    found = gamma.activity_variance_above_floor(follows[:, None], labels)
+    share = gamma.activity_variance_share(follows[:, None], labels)
+    if sizes[0] == 500:
+        rest = n % 500
+        floor = rest * (500 - rest) / 500 / (n * (1 - p))
+        assert share == pytest.approx(floor)
+        assert p >= 0.1 or floor == pytest.approx((1 - 10 * p) / (1 - p))
+        assert found == pytest.approx(0, abs=1e-9)
+    assert 0 <= found <= share
+
+
+def test_above_its_floor_nothing_can_be_said_of_one_class_or_of_a_code_that_never_varies() -> None:
+    labels = torch.arange(8) % 2
+    alike = NotApplicable("no activity varies")
+    assert gamma.activity_variance_above_floor(torch.ones(8, 3).bool(), labels) == alike
+    assert gamma.activity_variance_above_floor(torch.zeros(8, 3).bool(), labels) == alike
+    one = NotApplicable("fewer than two classes occur")
+    assert gamma.activity_variance_above_floor(ACTIVE, torch.zeros(4).long()) == one
+    # ACTIVE: units 0 and 2 do not vary; unit 1 is on in 3 of 4, at best in 2 of a class and 1 of the other, as it is.
+    assert gamma.activity_variance_above_floor(ACTIVE, LABELS) == 0
 
 
 def test_a_class_code_has_no_spread_within_classes() -> None:

@@ -32,9 +32,12 @@ def test_sparsity_by_hand() -> None:
     assert sparsity.l0(ACTIVE) == pytest.approx(7 / 4)
     assert sparsity.hoyer(z) == pytest.approx(0.6)
     assert sparsity.gini(z) == pytest.approx(1 - 13 / 28)
-    # Z = diag(2, 1): Z^T Z has eigenvalues 4 and 1, shares 0.8 and 0.2: the exponential of their entropy.
-    rank = math.exp(-0.8 * math.log(0.8) - 0.2 * math.log(0.2))
-    assert sparsity.effective_rank(torch.tensor([[2.0, 0.0], [0.0, 1.0]])) == pytest.approx(rank)
+    # Z = diag(2, 1): singular values 2 and 1, shares 2/3 and 1/3: the exponential of their entropy. Of the energy:
+    # the eigenvalues 4 and 1 of Z^T Z, shares 0.8 and 0.2.
+    diagonal = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    assert sparsity.effective_rank(diagonal) == pytest.approx(math.exp(math.log(3) - 2 / 3 * math.log(2)))
+    energy = math.exp(-0.8 * math.log(0.8) - 0.2 * math.log(0.2))
+    assert sparsity.effective_rank_of_energy(diagonal) == pytest.approx(energy)
 
 
 def test_support_and_tail_by_hand() -> None:
@@ -60,16 +63,19 @@ def test_hoyer_and_gini_agree_with_the_formulas_sample_by_sample() -> None:
 @pytest.mark.parametrize("shape", [(60, 7), (5, 9)])
 def test_effective_rank_agrees_with_the_singular_values(shape: tuple[int, int]) -> None:
     z = random_codes(*shape)
-    squares = np.linalg.svd(z.double().numpy(), compute_uv=False) ** 2
-    assert sparsity.effective_rank(z) == pytest.approx(math.exp(entropy(squares)), rel=1e-6)
+    values = np.linalg.svd(z.double().numpy(), compute_uv=False)
+    assert sparsity.effective_rank(z) == pytest.approx(math.exp(entropy(values)), rel=1e-6)
+    assert sparsity.effective_rank_of_energy(z) == pytest.approx(math.exp(entropy(values**2)), rel=1e-6)
+    twice = torch.cat([z, z], dim=1)  # of half rank: rounding adds no direction
+    assert sparsity.effective_rank(twice) == pytest.approx(math.exp(entropy(values)), rel=1e-6)
 
 
 def test_effective_rank_of_many_units_is_that_of_evenly_spaced_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     z = torch.randn(40, 9)
     monkeypatch.setattr(sparsity, "MAX_UNITS", 6)
-    squares = np.linalg.svd(z[evenly_spaced(40, 6)].double().numpy(), compute_uv=False) ** 2
+    values = np.linalg.svd(z[evenly_spaced(40, 6)].double().numpy(), compute_uv=False)
     for codes in (z, csr(z)):
-        assert sparsity.effective_rank(codes) == pytest.approx(math.exp(entropy(squares)), rel=1e-6)
+        assert sparsity.effective_rank(codes) == pytest.approx(math.exp(entropy(values)), rel=1e-6)
 
 
 def test_support_and_tail_agree_with_loops() -> None:
