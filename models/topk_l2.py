@@ -1,8 +1,9 @@
-"""TopK SAE with an L2 penalty on all activations, as in the released checkpoints of the variational SAE.
+"""TopK SAE with an L2 penalty on all activations: the loss of the released variational SAE, but for AuxK.
 
 Adds lambda mean_x sum_j a_j(x)^2 / 2 to the TopK loss. Like the squared error, the penalty is divided by the data's
 variance, so that lambda is the beta of the variational SAE (Baker & Li 2025, arXiv 2509.22994). By the account of its
-authors, the released checkpoints were trained in this way, without noise.
+authors, the released checkpoints were trained in this way, without noise; their AuxK weight is 0, so that `auxk: 0`
+comes closest to them. Their atoms may grow, and evade the penalty; here atoms have unit norm.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.claims.catalogue import CLAIMS
-from bench.claims.verdict import Claim, Verdict, judge
+from bench.claims.verdict import Claim, Verdict, adjusted, judge
 from bench.errors import unknown
 from bench.plan.runs import specs_of
 from bench.store.record import Record
@@ -43,6 +43,8 @@ def all_specs(runs: ClaimRuns) -> list[RunSpec]:
 
 
 def verdicts(claims: Sequence[Claim], runs: ClaimRuns, records: Sequence[Record]) -> list[Verdict]:
-    """A verdict for each claim and data set, from the runs that are done."""
+    """A verdict for each claim and data set, from the runs that are done, alone and adjusted for their number."""
     done = {record.run_id: record for record in records if record.status == "done"}
-    return [judge(claim, dataset, runs[claim.id, dataset], done) for claim in claims for dataset in claim.datasets]
+    return adjusted(
+        [judge(claim, dataset, runs[claim.id, dataset], done) for claim in claims for dataset in claim.datasets]
+    )

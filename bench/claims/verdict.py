@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from bench.compare.stats import Interval, t_interval
+import numpy as np
+from scipy.special import bdtr, stdtr
+
+from bench.compare.stats import LEVEL, MIN_SEEDS, Interval, separable, t_interval
 from bench.plan.request import Override, Request
 from bench.store.record import Record
 from bench.store.spec import RunSpec
@@ -59,11 +63,17 @@ class Claim:
     """The claim holds if the effect is above this."""
     within: float | None = None
     """For a claim of equality, used instead of `above`: the claim holds if the effect is within this of zero."""
+    in_most_seeds: bool = False
+    """For a count, which cannot lie below zero: the claim holds if in most seeds it is above `above` (a sign test)."""
+    cells: Callable[[Score], Mapping[str, float]] | None = None
+    """For a claim over a grid of settings: the number of each, for one seed; the verdict says where it holds."""
 
     @property
     def condition(self) -> str:
-        """'> 0', or 'within ±0.01'."""
-        return f"> {self.above:g}" if self.within is None else f"within ±{self.within:g}"
+        """'> 0', '> 0 in most seeds', or 'within ±0.01'."""
+        if self.within is not None:
+            return f"within ±{self.within:g}"
+        return f"> {self.above:g}" + " in most seeds" * self.in_most_seeds
 
 
 class Verdict(NamedTuple):
@@ -74,11 +84,17 @@ class Verdict(NamedTuple):
     dataset: str
     """Data set on which it was checked."""
     outcome: Outcome
-    """The decision."""
+    """The decision at 5%, as if this were the only claim."""
+    adjusted: Outcome
+    """The decision at 5% for all verdicts that are given together (Holm): inconclusive where it does not stand."""
+    p_value: float | None
+    """The level at which the outcome is just decided; None below three seeds."""
     interval: Interval | None
     """Mean effect over seeds; None if no seed has an effect."""
     effects: dict[int, float]
     """Seed -> effect, for the seeds whose runs are all done and have the metrics."""
+    cells: dict[str, int]
+    """For a claim over a grid: setting -> number of seeds in which the claim's number is above its bound."""
     missing: int
     """Number of requested seeds that have no effect."""
 
@@ -95,7 +111,8 @@ def judge(
     records : mapping
         Run id -> record, of the runs that are done.
     """
-    effects = {}
+    effects: dict[int, float] = {}
+    cells: dict[str, int] = {}
     seeds = next(iter(specs.values()))
     for seed in seeds:
 
@@ -104,23 +121,44 @@ def judge(
 
         try:
             effects[seed] = claim.effect(score)
+            found = claim.cells(score) if claim.cells else {}
         except KeyError:  # a run that is not done, or a metric that is n/a in it
             continue
+        cells = {name: cells.get(name, 0) + (value > claim.above) for name, value in found.items()}
+    return decide(claim, dataset, effects, cells, len(seeds) - len(effects))
+
+
+def decide(claim: Claim, dataset: str, effects: dict[int, float], cells: dict[str, int], missing: int) -> Verdict:
+    """The verdict on some effects: reproduced or contradicted only if its test says so; inconclusive below 3 seeds."""
     interval = t_interval(list(effects.values())) if effects else None
-    return Verdict(claim, dataset, _outcome(claim, interval), interval, effects, len(seeds) - len(effects))
-
-
-def _outcome(claim: Claim, interval: Interval | None) -> Outcome:
-    """Reproduced or contradicted only if the whole interval is on one side; inconclusive below three seeds."""
     if interval is None:
-        return "not run"
-    if interval.half_width is None:
-        return "inconclusive"
-    low, high = interval.mean - interval.half_width, interval.mean + interval.half_width
-    if claim.within is not None:
-        if -claim.within <= low and high <= claim.within:
-            return "reproduced"
-        return "contradicted" if low > claim.within or high < -claim.within else "inconclusive"
-    if low > claim.above:
-        return "reproduced"
-    return "contradicted" if high <= claim.above else "inconclusive"
+        return Verdict(claim, dataset, "not run", "not run", None, interval, effects, cells, missing)
+    if len(effects) < MIN_SEEDS or not math.isfinite(interval.mean):
+        return Verdict(claim, dataset, "inconclusive", "inconclusive", None, interval, effects, cells, missing)
+    holds, p_value = _test(claim, list(effects.values()))
+    decided: Outcome = "reproduced" if holds else "contradicted"
+    outcome: Outcome = decided if p_value <= 1 - LEVEL else "inconclusive"
+    return Verdict(claim, dataset, outcome, outcome, p_value, interval, effects, cells, missing)
+
+
+def adjusted(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts, those that do not stand when all of them are tested together as inconclusive (Holm)."""
+    tested = [verdict.p_value for verdict in verdicts if verdict.p_value is not None]
+    stands = iter(separable(tested))
+    return [
+        verdict if verdict.p_value is None or next(stands) else verdict._replace(adjusted="inconclusive")
+        for verdict in verdicts
+    ]
+
+
+def _test(claim: Claim, effects: Sequence[float]) -> tuple[bool, float]:
+    """Whether the claim seems to hold, and the two-sided p-value of that side."""
+    n = len(effects)
+    if claim.in_most_seeds:
+        yes = sum(effect > claim.above for effect in effects)
+        return 2 * yes > n, min(1.0, 2 * float(bdtr(min(yes, n - yes), n, 0.5)))
+    mean, spread = float(np.mean(effects)), float(np.std(effects, ddof=1)) if len(set(effects)) > 1 else 0.0
+    margin = mean - claim.above if claim.within is None else claim.within - abs(mean)
+    if spread == 0:
+        return margin > 0, 0.0 if margin else 1.0
+    return margin > 0, 2 * float(stdtr(n - 1, -abs(margin) / spread * math.sqrt(n)))

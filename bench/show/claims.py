@@ -26,8 +26,10 @@ READING = (
     "Each claim is a number, one for each seed, that the paper says is above a bound, or (equalities) within a margin "
     "of zero. Observed: its mean over seeds, ± the half-width of the 95% Student-t interval. **Reproduced**: the whole "
     "interval is where the claim says; **contradicted**: the whole interval is where it says it is not; "
-    "**inconclusive**: neither, or fewer than 3 seeds; **not run**: runs or metrics are missing. Every row is a test "
-    "at 5% of its own: of many, some decide wrongly. A claim in several parts is its smallest part."
+    "**inconclusive**: neither, or fewer than 3 seeds; **not run**: runs or metrics are missing. 'In most seeds': a "
+    "count, which cannot lie below zero, by a sign test over the seeds. Alone: each row is a test at 5% of its own: of "
+    "many, some decide wrongly. All together: what stands if the chance of any wrong decision in the whole table is 5% "
+    "(Holm). A claim in several parts is its smallest part."
 )
 
 
@@ -59,9 +61,15 @@ class ClaimRow(BaseModel):
     missing: int
     """Seeds without one."""
     verdict: Outcome
-    """What follows."""
+    """What follows from this claim alone, at 5%."""
+    adjusted: Outcome
+    """What follows if all verdicts of the table together are at 5%."""
+    p_value: float | None = Field(ge=0, le=1)
+    """Level at which the verdict is just decided; None below three seeds."""
     effects: dict[str, float]
     """Seed -> number."""
+    cells: dict[str, int] = {}
+    """For a claim over a grid of settings: setting -> number of seeds in which it holds there."""
 
     @property
     def interval(self) -> str:
@@ -82,7 +90,7 @@ def write_claims(rows: Sequence[ClaimRow], records: Sequence[Record], folder: Pa
     values = ROWS.dump_python(list(rows))
     texts = {
         "claims.md": markdown(rows, records),
-        "claims.csv": csv_text(pd.DataFrame(values).drop(columns="effects")),
+        "claims.csv": csv_text(pd.DataFrame(values).drop(columns=["effects", "cells"])),
         NAME: json.dumps(values, indent=1, allow_nan=False),
     }
     write_texts(texts, folder)
@@ -118,14 +126,17 @@ def row(verdict: Verdict) -> ClaimRow:
         seeds=len(verdict.effects),
         missing=verdict.missing,
         verdict=verdict.outcome,
+        adjusted=verdict.adjusted,
+        p_value=verdict.p_value,
+        cells=verdict.cells,
         effects={str(seed): effect for seed, effect in verdict.effects.items()},
     )
 
 
 def claims_text(rows: Sequence[ClaimRow], width: int | None = None) -> str:
     """The table for the terminal: what was observed and what follows; the files have the rest."""
-    cells = [[r.id, r.claim, r.dataset, r.condition, r.interval, r.seed_count, r.verdict] for r in rows]
-    header = ["id", "claim", "dataset", "claimed", "observed", "seeds", "verdict"]
+    cells = [[r.id, r.claim, r.dataset, r.condition, r.interval, r.seed_count, r.verdict, r.adjusted] for r in rows]
+    header = ["id", "claim", "dataset", "claimed", "observed", "seeds", "alone", "all together"]
     rest = "also: {}; all in claims.md"
     return f"{table(header, cells, width, words={1: 24, 2: 10, 3: 10}, spare=(5, 3), rest=rest)}\n\n{counts(rows)}"
 
@@ -137,18 +148,34 @@ def markdown(rows: Sequence[ClaimRow], records: Sequence[Record]) -> str:
         [
             *(r.id, r.paper, r.claim, r.dataset, r.metric, r.comparison),
             *(r.expected, r.condition, r.interval, r.seed_count),
-            f"**{r.verdict}**" if r.verdict in ("reproduced", "contradicted") else r.verdict,
+            *(f"**{word}**" if word in ("reproduced", "contradicted") else word for word in (r.verdict, r.adjusted)),
         ]
         for r in rows
     ]
     cells = [[escape_markdown(cell) if i < len(header) else cell for i, cell in enumerate(line)] for line in cells]
-    body = tabulate(cells, [*header, "verdict"], "pipe", disable_numparse=True)
-    parts = ["# What the papers claim, and what holds here", READING, counts(rows), body]
+    body = tabulate(cells, [*header, "alone", "all together"], "pipe", disable_numparse=True)
+    parts = ["# What the papers claim, and what holds here", READING, counts(rows), body, *_grids(rows)]
     return "\n\n".join([*parts, "## Provenance", provenance(records)]) + "\n"
 
 
+def _grids(rows: Sequence[ClaimRow]) -> list[str]:
+    """For each claim over a grid, in which settings it holds, and in how many seeds."""
+    lists = []
+    for r in rows:
+        found = [f"{setting}: {n} of {r.seeds} seeds" for setting, n in r.cells.items() if n]
+        if r.cells:
+            where = "; ".join(found) or "in none"
+            lists.append(f"- {r.id} on {r.dataset}, over {len(r.cells)} settings: {where}")
+    return ["## Where claims over a grid hold", escape_markdown("\n".join(lists))] if lists else []
+
+
 def counts(rows: Sequence[ClaimRow]) -> str:
-    """'20 reproduced, 3 contradicted, ... of 44 verdicts.'"""
-    found: Counter[str] = Counter(row.verdict for row in rows)
+    """'20 reproduced, 3 contradicted, ... of 44 verdicts alone; all together 15 reproduced, ...'"""
     order = ("reproduced", "contradicted", "inconclusive", "not run")
-    return f"{', '.join(f'{found[outcome]} {outcome}' for outcome in order)} of {len(rows)} verdicts."
+
+    def of(words: Sequence[Outcome]) -> str:
+        found: Counter[str] = Counter(words)
+        return ", ".join(f"{found[outcome]} {outcome}" for outcome in order)
+
+    alone, together = of([row.verdict for row in rows]), of([row.adjusted for row in rows])
+    return f"{len(rows)} verdicts. Alone: {alone}. All together: {together}."

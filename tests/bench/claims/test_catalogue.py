@@ -12,7 +12,7 @@ from bench.claims.study import runs_of
 from bench.claims.verdict import Claim
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY
 
-ASKED = [*(f"A{i}" for i in range(1, 5)), "V2", "V3", "V4", "V6", *(f"M{i}" for i in range(1, 8))]
+ASKED = [*(f"A{i}" for i in range(1, 5)), "V2", "V3", "V4", "V6", *(f"M{i}" for i in range(1, 8)), "M2b"]
 ASKED += [*(f"S{i}" for i in range(1, 8)), *(f"B{i}" for i in range(1, 8))]
 
 

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats as reference
 
-from bench.claims.verdict import Arm, Claim, Verdict, judge
+from bench.claims.verdict import Arm, Claim, Verdict, adjusted, decide, judge
+from bench.show.claims import markdown, row
 from bench.store.record import Record
 from bench.store.spec import RunSpec
 
@@ -55,7 +57,8 @@ def judged(effects: list[float | None], **fields: object) -> Verdict:
         ([100.0, 100.0], {}, "inconclusive"),
         ([100.0, None, 100.0, None], {}, "inconclusive"),
         ([None, None, None], {}, "not run"),
-        ([0.0, 0.0, 0.0], {}, "contradicted"),
+        ([0.0, 0.0, 0.0], {}, "inconclusive"),
+        ([-1.0, -1.0, -1.0], {}, "contradicted"),
         ([0.0, 0.0, 0.0], {"within": 0.1}, "reproduced"),
         ([math.inf, 1.0, 1.0], {}, "inconclusive"),
     ],
@@ -73,6 +76,58 @@ def test_noise_is_rarely_taken_for_an_effect() -> None:
     outcomes = [judged(list(rng.normal(size=6))).outcome for _ in range(1000)]
     decided = sum(outcome != "inconclusive" for outcome in outcomes)
     assert 25 <= decided <= 80, "5% by construction, binomial error 0.7%"
+
+
+# By the sign test, two-sided: six of six have p = 2 / 64 = 0.03, five of six 0.22, five of five 0.0625.
+@pytest.mark.parametrize(
+    ("counts", "outcome"),
+    [
+        ([1, 3, 2, 1, 1, 7], "reproduced"),
+        ([0, 0, 0, 0, 0, 0], "contradicted"),
+        ([0, 3, 2, 1, 1, 7], "inconclusive"),
+        ([0, 0, 0, 0, 0], "inconclusive"),
+    ],
+)
+def test_a_count_is_judged_by_the_seeds_that_have_one(counts: list[float], outcome: str) -> None:
+    assert judged([*counts], in_most_seeds=True).outcome == outcome
+    assert claim(in_most_seeds=True).condition == "> 0 in most seeds"
+
+
+@pytest.mark.parametrize("effects", [[1.0, 1.2, 0.8, 1.0], [-0.3, 0.1, 0.2, -0.2, 0.15]])
+def test_the_p_value_is_scipys(effects: list[float]) -> None:
+    for above in (-1.0, 0.0, 0.9):
+        expected = reference.ttest_1samp(effects, above).pvalue
+        assert judged([*effects], above=above).p_value == pytest.approx(expected)
+    margin = 1.5 - abs(np.mean(effects))
+    expected = 2 * reference.t.sf(margin / reference.sem(effects), len(effects) - 1)
+    assert judged([*effects], within=1.5).p_value == pytest.approx(expected)
+    assert judged(effects[:2]).p_value is None
+
+
+def test_many_verdicts_stand_together_only_as_far_as_holm_says() -> None:
+    """The weak one, with p between 0.01 and 0.05, stands alone or as one of two, not as one of ten."""
+    clear, weak = judged([1.0, 1.01, 0.99, 1.0, 1.02]), judged([0.9, 1.4, 0.4, 1.9, 0.1])
+    silent = judged([None, None, None, None, None])
+    assert weak.p_value is not None
+    assert 0.01 < weak.p_value < 0.05
+    many = adjusted([clear, *[weak] * 9, silent])
+    assert [verdict.adjusted for verdict in many] == ["reproduced", *["inconclusive"] * 9, "not run"]
+    assert [verdict.outcome for verdict in many] == [*["reproduced"] * 10, "not run"]
+    assert [verdict.adjusted for verdict in adjusted([clear, weak])] == ["reproduced", "reproduced"]
+
+
+def test_of_true_nulls_the_table_rarely_decides_any() -> None:
+    rng = np.random.default_rng(0)
+    studies = rng.normal(size=(100, 20, 6)).tolist()
+    tables = [adjusted([decide(claim(), "digits", dict(enumerate(e)), {}, 0) for e in study]) for study in studies]
+    assert sum(any(verdict.adjusted != "inconclusive" for verdict in table) for table in tables) <= 12
+    assert sum(any(verdict.outcome != "inconclusive" for verdict in table) for table in tables) > 40
+
+
+def test_a_claim_over_a_grid_says_where_it_holds() -> None:
+    found = judged([1.0, None, 3.0], cells=lambda of: {"a": of("a", "mse") - 2, "b": of("b", "mse")})
+    assert found.cells == {"a": 1, "b": 0}
+    assert "over 2 settings: a: 1 of 2 seeds" in markdown([row(found)], [])
 
 
 def test_a_metric_that_does_not_apply_is_a_missing_seed() -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from bench.claims.catalogue import CLAIMS
-from bench.claims.verdict import Verdict
+from bench.claims.verdict import decide
 from bench.cli import boards as verbs
-from bench.compare.stats import t_interval
 from bench.show import report
 from bench.show.claims import row, write_claims
 from bench.show.report.artefacts import gather
@@ -62,7 +61,7 @@ def test_claims_only_where_there_are_verdicts(tmp_path: Path) -> None:
     records = factory.study(models=("vae",), n_seeds=1)
     boards, store = factory.boards_of(records), RunStore(tmp_path)
     assert 'id="claims"' not in report.write(records, Tables(boards), tmp_path, store).read_text(encoding="utf-8")
-    verdict = Verdict(CLAIMS[0], "mnist", "reproduced", t_interval([0.1, 0.2, 0.15]), {0: 0.1, 1: 0.2, 2: 0.15}, 0)
+    verdict = decide(CLAIMS[0], "mnist", {0: 0.1, 1: 0.2, 2: 0.15}, {}, 0)
     write_claims([row(verdict)], records, tmp_path)
     text = report.write(records, Tables(boards), tmp_path, store).read_text(encoding="utf-8")
     assert 'id="claims"' in text
