@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 FACE_RADIUS = 10.0
-EYE_LINE, BELOW_CHIN, CORNER, EDGE = -2.5, 12.7, 12.8, 14.6
+EYE_LINE, MOUTH_LINE, BELOW_CHIN, CORNER, EDGE = -2.5, 5.5, 12.7, 12.8, 12.0
 
 
 def coverage(distance: Array) -> Array:
@@ -59,9 +59,9 @@ def cheeks(x: Array, y: Array, spread: Array, size: Array) -> Array:
     return disc(np.abs(x) - spread, y - 1.5, size)
 
 
-def ears(x: Array, y: Array, height: Array, size: Array) -> Array:
+def ears(x: Array, y: Array, size: Array) -> Array:
     """Two discs behind the face, which hides the part inside its rim."""
-    return both(disc(np.abs(x) - 10.5, y + height, size), -face(x, y))
+    return both(disc(np.abs(x) - 10.5, y + 0.5, size), -face(x, y))
 
 
 def glasses(x: Array, y: Array, size: Array, thickness: Array) -> Array:
@@ -75,18 +75,18 @@ def eyes(x: Array, y: Array, spread: Array, size: Array) -> Array:
     return disc(np.abs(x) - spread, y - EYE_LINE, size)
 
 
-def mouth(x: Array, y: Array, height: Array, width: Array, smile: Array, thickness: Array) -> Array:
+def mouth(x: Array, y: Array, width: Array, smile: Array, thickness: Array) -> Array:
     """An arc of a parabola whose ends are `smile` pixels above its middle."""
     bend = smile * x / width**2
-    arc = np.abs(y - height + bend * x) / np.sqrt(1 + 4 * bend**2)
+    arc = np.abs(y - MOUTH_LINE + bend * x) / np.sqrt(1 + 4 * bend**2)
     return both(arc - thickness, np.abs(x) - width)
 
 
-def hat(x: Array, y: Array, shift: Array, brim: Array, width: Array, height: Array, lean: Array) -> Array:
+def hat(x: Array, y: Array, brim: Array, width: Array, height: Array, lean: Array) -> Array:
     """A brim on the head and a crown above it, whose top is `lean` pixels to the right of its foot."""
     up = -8.5 - y
-    crown = box(x - shift - lean * up / height, up - height / 2, width, height / 2)
-    return either(crown, box(x - shift, up, brim, 0.9))
+    crown = box(x - lean * up / height, up - height / 2, width, height / 2)
+    return either(crown, box(x, up, brim, 0.9))
 
 
 def bowtie(x: Array, y: Array, width: Array, height: Array, tilt: Array) -> Array:
@@ -95,9 +95,9 @@ def bowtie(x: Array, y: Array, width: Array, height: Array, tilt: Array) -> Arra
     return both(np.abs(x) - width, np.abs(y - BELOW_CHIN - tilt * x / width) - (height - 0.5) * out - 0.5)
 
 
-def dot(x: Array, y: Array, shift: Array, size: Array) -> Array:
+def dot(x: Array, y: Array, size: Array) -> Array:
     """A disc in the top left corner."""
-    return disc(x + CORNER - shift, y + CORNER, size)
+    return disc(x + CORNER, y + CORNER, size)
 
 
 def cross(x: Array, y: Array, size: Array, angle: Array) -> Array:
@@ -116,9 +116,9 @@ def ring(x: Array, y: Array, size: Array, thickness: Array) -> Array:
     return outline(disc(x - CORNER, y - CORNER, size), thickness)
 
 
-def bar(x: Array, y: Array, height: Array, length: Array) -> Array:
+def bar(x: Array, y: Array, length: Array) -> Array:
     """An upright stroke along the left edge."""
-    return box(x + EDGE, y + height, 0.7, length)
+    return box(x + EDGE, y, 0.7, length)
 
 
 def beads(x: Array, y: Array, spacing: Array, size: Array) -> Array:
