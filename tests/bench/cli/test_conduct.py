@@ -247,7 +247,8 @@ def test_an_estimate_is_of_runs_like_these(tmp_path: Path, capsys: pytest.Captur
     spec = make(tmp_path, seeds=[7]).specs[0]
     put(RunStore(tmp_path), record(spec, timings={"total": 60.0}))
     assert conducted(tmp_path, Scripted())
-    assert "estimate: 1 min 00 s for the 1 whose like has run before" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "estimate: 1 min 00 s for the 1 whose like has run before" in said
 
 
 def test_what_makes_a_metric_file_is_left_to_others(tmp_path: Path) -> None:
