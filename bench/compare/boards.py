@@ -210,7 +210,8 @@ def _current(runs: Sequence[Record]) -> dict[int, Record]:
     """Seed -> run, for the runs of a label (oldest first) with the newest run's hyperparameters, code and version."""
 
     def identity(record: Record) -> tuple[Any, ...]:
-        return record.spec.config, record.spec.code, record.spec.max_steps, record.spec.max_eval
+        spec = record.spec
+        return spec.config, spec.code, spec.min_steps, spec.max_steps, spec.max_eval
 
     same_kind = [run for run in runs if identity(run) == identity(runs[-1])]
     versions = [run.provenance.version for run in same_kind]

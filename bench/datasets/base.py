@@ -100,6 +100,11 @@ class DatasetSource(ABC):
     reads: ClassVar[tuple[str, ...]] = ()
     """Files that it reads beside its data, by paths from the folder of its own file: with other content they make new
     runs, as an edit of its code does."""
+    min_steps: ClassVar[int | None] = None
+    """Optimiser steps that every run takes at least, where its budget's epochs come to fewer: for a data set so small
+    that they are no training. Epochs that are asked for, and a budget's `max_steps`, stand."""
+    hyperparameters: ClassVar[Mapping[str, Any]] = {}
+    """Values that suit it, for every model that has the field; a setting, a budget and what is asked for win."""
 
     @abstractmethod
     def checksum(self, data_dir: Path) -> str:

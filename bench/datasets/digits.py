@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +18,17 @@ SPLIT_SEED = 0
 
 
 class Digits(DatasetSource):
-    """1,257 / 180 / 360 images by a fixed permutation; pixels 0 to 16 scaled to [0, 1]."""
+    """1,257 / 180 / 360 images by a fixed permutation; pixels 0 to 16 scaled to [0, 1].
+
+    The papers' 11 epochs of batches of 32 are 18,900 steps on MNIST and 440 here, in which no spike-and-slab model
+    learns to use its units: every model gets 3,000, so that a board of all models takes minutes. And 64 grey pixels
+    leave a Bernoulli model 2 nats to gain, against 100 on MNIST: the KL terms of VSC must rise slowly, and its prior
+    stays. Chosen on the validation split, where the FVU of VSC (mean of three seeds) is 0.54 if the KL terms rise over
+    0.8 of training, 0.62 over 0.5, and 0.82 over 0.2.
+    """
+
+    min_steps = 3000
+    hyperparameters: ClassVar[Mapping[str, Any]] = {"kl_warmup": 0.8, "alpha_warmup": 0.0}
 
     def checksum(self, data_dir: Path) -> str:
         images, labels, order = _arrays()

@@ -198,7 +198,8 @@ class _Attempt:
         )
         batches_seed = derive_seed(self.spec.seed, self.spec.dataset, "batches")
         with intact(f"The model '{self.spec.model}'", {"x": dataset.train.x, "labels": dataset.train.labels}):
-            return train(model, dataset.train, batches_seed, self.spec.max_steps, progressed, checkpoints)
+            steps = self.spec.min_steps, self.spec.max_steps
+            return train(model, dataset.train, batches_seed, *steps, progressed, checkpoints)
 
     def _maker(self) -> str:
         """Whose checkpoints may be taken up: anybody's, but where a record is replaced those of this submission."""

@@ -56,6 +56,7 @@ def train(
     model: Model,
     data: Split,
     batches_seed: int,
+    min_steps: int | None = None,
     max_steps: int | None = None,
     report: Callable[[float], None] = lambda _: None,
     checkpoints: Checkpoints | None = None,
@@ -70,8 +71,8 @@ def train(
         Training split.
     batches_seed : int
         Seed of the order of the batches: the same for every model of a run's seed, so that differences are paired.
-    max_steps : int, optional
-        Bound on optimiser steps.
+    min_steps, max_steps : int, optional
+        Bounds on optimiser steps.
     report : callable
         Told the progress in [0, 1] now and then.
     checkpoints : Checkpoints, optional
@@ -97,13 +98,14 @@ def train(
         return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
     # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
     optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
+    total_steps = n_steps(len(data), model.config.batch_size, model.config.epochs, min_steps, max_steps)
     clock = _Clock(device)
     model.prepare(data.x, data.labels)
     checkpoints = checkpoints or Checkpoints()
     state = checkpoints.restore(model, optimiser)
     if state.resumed:
         clock = _Clock(device, state.seconds)
-    step_seconds = _descend(model, optimiser, data, batches_seed, max_steps, state, clock, report, checkpoints)
+    step_seconds = _descend(model, optimiser, data, batches_seed, total_steps, state, clock, report, checkpoints)
     history = pd.DataFrame(state.rows)
     return Training(
         state.step, clock.read(), step_seconds, state.flops, _peak_memory_mb(device), history, state.resumed
@@ -119,9 +121,9 @@ def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
         )
 
 
-def n_steps(n_samples: int, batch_size: int, epochs: int, max_steps: int | None) -> int:
-    """Optimiser steps of a run; the last batch of an epoch may be smaller."""
-    steps = math.ceil(n_samples / batch_size) * epochs
+def n_steps(n_samples: int, batch_size: int, epochs: int, min_steps: int | None, max_steps: int | None) -> int:
+    """Optimiser steps of a run: its epochs, the last batch of each may be smaller, or the bound that they miss."""
+    steps = max(math.ceil(n_samples / batch_size) * epochs, min_steps or 0)
     return steps if max_steps is None else min(steps, max_steps)
 
 
@@ -141,17 +143,16 @@ def _descend(
     optimiser: torch.optim.Optimizer,
     data: Split,
     seed: int,
-    max_steps: int | None,
+    total_steps: int,
     state: TrainingState,
     clock: _Clock,
     report: Callable[[float], None],
     checkpoints: Checkpoints,
 ) -> float:
     """The training loop, from a state to its end: seconds per step after the first, slow ones."""
-    config = model.config
-    total_steps = n_steps(len(data), config.batch_size, config.epochs, max_steps)
-    steps_per_epoch = math.ceil(len(data) / config.batch_size)
-    stream = batches(data, config.batch_size, seed, first=state.step)
+    batch_size = model.config.batch_size
+    steps_per_epoch = math.ceil(len(data) / batch_size)
+    stream = batches(data, batch_size, seed, first=state.step)
     counter = FlopCounterMode(display=False)
     model.train()
     warm = min(WARM_STEPS, total_steps // 2)

@@ -44,6 +44,10 @@ class DatasetChoice:
     """Checksum that identifies its content."""
     files: Mapping[str, str]
     """The same as a model's."""
+    min_steps: int | None
+    """Optimiser steps that a run on it takes at least."""
+    hyperparameters: Mapping[str, Any]
+    """Values that suit it, for every model that has the field."""
 
 
 def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
@@ -51,10 +55,11 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
     _check_overrides(request.set, models)
     _check_size(request, models, len(datasets))
     specs = {}
-    for settings, choice in itertools.product(request.settings, models):
-        base = _base(choice, settings, BUDGETS[request.budget])
+    for settings, choice, dataset in itertools.product(request.settings, models, datasets):
+        base = _base(choice, dataset, settings, BUDGETS[request.budget])
+        asked = "epochs" in _grid(choice, settings, request.set)
         for config, variant in _configs(choice, settings, base, request.set):
-            for dataset, seed in itertools.product(datasets, _seeds(choice, request)):
+            for seed in _seeds(choice, request):
                 spec = RunSpec(
                     model=choice.plugin.name,
                     model_reference=choice.plugin.address,
@@ -68,6 +73,7 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
                     dataset_files=dict(dataset.files),
                     settings=settings,
                     budget=request.budget,
+                    min_steps=None if asked else dataset.min_steps,
                     max_steps=BUDGETS[request.budget].max_steps,
                     max_eval=BUDGETS[request.budget].max_eval,
                     seed=seed,
@@ -81,9 +87,9 @@ def _seeds(choice: ModelChoice, request: Request) -> Sequence[int]:
     return (0,) if choice.cls.deterministic else request.seeds
 
 
-def _base(choice: ModelChoice, settings: str, budget: Budget) -> dict[str, Any]:
-    """The values that a setting and a budget give to the fields that the model has."""
-    wanted: dict[str, Any] = dict(MATCHED) if settings == "matched" else {}
+def _base(choice: ModelChoice, dataset: DatasetChoice, settings: str, budget: Budget) -> dict[str, Any]:
+    """The values of a data set, a setting and a budget, the last one winning, for the fields that the model has."""
+    wanted = {**dataset.hyperparameters, **(MATCHED if settings == "matched" else {})}
     if budget.epochs is not None:
         wanted["epochs"] = budget.epochs
     return {field: value for field, value in wanted.items() if field in choice.cls.Config.model_fields}

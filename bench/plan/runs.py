@@ -7,7 +7,8 @@ from pathlib import Path
 from bench.plan.expand import DatasetChoice, ModelChoice, expand
 from bench.plan.plan import Plan, resolve
 from bench.plan.request import Request
-from bench.plugins.loading import dataset_checksum, dataset_files, load_model_class, model_files
+from bench.plugins.loading import dataset_checksum, dataset_files, load_model_class, load_source, model_files
+from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
@@ -33,11 +34,14 @@ def specs_of(request: Request, data_dir: Path) -> list[RunSpec]:
         ModelChoice(plugin, load_model_class(plugin), model_files(plugin))
         for plugin in MODEL_REGISTRY.choose(request.models)
     ]
-    datasets = [
-        DatasetChoice(plugin, dataset_checksum(plugin, data_dir), dataset_files(plugin))
-        for plugin in DATASET_REGISTRY.choose(request.datasets)
-    ]
+    datasets = [_dataset(plugin, data_dir) for plugin in DATASET_REGISTRY.choose(request.datasets)]
     return expand(request, models, datasets)
+
+
+def _dataset(plugin: Plugin, data_dir: Path) -> DatasetChoice:
+    source = load_source(plugin)
+    checksum, files = dataset_checksum(plugin, data_dir), dataset_files(plugin)
+    return DatasetChoice(plugin, checksum, files, source.min_steps, source.hyperparameters)
 
 
 def load_existing(specs: list[RunSpec], store: RunStore) -> dict[str, Record | None]:

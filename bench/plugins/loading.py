@@ -84,10 +84,21 @@ def load_source(plugin: Plugin) -> DatasetSource:
     cls = DATASET_REGISTRY.load(plugin)
     if not (isinstance(cls, type) and issubclass(cls, DatasetSource)):
         raise BenchError(f"'{plugin.reference}' is not a data set: derive it from bench.datasets.base.DatasetSource.")
+    _require_none("data set", plugin, _source_problems(cls))
     try:
         return cls()
     except TypeError as error:
         raise BenchError(f"The data set '{plugin.reference}' cannot be made: {error}.") from error
+
+
+def _source_problems(cls: type[DatasetSource]) -> list[str]:
+    """What is wrong with what a data set declares, in words."""
+    problems = []
+    if not (cls.min_steps is None or (type(cls.min_steps) is int and cls.min_steps > 0)):
+        problems.append(f"min_steps is {cls.min_steps!r}; give a number of optimiser steps, 1 or more, or None.")
+    if not isinstance(cls.hyperparameters, Mapping):
+        problems.append(f"hyperparameters is {cls.hyperparameters!r}; map fields to values, e.g. {{'batch_size': 16}}.")
+    return problems
 
 
 @cache

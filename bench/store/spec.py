@@ -72,6 +72,8 @@ class RunSpec(BaseModel):
     """"native": the model's own; "matched": sizes that all models share."""
     budget: str
     """A name of `BUDGETS`."""
+    min_steps: int | None = None
+    """Least number of optimiser steps, where the epochs in `config` come to fewer; `max_steps` wins."""
     max_steps: int | None = None
     """Bound on optimiser steps."""
     max_eval: int | None = None
@@ -87,8 +89,13 @@ class RunSpec(BaseModel):
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything but the references (paths of one machine) and what other fields imply."""
+        """SHA-256 over everything but the references (paths of one machine) and what other fields imply.
+
+        A `min_steps` of None is left out as well: runs without it keep the id that they had before there was one.
+        """
         content = self.model_dump(mode="json", exclude=REFERENCES | IMPLIED)
+        if self.min_steps is None:
+            del content["min_steps"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -29,7 +29,7 @@ def main() -> None:
     dataset = load_dataset(DATASET_REGISTRY.find("mnist"), Path(os.environ["BENCH_DATA_DIR"]))
     torch.manual_seed(0)
     model = TopK(TopK.Config(n_latents=1000, k=10), dataset.n_features)
-    training = train(model, dataset.train, 0, STEPS)
+    training = train(model, dataset.train, 0, max_steps=STEPS)
     seconds: dict[str, float] = {}
     start = time.perf_counter()
     metrics = stopwatch(seconds)

@@ -64,8 +64,8 @@ def test_every_model_resumes_to_the_same_numbers(tmp_path: Path, model: str) -> 
 
 
 def test_many_epochs_and_history_rows_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(specs.BUDGETS, "smoke", specs.Budget(name="smoke", epochs=4, max_eval=100))
-    spec = spec_of(tmp_path, set=["batch_size=32"])  # 40 steps an epoch: stops in each of the epochs
+    monkeypatch.setitem(specs.BUDGETS, "smoke", specs.Budget(name="smoke", max_eval=100))
+    spec = spec_of(tmp_path, set=["batch_size=32", "epochs=4"])  # 40 steps an epoch: stops in each of the epochs
     whole, parts = run(tmp_path / "whole", spec), run(tmp_path / "parts", spec, 39, 3, 60, 40)
     assert numbers(parts) == numbers(whole)
     assert parts.provenance.resumed == 4

@@ -49,7 +49,7 @@ def data() -> Split:
 def test_progress_goes_from_0_to_1_over_all_steps(data: Split) -> None:
     model, told = line(), []
     training = train(model, data, batches_seed=0, report=told.append)
-    assert training.steps == n_steps(10, 4, 3, None) == 9
+    assert training.steps == n_steps(10, 4, 3, None, None) == 9
     assert model.told == pytest.approx([step / 8 for step in range(9)])
     assert told == [0, 1]
     assert not model.training
@@ -71,7 +71,17 @@ def test_the_history_has_the_mean_of_every_term(data: Split, monkeypatch: pytest
 
 def test_steps_are_bounded(data: Split) -> None:
     assert train(line(), data, batches_seed=0, max_steps=2).steps == 2
-    assert n_steps(10, 4, 3, 100) == 9
+    assert n_steps(10, 4, 3, None, 100) == 9
+
+
+def test_a_small_data_set_gets_more_epochs_and_schedules_stretch_with_them(data: Split) -> None:
+    model = line()
+    training = train(model, data, batches_seed=0, min_steps=11)
+    assert training.steps == 11
+    assert model.told == pytest.approx([step / 10 for step in range(11)])
+    assert training.history["epoch"].tolist() == pytest.approx([11 / 3])
+    assert n_steps(10, 4, 3, 5, None) == 9, "epochs that come to more stand"
+    assert n_steps(10, 4, 3, 11, 2) == 2, "so does a bound"
 
 
 def test_batches_go_on_where_they_were_left(data: Split) -> None:

@@ -14,17 +14,41 @@ from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.store.spec import RunSpec
 
 
-def specs(models: str, **keys: Any) -> list[RunSpec]:
+def specs(
+    models: str, min_steps: int | None = None, hyperparameters: dict[str, Any] | None = None, **keys: Any
+) -> list[RunSpec]:
     request = Request.build(**{"models": models, "seeds": "1"} | keys)
     chosen = [ModelChoice(plugin, load_model_class(plugin), {}) for plugin in MODEL_REGISTRY.choose(request.models)]
-    datasets = [DatasetChoice(plugin, "c", {}) for plugin in DATASET_REGISTRY.choose(request.datasets)]
-    return expand(request, chosen, datasets)
+    plugins = DATASET_REGISTRY.choose(request.datasets)
+    suits = hyperparameters or {}
+    return expand(request, chosen, [DatasetChoice(plugin, "c", {}, min_steps, suits) for plugin in plugins])
 
 
 def test_an_explicit_value_wins_over_the_budget() -> None:
     (run,) = specs("topk", set=["topk.epochs=2", "k=4"])
     assert (run.config["epochs"], run.config["k"]) == (2, 4)
     assert run.label == "topk k=4 epochs=2"
+
+
+@pytest.mark.parametrize("keys", [{}, {"budget": "full"}, {"settings": "matched", "set": ["vsc.alpha=0.2"]}])
+def test_the_least_steps_of_a_data_set_hold_where_no_epochs_are_asked_for(keys: dict[str, Any]) -> None:
+    overrides = keys.pop("set", [])
+    (run,) = specs("vsc", 4000, set=overrides, **keys)
+    assert run.min_steps == 4000
+    (asked,) = specs("vsc", 4000, set=[*overrides, "epochs=2"], **keys)
+    assert (asked.min_steps, asked.config["epochs"]) == (None, 2)
+    assert len({run.run_id, asked.run_id, specs("vsc", set=overrides, **keys)[0].run_id}) == 3
+
+
+def test_what_suits_a_data_set_gives_way_to_a_setting_and_to_what_is_asked_for() -> None:
+    suits = {"kl_warmup": 0.5, "batch_size": 16}
+    vsc, topk = specs("vsc,topk", hyperparameters=suits)
+    assert (vsc.config["kl_warmup"], vsc.config["batch_size"], vsc.label) == (0.5, 16, "vsc")
+    assert ("kl_warmup" in topk.config, topk.config["batch_size"]) == (False, 16)
+    (asked,) = specs("vsc", hyperparameters=suits, settings="matched", set=["kl_warmup=0.1", "alpha=0.2"])
+    assert (asked.config["kl_warmup"], asked.config["batch_size"]) == (0.1, 128)
+    with pytest.raises(BenchError, match=r"vsc\.kl_warmup = 2"):
+        specs("vsc", hyperparameters={"kl_warmup": 2})
 
 
 def test_a_models_own_value_wins_over_one_for_all() -> None:

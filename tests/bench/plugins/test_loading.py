@@ -85,3 +85,18 @@ def test_a_class_that_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(BenchError) as caught:
         load_source(DATASET_REGISTRY.find(reference))
     assert str(caught.value) == (f"'{reference}' is not a data set: derive it from bench.datasets.base.DatasetSource.")
+
+
+@pytest.mark.parametrize("value", ["0", "True", "'many'", "2.5"])
+def test_a_least_number_of_steps_is_a_number(value: str, tmp_path: Path) -> None:
+    text = f"from bench.datasets.digits import Digits\n\n\nclass Mine(Digits):\n    min_steps = {value}\n"
+    with pytest.raises(BenchError) as caught:
+        load_source(DATASET_REGISTRY.find(f"{write(tmp_path, text)}:Mine"))
+    assert f"min_steps is {value}; give a number of optimiser steps, 1 or more, or None." in str(caught.value)
+
+
+def test_hyperparameters_of_a_data_set_are_a_mapping(tmp_path: Path) -> None:
+    text = "from bench.datasets.digits import Digits\n\n\nclass Mine(Digits):\n    hyperparameters = ['k']\n"
+    with pytest.raises(BenchError) as caught:
+        load_source(DATASET_REGISTRY.find(f"{write(tmp_path, text)}:Mine"))
+    assert "hyperparameters is ['k']; map fields to values, e.g. {'batch_size': 16}." in str(caught.value)

@@ -21,6 +21,7 @@ from tests.bench.store.helpers import spec_of
         {"dataset_checksum": "abd"},
         {"settings": "matched"},
         {"budget": "full"},
+        {"min_steps": 5},
         {"max_steps": 5},
         {"max_eval": 5},
     ],
