@@ -1,9 +1,13 @@
 """JumpReLU SAE: a learned threshold per unit (Rajamanoharan et al. 2024, arXiv 2407.14435).
 
-z = a H(a - theta), a = ReLU(W (x - b) + b_enc), x_hat = z D + b with unit-norm atoms D and theta = exp(log_theta).
-Minimises ||x - x_hat||^2 + w mean((L0 / k - 1)^2). This form of the penalty aims at k active units (appendix of the
-paper, and the code of arXiv 2506.05239). The step H has no gradient, so that theta is learned from the activations in a
-window around it (Eqs. 11, 12).
+z = a H(a - theta), a = ReLU(W (x - b) + b_enc), x_hat = z D + b with unit-norm atoms D and theta > 0, learned as its
+logarithm. Minimises ||x - x_hat||^2 + w mean((L0 / k - 1)^2). This form of the penalty aims at k active units (appendix
+of the paper, and the code of arXiv 2506.05239). The step H has no gradient, so that theta is learned from the
+activations in a window around it (Eqs. 11, 12).
+
+Few activations of a sparse unit fall into the window: with the step size of the other parameters, thresholds creep, and
+after 5 epochs of MNIST L0 is at 23 for k = 10. Here they learn `THETA_RATE` times as fast, and w is twice that of the
+code, which leaves L0 within 10% of k (both chosen on the validation split).
 """
 
 from __future__ import annotations
@@ -21,11 +25,14 @@ from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import sparse_codes
 
+THETA_RATE = 10.0
+"""How many times as fast as the other parameters log theta learns [choice]."""
+
 
 class JumpReLUConfig(TrainedKSparseConfig):
     """Hyperparameters of the JumpReLU SAE; k is the mean number of active units that the penalty aims at."""
 
-    sparsity_weight: float = Field(10.0, ge=0, description="w [2506.05239]")
+    sparsity_weight: float = Field(20.0, ge=0, description="w; 10 in 2506.05239 [choice]")
     theta_init: float = Field(0.1, gt=0, description="Initial threshold of every unit [2506.05239]")
     bandwidth: float = Field(0.1, gt=0, description="Width of the window for the gradient of theta [2506.05239]")
 
@@ -37,10 +44,16 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
 
     def __init__(self, config: JumpReLUConfig, n_features: int) -> None:
         super().__init__(config, n_features)
-        self.log_theta = nn.Parameter(torch.full((config.n_latents,), math.log(config.theta_init)))
+        # Adam's step does not depend on the scale of a gradient: a parameter that is multiplied learns faster.
+        start = math.log(config.theta_init) / THETA_RATE
+        self.slow_log_theta = nn.Parameter(torch.full((config.n_latents,), start))
+
+    def theta(self) -> Tensor:
+        """The threshold of each unit, (M,)."""
+        return (THETA_RATE * self.slow_log_theta).exp()
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        activations, theta = self.preactivations(x).relu(), self.log_theta.exp()
+        activations, theta = self.preactivations(x).relu(), self.theta()
         on: Tensor = _Step.apply(activations, theta, self.config.bandwidth)
         # Where a unit switches on, z jumps from 0 to theta: the gradient of the step is scaled by theta.
         z = activations * on.detach() + theta.detach() * (on - on.detach())
@@ -59,7 +72,7 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
     def _jump(self, x: Tensor) -> Tensor:
         """Dense codes z (N, M) of x (N, D)."""
         pre = self.preactivations(x)
-        return torch.where(pre <= self.log_theta.exp(), 0.0, pre)
+        return torch.where(pre <= self.theta(), 0.0, pre)
 
 
 class _Step(torch.autograd.Function):

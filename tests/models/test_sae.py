@@ -19,7 +19,7 @@ from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from models.base import Losses
 from models.batchtopk import BatchTopK
 from models.capabilities import Budgeted
-from models.jumprelu import JumpReLU
+from models.jumprelu import THETA_RATE, JumpReLU
 from models.matryoshka import Matryoshka
 from models.mp import MatchingPursuit
 from models.parts.linear_encoder import LinearEncoderModel
@@ -164,18 +164,23 @@ def test_jumprelu_thresholds_learn_by_the_papers_straight_through_rule() -> None
     model, x = double(JumpReLU, theta_init=0.2, bandwidth=0.3)
     losses = model.loss(x, torch.zeros(16), 1.0)
     a, _ = dense_parts(model, x)
-    theta = model.log_theta.exp().detach()
+    theta = model.theta().detach()
     on, window = (a > theta).double(), ((a - theta).abs() < 0.15).double() / 0.3
     x_hat = (a * on) @ model.dictionary + model.bias
     sse = (x - x_hat).square().sum(1).mean()
-    torch.testing.assert_close(losses.total, sse + 10 * (on.sum(1) / 4 - 1).square().mean())
+    torch.testing.assert_close(losses.total, sse + 20 * (on.sum(1) / 4 - 1).square().mean())
     upstream_z = -2 / 16 * (x - x_hat) @ model.dictionary.T
-    upstream_l0 = 10 * 2 / 16 * (on.sum(1, keepdim=True) / 4 - 1) / 4
+    upstream_l0 = 20 * 2 / 16 * (on.sum(1, keepdim=True) / 4 - 1) / 4
     by_theta = -(upstream_z * theta * window + upstream_l0 * window).sum(0)
     parameters = [model.encoder, model.encoder_bias, model.dictionary, model.bias]
-    ours = torch.autograd.grad(losses.total, [model.log_theta, *parameters])
-    torch.testing.assert_close(ours[0], by_theta.detach() * theta)
+    ours = torch.autograd.grad(losses.total, [model.slow_log_theta, *parameters])
+    torch.testing.assert_close(ours[0], by_theta.detach() * theta * THETA_RATE)
     torch.testing.assert_close(ours[1:], torch.autograd.grad(sse, parameters))
+
+
+def test_jumprelu_has_k_units_on_average(digits: Dataset) -> None:
+    model = trained("jumprelu", digits.train, epochs=20)
+    assert (model.encode(digits.test.x).dense() != 0).sum(1).float().mean().item() == pytest.approx(4, rel=0.1)
 
 
 def test_batchtopk_threshold_gives_k_units_on_average_and_survives_a_save(digits: Dataset, tmp_path: Path) -> None:
