@@ -50,17 +50,20 @@ class VSCConfig(GradientConfig):
     prior: Literal["fixed", "pseudo_inputs"] = Field("fixed", description="Prior over codes [ICLR 2019 / UAI 2019]")
     n_pseudo_inputs: int = Field(20, ge=1, description="pseudo_inputs: U [supplement D.1]")
     spike_warmup: float = Field(
-        0.2,
+        0.0,
         ge=0,
         le=1,
-        description="Share of training over which the slab moves from N(0, 1) to N(mu, sigma^2) [B.2; length: choice]",
+        description="Share of training over which the slab moves from N(0, 1) to N(mu, sigma^2) [B.2; off: choice]",
+    )
+    alpha_warmup: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of training over which the prior's spike logit moves from 0 to alpha's; without it a small "
+        "alpha switches nearly all units off before the decoder learns to use them; length: validation split [choice]",
     )
     kl_warmup: float = Field(
-        0.2,
-        ge=0,
-        le=1,
-        description="Share of training over which the KL terms rise from 0; without it a small alpha "
-        "switches nearly all units off before the decoder learns to use them [choice]",
+        0.05, ge=0, le=1, description="Share of training over which the weight of the KL terms rises from 0 [choice]"
     )
 
 
@@ -86,12 +89,16 @@ class VSC(Model[VSCConfig]):
         head, mu, log_variance = self.heads(self.encoder(self.decoder.standardised(x))).chunk(3, dim=-1)
         return SpikeSlab(spike_logit(head, self.config.spike_head), mu, log_variance)
 
-    def prior(self, x: Tensor) -> tuple[SpikeSlab, Tensor]:
+    def prior(self, x: Tensor, progress: float = 1.0) -> tuple[SpikeSlab, Tensor]:
         """The U equally likely components of p(z), (U, M), and their weights for each image, (N, U)."""
         if self.pseudo_inputs is not None:
             return self.posterior(self.pseudo_inputs.inputs), self.pseudo_inputs.weights(x)
         zeros = x.new_zeros(1, self.config.n_latents)
-        return SpikeSlab(zeros + self.alpha_logit, zeros, zeros), x.new_ones(1, 1)
+        return SpikeSlab(zeros + self.spike_prior(progress), zeros, zeros), x.new_ones(1, 1)
+
+    def spike_prior(self, progress: float) -> float:
+        """Logit of the prior probability of a spike; in warm-up between that of 1/2 and that of alpha."""
+        return warmup(progress, self.config.alpha_warmup) * self.alpha_logit
 
     def require_inputs(self, x: Tensor) -> None:
         super().require_inputs(x)
@@ -107,7 +114,7 @@ class VSC(Model[VSCConfig]):
         """-ELBO of a batch with relaxed spikes; `progress` sets the warm-up and the sharpness of the spikes."""
         config = self.config
         share = warmup(progress, config.spike_warmup)
-        components, weights = self.prior(x)
+        components, weights = self.prior(x, progress)
         q, p = posterior.grown(share), components.grown(share)
         sharpness = config.sharpness_start + progress * (config.sharpness_end - config.sharpness_start)
         spikes = relaxed_spike(q.logit, config.relaxation, sharpness, config.temperature)
@@ -116,7 +123,7 @@ class VSC(Model[VSCConfig]):
         terms = {"slab_kl": slab, "spike_kl": spike}
         if self.pseudo_inputs is not None:
             mean_gamma = weights @ torch.sigmoid(p.logit).mean(-1)
-            alpha = torch.full_like(mean_gamma, self.alpha_logit)
+            alpha = torch.full_like(mean_gamma, self.spike_prior(progress))
             aggregate = bernoulli_kl(torch.logit(mean_gamma, eps=1e-6), alpha)
             terms["aggregate_kl"] = config.n_latents * aggregate.mean()
         kl = torch.stack(list(terms.values())).sum()

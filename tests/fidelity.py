@@ -39,10 +39,13 @@ PUBLISHED_DICTIONARY = {"coherence": 0.944, "mu(2)": 1.884, "mu(5)": 4.653, "mu(
 
 BOUNDS_TEXT = """\
 -ELBO in nats per test image at M 200, 11 epochs of batches of 32, seed 0; lower is better. The order is the published
-one. The values differ for known reasons: ours are evaluated with exact Bernoulli spikes, the published with relaxed
-ones, which leak ln 2 / c = 0.014 of every unit that is off, more than alpha = 0.01 itself; and ours raise the KL terms
-and the slab over the first fifth of training. Without that warm-up (last row) a small alpha switches nearly all units
-off before the decoder has learnt to use them.
+one. Ours are evaluated with exact Bernoulli spikes, the published with relaxed ones; that is not what separates them:
+the published code, run here at alpha 0.5 on MNIST and evaluated with exact spikes, reaches 114.5. What matters is the
+schedule. Without a warm-up (last row) a small alpha switches nearly all units off before the decoder has learnt to use
+them. Holding the slab at the prior meanwhile costs 3.5 nats at alpha 0.5 and 0.2. Ours moves the prior's spikes from
+1/2 to alpha over half of training, and raises the KL terms over the first twentieth: chosen on MNIST's validation split
+for all three alphas together. No schedule that was tried is best at each: alpha 0.2 alone is better served without the
+prior's warm-up (`alpha_warmup=0 kl_warmup=0.2`: 121.4 on MNIST), at which alpha 0.01 is at 140.8.
 """
 
 DICTIONARY_TEXT = """\
@@ -70,7 +73,7 @@ def bounds(job: Job) -> tuple[list[str], bool]:
     sizes["set"] = ["n_latents=200", "vsc.alpha=[0.01,0.2,0.5]"]
     for record in carry_out(job, models="vsc", **sizes):
         measured[f"VSC alpha {record.spec.config['alpha']}", record.spec.dataset] = record
-    sizes["set"] = ["n_latents=200", "vsc.alpha=0.01", "vsc.spike_warmup=0", "vsc.kl_warmup=0"]
+    sizes["set"] = ["n_latents=200", "vsc.alpha=0.01", "vsc.alpha_warmup=0", "vsc.kl_warmup=0"]
     for record in carry_out(job, models="vsc", **sizes):
         measured["VSC alpha 0.01, no warm-up", record.spec.dataset] = record
     rows, ordered = ["| data | model | -ELBO | published | L0 | dead |", "|:--|:--|--:|--:|--:|--:|"], True

@@ -47,7 +47,7 @@ NARROW_PRIORS = {
     "narrow 0.5": Arm("vsc", NARROW | {"alpha": 0.5}),
     "narrow vae": Arm("vae", NARROW),
 }
-COLD = {"spike_warmup": 0.0, "kl_warmup": 0.0}
+COLD = {"spike_warmup": 0.0, "alpha_warmup": 0.0, "kl_warmup": 0.0}
 WARM_UPS = {
     "none": Arm("vsc", WIDE | {"alpha": 0.01} | COLD),
     "slab": Arm("vsc", WIDE | {"alpha": 0.01} | COLD | {"spike_warmup": 0.2}),

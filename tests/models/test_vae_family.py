@@ -136,6 +136,16 @@ def test_spike_warmup_starts_at_the_prior_slab() -> None:
     assert model.loss(x, labels, 0.5).terms["slab_kl"].item() > 1e-4
 
 
+def test_alpha_warmup_moves_the_prior_from_one_half_to_alpha() -> None:
+    model = small(VSC, alpha=0.1, alpha_warmup=0.5)
+    x, labels = torch.rand(20, 6), torch.zeros(20)
+    gamma = model.encode(x).gamma.double()
+    for progress, odds in ((0.0, 1.0), (0.25, 1 / 3), (0.5, 1 / 9), (1.0, 1 / 9)):
+        q, p = torch.distributions.Bernoulli(gamma), torch.distributions.Bernoulli(odds / (1 + odds))
+        expected = torch.distributions.kl_divergence(q, p).sum(1).mean()
+        torch.testing.assert_close(model.loss(x, labels, progress).terms["spike_kl"].double(), expected)
+
+
 def test_kl_warmup_weights_every_kl_term() -> None:
     model = small(VSC, kl_warmup=0.5, prior="pseudo_inputs")
     x, labels = torch.rand(20, 6), torch.zeros(20)
