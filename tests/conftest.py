@@ -13,6 +13,7 @@ from bench.plugins.loading import load_dataset
 from bench.plugins.registry import DATASET_REGISTRY
 
 torch.set_num_threads(2)
+os.environ.pop("COLUMNS", None)  # readline sets it in processes that pytest starts: a terminal is what a test says
 
 
 @pytest.fixture

@@ -92,7 +92,8 @@ def assess_cost(
         plugin for plugin in METRIC_REGISTRY.choose(metrics) if {*load_metric(plugin).parameters} == {"training"}
     ]
     costs = {plugin.name: load_metric(plugin) for plugin in plugins}
-    outputs = Outputs(model, dataset, dataset.train.head(1), {})
+    one = dataset.train.head(1)
+    outputs = Outputs(model, dataset, one, {"x": one.x})
     test = evaluate(outputs, costs, spec.seed, training)
     return Assessment(test, Evaluation(), Views(), _legend(model, plugins, costs, test), [])
 
