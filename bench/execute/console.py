@@ -47,12 +47,12 @@ class Reporter:
             console=console,
             disable=not console.is_terminal,
         )
+        self._all = self._progress.add_task("[bold]all runs", total=n_runs, phase=f"0/{n_runs}", left="")
 
     @contextmanager
     def showing(self) -> Iterator[None]:
         """Show the bars inside the block, if this is a terminal."""
         with self._progress:
-            self._all = self._progress.add_task("[bold]all runs", total=self.n_runs, phase=f"0/{self.n_runs}", left="")
             yield
 
     def __call__(self, event: Event) -> None:
@@ -73,10 +73,7 @@ class Reporter:
         self._pace.end(event.run_id)
         self.counts[event.record.status if event.record else event.kind] += 1
         n_ended = sum(self.counts.values())
-        if self.console.is_terminal and self._progress.tasks:
-            self._progress.update(
-                self._all, completed=n_ended, phase=f"{n_ended}/{self.n_runs}", left=self._pace.left()
-            )
+        self._progress.update(self._all, completed=n_ended, phase=f"{n_ended}/{self.n_runs}", left=self._pace.left())
         left = "" if self.console.is_terminal else self._pace.left()
         self.console.print(self._line(event, n_ended) + (f"; {left}" if left else ""), highlight=False, soft_wrap=True)
 

@@ -52,6 +52,14 @@ def test_each_run_has_a_line_when_it_ends(spec: RunSpec) -> None:
     assert dict(reporter.counts) == {"done": 1, "failed": 1, "skipped": 1}
 
 
+def test_a_job_of_a_cluster_shows_no_bars_and_reports_all_the_same(spec: RunSpec) -> None:
+    text = io.StringIO()
+    reporter = Reporter(1, Path("results"), Console(file=text, width=40))
+    for event in (Event("started", spec.run_id), Event("progress", spec.run_id, 0.5), Event("stopped", spec.run_id)):
+        reporter(event)
+    assert text.getvalue().startswith(f"[1/1] {spec.run_id} stopped")
+
+
 def test_a_run_of_a_grid_says_which_it_is(spec: RunSpec) -> None:
     varied = spec.model_copy(update={"variant": {"k": 3, "prior": "[bold]"}})
     done = Record(run_id=varied.run_id, spec=varied, status="done", timings={"total": 4.2})
