@@ -96,9 +96,17 @@ class Cluster:
         self._require_name(daemon)
         self._start(daemon, fresh=False)
 
-    def wait_idle(self) -> None:
-        """Wait until every node has answered the controller and has nothing to do. ClusterError where it takes long."""
-        self._wait_idle(files.load(self.root, self.accounting))
+    def restore(self) -> None:
+        """Take back nodes that SLURM has drained; returns when all have answered the controller and are idle."""
+
+        def restored() -> bool:
+            states = self.client("sinfo", "-h", "-N", "-p", "test", "-o", "%N=%T", check=False).split()
+            for node, _, state in (each.partition("=") for each in states):
+                if state.startswith("drain"):
+                    self.client("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+            return states == [f"{node}=idle" for node in NODES]
+
+        self.wait(restored, UP_S, "all nodes to be idle")
 
     def stop(self, daemon: str, signal: int = signals.SIGTERM) -> None:
         """End one daemon with a signal; returns when it is gone. One that lingers for 20 s is killed."""
