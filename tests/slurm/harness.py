@@ -116,8 +116,10 @@ class Bench:
         words = lines[at].split()[1:-1]
         totals = dict.fromkeys(words, 0)
         for line in lines[at + 2 :]:
-            if not re.match(r"\d{6}-", line):
+            if not line.strip():
                 break
+            if not re.match(r"\d{6}-", line):
+                continue  # the rest of a long command
             for word, count in zip(words, line.split()[1:], strict=False):
                 totals[word] += int(count)
         return {word: count for word, count in totals.items() if count}
