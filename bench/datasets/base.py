@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -88,10 +88,19 @@ class Dataset:
         """D, the length of a flattened input."""
         return self.train.x.shape[1]
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Its splits, by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
     def to(self, device: torch.device) -> Dataset:
         """The same data set on a device."""
-        splits = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
-        return replace(self, **splits)
+        return self.with_splits(lambda split: split.to(device))
+
+    def with_splits(self, change: Callable[[Split], Split]) -> Dataset:
+        """The same data set with each split changed."""
+        changed: dict[str, Any] = {name: change(split) for name, split in self.splits.items()}
+        return replace(self, **changed)
 
 
 class DatasetSource(ABC):

@@ -42,7 +42,7 @@ def cached(name: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]) ->
     arrays = dict(make())
     if folder:
         with suppress(OSError):  # a full disk
-            _write(folder / file, arrays)
+            replace_file(folder / file, lambda new: np.savez(new, allow_pickle=False, **arrays))
     return arrays
 
 
@@ -83,11 +83,12 @@ def _writable_folder() -> Path | None:
     return folder
 
 
-def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays under a temporary name, then rename it."""
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file of the cache under a temporary name, then rename it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
     try:
-        np.savez(temporary, allow_pickle=False, **arrays)
+        write(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -52,7 +52,4 @@ dimensions, so that the fraction of variance unexplained is what it was."""
 def normalised(dataset: Dataset, how: str) -> Dataset:
     """A data set whose splits are all shifted and scaled as its training split asks for."""
     shift, scale = AFFINES[how](dataset.train.x)
-    train, validation, test = (
-        replace(split, x=(split.x - shift) * scale) for split in (dataset.train, dataset.validation, dataset.test)
-    )
-    return replace(dataset, train=train, validation=validation, test=test)
+    return dataset.with_splits(lambda split: replace(split, x=(split.x - shift) * scale))

@@ -54,7 +54,7 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
     try:
         content = READERS[path.suffix](path)
     except (OSError, ValueError, EOFError, RuntimeError, ImportError, KeyError, zipfile.BadZipFile) as error:
-        raise BenchError(f"'{path}' cannot be read: {_reason(path, error)}.") from error
+        raise BenchError(f"'{path}' cannot be read: {_reason(error)}.") from error
     if isinstance(content, Tensor):
         return {"all": Samples(content, *_beside(path))}
     if not isinstance(content, Mapping):
@@ -62,7 +62,7 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
     return _arrays(path, content, labels)
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(error: Exception) -> str:
     words = first_line(str(error))
     if "pickle" in words.lower() or "weights_only" in words.lower():
         return "it holds pickled objects, which could run code: save plain numbers, as x.astype('float32') has them"
@@ -141,7 +141,7 @@ def _beside(path: Path) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
         try:
             labels = np.load(file, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise BenchError(f"'{file}' cannot be read: {_reason(file, error)}.") from error
+            raise BenchError(f"'{file}' cannot be read: {_reason(error)}.") from error
     elif (file := Path(f"{stem}.labels.txt")).is_file():
         labels = np.array(file.read_text(encoding="utf-8").splitlines())
     if (file := Path(f"{stem}.classes.txt")).is_file():

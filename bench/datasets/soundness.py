@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -26,16 +25,11 @@ def require_dataset(loaded: Any) -> Dataset:
     return sound
 
 
-def splits_of(dataset: Dataset) -> Mapping[str, Split]:
-    """Its splits, by name."""
-    return {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-
-
 def flaw_of_type(loaded: Any) -> str:
     """Anything but a Dataset of three splits; "" for one."""
     if not isinstance(loaded, Dataset):
         return f"load() returns {type(loaded).__name__}; expected bench.datasets.base.Dataset."
-    for name, split in splits_of(loaded).items():
+    for name, split in loaded.splits.items():
         if not isinstance(split, Split):
             return f"{name} is {type(split).__name__}; expected bench.datasets.base.Split."
     return ""
@@ -43,7 +37,7 @@ def flaw_of_type(loaded: Any) -> str:
 
 def flaw_of_inputs(dataset: Dataset) -> str:
     """Splits without samples that differ, and values that no model can take; "" where all is well."""
-    for name, split in splits_of(dataset).items():
+    for name, split in dataset.splits.items():
         x = split.x
         if len(x) < 2 or not x.shape[1]:
             size = f"{counted(len(x), 'sample')} of {counted(x.shape[1], 'column')}"
@@ -68,7 +62,7 @@ def _first(x: Tensor, bad: Tensor) -> str:
 
 def flaw_of_sizes(dataset: Dataset) -> str:
     """Splits of unlike D, and a shape that is not that of D values; "" where all is well."""
-    sizes = {name: split.x.shape[1] for name, split in splits_of(dataset).items()}
+    sizes = {name: split.x.shape[1] for name, split in dataset.splits.items()}
     if len(set(sizes.values())) > 1:
         return f"D differs: {', '.join(f'{size} in {name}' for name, size in sizes.items())}."
     shape, d = dataset.image_shape, dataset.n_features
@@ -84,7 +78,7 @@ def flaw_of_classes(dataset: Dataset) -> str:
     names, categories = dataset.class_names, dataset.categories
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         return f"class_names is {names!r:.100}; give a tuple of words, one for each label."
-    for split, labels in ((name, split.labels) for name, split in splits_of(dataset).items()):
+    for split, labels in ((name, split.labels) for name, split in dataset.splits.items()):
         if (highest := int(labels.max())) >= len(names):
             return (
                 f"{counted(len(names), 'class name')} for labels up to {highest} (at row {int(labels.argmax())} of "
@@ -97,7 +91,7 @@ def flaw_of_classes(dataset: Dataset) -> str:
 
 def flaw_of_factors(dataset: Dataset) -> str:
     """Factors that are no tensors, or not the same ones in every split; "" where all is well."""
-    splits = splits_of(dataset)
+    splits = dataset.splits
     for name, split in splits.items():
         for factor, values in split.factors.items():
             if not isinstance(values, Tensor):

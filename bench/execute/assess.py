@@ -13,7 +13,7 @@ from bench.execute.outputs import Outputs, outputs_of
 from bench.execute.seeding import derive_seed
 from bench.execute.training import Training
 from bench.execute.views import views_of
-from bench.plugins.loading import load_metric
+from bench.plugins.loading import load_metrics
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.legend import Legend, MetricEntry
@@ -52,8 +52,7 @@ def assess(
     training : Training, optional
         What training cost; without it the metrics of cost do not apply.
     """
-    plugins = METRIC_REGISTRY.choose(metrics)
-    chosen = {plugin.name: load_metric(plugin) for plugin in plugins}
+    chosen = load_metrics(metrics)
     noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
     outputs = outputs_of(model, dataset, dataset.test.spread(spec.max_eval), needs_of(chosen))
     test = evaluate(outputs, chosen, noise, training)
@@ -62,17 +61,16 @@ def assess(
     if also:
         split = dataset.validation.spread(spec.max_eval)
         validation = evaluate(outputs_of(model, dataset, split, needs_of(also)), also, noise)
-    legend = _legend(model, plugins, chosen, test)
+    legend = _legend(model, metrics, chosen, test)
     return Assessment(test, validation, views_of(outputs), legend, _notes(dataset, outputs.split))
 
 
 def inapplicable(model: Model, metrics: Sequence[str], reason: str) -> Assessment:
     """What there is to say of a model that means nothing on its data: why each metric is n/a."""
-    plugins = METRIC_REGISTRY.choose(metrics)
-    chosen = {plugin.name: load_metric(plugin) for plugin in plugins}
+    chosen = load_metrics(metrics)
     nothing = Evaluation(not_applicable=dict.fromkeys(chosen, reason))
     views = Views(missing=np.array([f"pictures: {reason}"]))
-    return Assessment(nothing, Evaluation(), views, _legend(model, plugins, chosen, nothing), [])
+    return Assessment(nothing, Evaluation(), views, _legend(model, metrics, chosen, nothing), [])
 
 
 def _notes(dataset: Dataset, split: Split) -> list[str]:
@@ -88,14 +86,11 @@ def assess_cost(
     model: Model, dataset: Dataset, spec: RunSpec, metrics: Sequence[str], training: Training
 ) -> Assessment:
     """What only training can tell, of a model that cannot be evaluated now: the metrics of cost alone."""
-    plugins = [
-        plugin for plugin in METRIC_REGISTRY.choose(metrics) if {*load_metric(plugin).parameters} == {"training"}
-    ]
-    costs = {plugin.name: load_metric(plugin) for plugin in plugins}
+    costs = {name: metric for name, metric in load_metrics(metrics).items() if {*metric.parameters} == {"training"}}
     one = dataset.train.head(1)
     outputs = Outputs(model, dataset, one, {"x": one.x})
     test = evaluate(outputs, costs, spec.seed, training)
-    return Assessment(test, Evaluation(), Views(), _legend(model, plugins, costs, test), [])
+    return Assessment(test, Evaluation(), Views(), _legend(model, metrics, costs, test), [])
 
 
 def own_code(legend: Legend) -> dict[str, str]:
@@ -108,13 +103,14 @@ def code_of(plugin: Plugin) -> str:
     return plugin.content()[:CODE_DIGITS]
 
 
-def _legend(model: Model, plugins: Sequence[Plugin], metrics: Metrics, test: Evaluation) -> Legend:
+def _legend(model: Model, asked: Sequence[str], metrics: Metrics, test: Evaluation) -> Legend:
     entries = {
         plugin.name: MetricEntry(
             info=metrics[plugin.name].info,
             code=code_of(plugin),
             not_applicable=test.not_applicable.get(plugin.name, ""),
         )
-        for plugin in plugins
+        for plugin in METRIC_REGISTRY.choose(asked)
+        if plugin.name in metrics
     }
     return Legend(family=model.family, metrics=entries)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Self
 import torch
 
 from bench.datasets.base import Dataset
-from bench.datasets.soundness import splits_of
 from bench.errors import BenchError
 from bench.execute import pool
 from bench.execute.build import build_model, load_data
@@ -148,8 +147,6 @@ class Pool(Executor):
     def _count(self, job: Job, n_runs: int) -> int:
         if self.n_workers or job.device == "cpu":
             return min(n_runs, self.n_workers or n_at_a_time())
-        import torch
-
         return min(n_runs, torch.cuda.device_count())
 
 
@@ -160,10 +157,11 @@ def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:
     will be asked of it.
     """
     settle_process(job)
-    runs = {_kind(spec): (spec, load_data(spec, job.data_dir)) for spec in specs}.values()
+    distinct = {_kind(spec): spec for spec in specs}.values()
+    runs = [(spec, load_data(spec, job.data_dir)) for spec in distinct]
     if refusals := [words for spec, dataset in runs for words in _refusals(spec, dataset)]:
         raise BenchError("\n".join(refusals))
-    require_models(list(runs), job)
+    require_models(runs, job)
 
 
 def _kind(spec: RunSpec) -> tuple[str, ...]:
@@ -180,7 +178,7 @@ def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
         raise
     except Exception:  # a model may be anybody's: its run says what is wrong
         return []
-    for name, split in splits_of(dataset).items():
+    for name, split in dataset.splits.items():
         try:
             model.require_inputs(split.x)
         except ValueError as error:

@@ -92,14 +92,13 @@ def is_measured(subject: Subject) -> str:
 
 
 def require_models(runs: Sequence[tuple[RunSpec, Dataset]], job: Job) -> None:
-    """Try each model once on each of its data sets, seeds aside, where the job runs.
+    """Try each model on its data set, where the job runs.
 
     BenchError that names all that cannot be trained, or not give what the metrics ask for.
     """
-    distinct = {(spec.model, spec.dataset, str(spec.config)): (spec, data) for spec, data in runs}
     needs = needs_of(load_metrics(job.metrics)) if runs else ()
     with torch.random.fork_rng():
-        problems = [words for spec, data in distinct.values() if (words := _problem(spec, data, needs, job))]
+        problems = [words for spec, data in runs if (words := _problem(spec, data, needs, job))]
     if problems:
         raise BenchError("\n".join([*problems, "Nothing was started."]))
 

@@ -43,9 +43,8 @@ def _values(text: bytes) -> Any:
         values = from_json(text)
     except ValueError:
         values = json.loads(text.decode("utf-8"))
-    if text.translate(None, SPACES).count(b'":') != _count_keys(
-        values
-    ):  # a word may hold what looks like a key: look closely
+    n_keys = text.translate(None, SPACES).count(b'":')
+    if n_keys != _count_keys(values):  # a word may hold what looks like a key: look closely
         json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
     return values
 

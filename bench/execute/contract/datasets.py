@@ -46,7 +46,7 @@ class Subject:
     @property
     def splits(self) -> Mapping[str, Split]:
         """Its splits, by name."""
-        return soundness.splits_of(self.dataset)
+        return self.dataset.splits
 
 
 def check_source(plugin: Plugin, data_dir: Path) -> list[Outcome]:
@@ -99,7 +99,7 @@ def knows_factors(subject: Subject) -> str | None:
 def loads_again(subject: Subject) -> str:
     """Loading twice gives the same values."""
     again = subject.source.load(subject.data_dir)
-    for (name, split), other in zip(subject.splits.items(), soundness.splits_of(again).values(), strict=True):
+    for (name, split), other in zip(subject.splits.items(), again.splits.values(), strict=True):
         for what, ours, theirs in (("x", split.x, other.x), ("labels", split.labels, other.labels)):
             if not torch.equal(ours, theirs):
                 return f"{name}.{what} differs from load to load: seed what is drawn or shuffled."

@@ -11,7 +11,7 @@ import torch
 
 from bench.datasets.base import Dataset, Split
 from bench.datasets.conversion import DataError
-from bench.datasets.soundness import require_dataset, splits_of
+from bench.datasets.soundness import require_dataset
 from bench.errors import BenchError
 from bench.plugins.loading import load_dataset
 from bench.plugins.plugin import Plugin
@@ -27,7 +27,7 @@ def sound() -> Dataset:
 def changed(name: str, change: Callable[[Split], Split]) -> Dataset:
     """The same with one split changed."""
     dataset = sound()
-    return replace(dataset, **{name: change(splits_of(dataset)[name])})
+    return replace(dataset, **{name: change(dataset.splits[name])})
 
 
 def with_value(name: str, value: float) -> Dataset:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
-from bench.datasets.soundness import splits_of
 from bench.execute.assess import assess, code_of
 from bench.execute.build import build_model
 from bench.plugins.registry import METRIC_REGISTRY
@@ -83,7 +82,7 @@ def test_how_many_samples_have_a_label_is_said_where_some_have_none(tmp_path: Pa
     spec = spec_of(tmp_path)
     model, known = build_model(spec, digits), torch.arange(360) % 4 > 0
     some = replace(digits, test=Split(digits.test.x, torch.where(known, digits.test.labels, -1)))
-    none = replace(digits, **{name: Split(s.x, None) for name, s in splits_of(digits).items()})
+    none = digits.with_splits(lambda split: Split(split.x, None))
     assert assess(model, digits, spec, ["fvu"]).notes == assess(model, none, spec, ["fvu"]).notes == []
     words = "metrics of classes are of the samples that have a label: 270 of 360 tested, 1,257 of 1,257 in training"
     assert assess(model, some, spec.model_copy(update={"max_eval": None}), ["fvu"]).notes == [words]
