@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.claims.catalogue import CLAIMS
 from bench.claims.verdict import Claim, Verdict, adjusted, judge
 from bench.errors import unknown
+from bench.plan.request import comma_separated
 from bench.plan.runs import specs_of
 from bench.store.record import Record
 from bench.store.spec import RunSpec
@@ -19,7 +20,7 @@ ClaimRuns = dict[tuple[str, str], dict[str, dict[int, RunSpec]]]
 def choose(names: str | None) -> list[Claim]:
     """The claims named in a list such as 'A1,M2'; all claims for None. Raises BenchError for an unknown name."""
     known = {claim.id: claim for claim in CLAIMS}
-    wanted = list(known) if names is None else [name.strip() for name in names.split(",") if name.strip()]
+    wanted = list(known) if names is None else comma_separated(names)
     for name in wanted:
         if name not in known:
             raise unknown("claim", name, known)

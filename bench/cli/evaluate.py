@@ -83,7 +83,9 @@ def evaluate(
 
 
 def _plugins(registry: Registry, names: str | None) -> list[Plugin]:
-    return registry.choose([name.strip() for name in (names or "").split(",") if name.strip()])
+    from bench.plan.request import comma_separated
+
+    return registry.choose(comma_separated(names or ""))
 
 
 def _evaluate(

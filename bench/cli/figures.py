@@ -22,15 +22,12 @@ def figures(
     runs: RunIds = None, only: Only = None, formats: Formats = "png", results: ResultsDir = RESULTS, out: Out = None
 ) -> None:
     """Draw runs for a paper: by default the lowest seed of each row, and what compares them."""
+    from bench.plan.request import comma_separated
     from bench.show.figures.command import write_figures
     from bench.show.printing import make_console, print_raw
     from bench.store.runs import RunStore
 
     console, folder = make_console(), out or results / "figures"
-    asked = [_words(only or ""), _words(formats)]
+    asked = [comma_separated(only or ""), comma_separated(formats)]
     written = write_figures(runs or [], RunStore(results), folder, lambda line: print_raw(console, line), *asked)
     print_raw(console, f"{counted(len(written), 'file')} in {folder}")
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]

@@ -56,9 +56,8 @@ def marked(
     price = np.zeros(len(compared)) if prices is None else np.array([prices[row] for row in compared])
     means = _means(scores)
     chosen = _unbeaten(scores, means, price, level)
-    above = (means[:, None] >= means) & (
-        price[:, None] <= price
-    )  # in place (i, j): i is better than j and pays no more
+    # In place (i, j): i is better than j and pays no more.
+    above = (means[:, None] >= means) & (price[:, None] <= price)
     chosen |= above[:, chosen].any(1)
     return {row for row, is_marked in zip(compared, chosen, strict=True) if is_marked}
 

@@ -71,7 +71,7 @@ class Request(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
-            value = [word.strip() for word in value.split(",") if word.strip()]
+            value = comma_separated(value)
         if not value:
             raise ValueError("name at least one, or leave it out for the default")
         return value
@@ -80,7 +80,7 @@ class Request(BaseModel):
     @classmethod
     def _count_or_list(cls, value: Any) -> Any:
         if isinstance(value, str):
-            words = [word.strip() for word in value.split(",") if word.strip()]
+            words = comma_separated(value)
             value = words if "," in value else int(value) if value.strip().isdecimal() else None
         if isinstance(value, int) and not isinstance(value, bool):
             if value > MOST_SEEDS:
@@ -115,6 +115,11 @@ class Request(BaseModel):
         if not isinstance(value, str) or value not in BUDGETS:
             raise ValueError(f"valid: {', '.join(BUDGETS)}")
         return value
+
+
+def comma_separated(text: str) -> list[str]:
+    """The words of `a, b,c`; a comma at the end adds none."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def parse_assignment(text: str) -> Override:

@@ -18,6 +18,7 @@ from tests.slurm.testcluster.errors import ClusterError
 UP_S = 60.0
 CLIENT_S = 120.0
 CANCEL_S = 2.0
+ALL_IDLE = [f"{node}=idle" for node in NODES]
 
 
 class Cluster:
@@ -100,11 +101,11 @@ class Cluster:
         """Take back nodes that SLURM has drained; returns when all have answered the controller and are idle."""
 
         def restored() -> bool:
-            states = self.client("sinfo", "-h", "-N", "-p", "test", "-o", "%N=%T", check=False).split()
+            states = self._node_states()
             for node, _, state in (each.partition("=") for each in states):
                 if state.startswith("drain"):
                     self.client("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-            return states == [f"{node}=idle" for node in NODES]
+            return states == ALL_IDLE
 
         self.wait(restored, UP_S, "all nodes to be idle")
 
@@ -183,13 +184,17 @@ class Cluster:
             for name in commands.names(self.accounting):
                 if not self._daemons.alive(name):
                     raise ClusterError(f"{name} ended. {self._daemons.tail(name)}")
-            states[:] = self.client("sinfo", "-h", "-N", "-p", "test", "-o", "%N=%T", check=False).split()
-            return states == [f"{node}=idle" for node in NODES] and (not self.accounting or self._registered(settings))
+            states[:] = self._node_states()
+            return states == ALL_IDLE and (not self.accounting or self._registered(settings))
 
         try:
             self.wait(idle, UP_S, "all nodes to be idle")
         except ClusterError as error:
             raise ClusterError(f"{error} Nodes: {' '.join(states)}. {self._daemons.tail('slurmctld')}") from error
+
+    def _node_states(self) -> list[str]:
+        """'n1=idle' for each node, in order."""
+        return self.client("sinfo", "-h", "-N", "-p", "test", "-o", "%N=%T", check=False).split()
 
     def _registered(self, settings: Settings) -> bool:
         port = self.client("sacctmgr", "-nP", "list", "cluster", "format=ControlPort", check=False).strip()
