@@ -1,15 +1,17 @@
 """Trained models beside published ones, on real data: `make fidelity`, or `python -m tests.fidelity` (about an hour).
 
-Runs what is missing, like `bench run`, then writes results/fidelity.md. Exit status 1 if -ELBO does not fall in the
-published order: VSC at alpha 0.01, 0.2, 0.5, VAE.
+Runs what is missing, like `bench run`, then writes results/fidelity.md. `--only vsc` makes that section
+alone, and keeps the other as it stands. Exit status 1 if -ELBO does not fall in the published order: VSC at
+alpha 0.01, 0.2, 0.5, VAE.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import RESULTS
 from bench.execute import environment
@@ -28,24 +30,56 @@ from metrics.dictionary import babel, coherence
 
 REPORT = Path("results/fidelity.md")
 
+
+class Bound(NamedTuple):
+    """-ELBO of a published model in nats per test image: one seed, M 200."""
+
+    logged: float
+    """In the logs that its authors left, with relaxed spikes."""
+    relaxed: float | None = None
+    """Of the published code, run here, as it evaluates itself: with relaxed spikes; None: not run."""
+    exact: float | None = None
+    """The same weights with exact Bernoulli spikes, as ours are evaluated."""
+
+
 PUBLISHED_BOUNDS = {
-    "mnist": {"VSC alpha 0.01": 133.9, "VSC alpha 0.2": 120.2, "VSC alpha 0.5": 115.0, "VAE": 106.3},
-    "fmnist": {"VSC alpha 0.01": 256.6, "VSC alpha 0.2": 254.2, "VSC alpha 0.5": 250.3, "VAE": 244.9},
+    "mnist": {
+        "VSC alpha 0.01": Bound(133.9, 135.3, 156.7),
+        "VSC alpha 0.2": Bound(120.2, 121.7, 122.9),
+        "VSC alpha 0.5": Bound(115.0, 115.7, 115.7),
+        "VAE": Bound(106.3),
+    },
+    "fmnist": {
+        "VSC alpha 0.01": Bound(256.6, 260.8, 270.2),
+        "VSC alpha 0.2": Bound(254.2, 254.4, 254.2),
+        "VSC alpha 0.5": Bound(250.3, 250.5, 250.2),
+        "VAE": Bound(244.9),
+    },
 }
-"""-ELBO in nats per test image at M 200, one seed, of a re-implementation of VSC's ICLR version."""
+"""Of a re-implementation of VSC's ICLR version: github.com/Alfo5123/Variational-Sparse-Coding at 6fcd512."""
 
 PUBLISHED_DICTIONARY = {"coherence": 0.944, "mu(2)": 1.884, "mu(5)": 4.653, "mu(10)": 8.842, "mu(50)": 38.30}
 """Of the dictionary that arXiv 2506.05239's authors released: M 1000, k 10, 50 epochs of MNIST."""
 
 BOUNDS_TEXT = """\
--ELBO in nats per test image at M 200, 11 epochs of batches of 32, seed 0; lower is better. The order is the published
-one. Ours are evaluated with exact Bernoulli spikes, the published with relaxed ones; that is not what separates them:
-the published code, run here at alpha 0.5 on MNIST and evaluated with exact spikes, reaches 114.5. What matters is the
-schedule. Without a warm-up (last row) a small alpha switches nearly all units off before the decoder has learnt to use
-them. Holding the slab at the prior meanwhile costs 3.5 nats at alpha 0.5 and 0.2. Ours moves the prior's spikes from
-1/2 to alpha over half of training, and raises the KL terms over the first twentieth: chosen on MNIST's validation split
-for all three alphas together. No schedule that was tried is best at each: alpha 0.2 alone is better served without the
-prior's warm-up (`alpha_warmup=0 kl_warmup=0.2`: 121.4 on MNIST), at which alpha 0.01 is at 140.8.
+-ELBO in nats per test image at M 200, 11 epochs of batches of 32, seed 0; lower is better. Ours, and the column
+*exact*, have exact Bernoulli spikes. *Their logs* are what a re-implementation of VSC's ICLR version left, and have
+relaxed spikes. *Their code* was run here: on all 60,000 training images, where ours has 55,000, and evaluated both
+ways, from the same weights. One seed each; another run of theirs at alpha 0.5 on MNIST had 114.5.
+
+* Evaluated alike, ours is within 1 nat of theirs or better in every row but one, alpha 0.2 on MNIST.
+* At alpha 0.01 the logged values are no bounds on the likelihood. In training and in the logs a spike is
+  sigmoid(50 (u - 1 + gamma)), which is above 0.1 in 4% of the draws when gamma is 0. A unit that is off tells the
+  decoder something, while the slab's KL, weighted by gamma, charges it nothing. Their code on MNIST, another seed,
+  after 4 epochs: 140.7 nats as it evaluates itself; 152.1, 158.3 and 159.9 if the spikes of the same weights are
+  sharper (c = 200, 1,000, 5,000 for 50); 160.3 with exact spikes; 161.4 with c = 50 if units below gamma 1/2 give 0.
+* Two things leave few units at alpha 0.01. One is a prior without warm-up: 158.2 on MNIST with our head. The other is
+  the head log gamma = -ReLU(-v), which has no gradient at gamma = 1: with our warm-ups it has 153.8 after 4 epochs, on
+  the validation split, where the logit head has about 140. Our model at their settings (`spike_head=log_relu
+  alpha_warmup=0 kl_warmup=0 sharpness_end=50`) has 154.2 on the test split, near their 156.7.
+* At alpha 0.2 on MNIST, ours is 1.6 nats behind theirs. The schedule explains it: the KL terms raised over a fifth of
+  training, and no warm-up of the prior, give 121.6 (last row), with more units dead. At alpha 0.01 that schedule
+  costs 6 nats (140.8). No schedule that was tried is best at all three, so the default stays.
 """
 
 DICTIONARY_TEXT = """\
@@ -67,28 +101,34 @@ def carry_out(job: Job, **request: Any) -> list[Record]:
 
 
 def bounds(job: Job) -> tuple[list[str], bool]:
-    """Rows of the first table, and whether the order is the published one on every data set."""
+    """The section of VSC, and whether the order is the published one on every data set."""
     sizes = {"datasets": "mnist,fmnist", "set": ["n_latents=200"]}
-    measured = {("VAE", record.spec.dataset): record for record in carry_out(job, models="vae", **sizes)}
+    measured = {(record.spec.dataset, "VAE"): record for record in carry_out(job, models="vae", **sizes)}
     sizes["set"] = ["n_latents=200", "vsc.alpha=[0.01,0.2,0.5]"]
     for record in carry_out(job, models="vsc", **sizes):
-        measured[f"VSC alpha {record.spec.config['alpha']}", record.spec.dataset] = record
-    sizes["set"] = ["n_latents=200", "vsc.alpha=0.01", "vsc.alpha_warmup=0", "vsc.kl_warmup=0"]
-    for record in carry_out(job, models="vsc", **sizes):
-        measured["VSC alpha 0.01, no warm-up", record.spec.dataset] = record
-    rows, ordered = ["| data | model | -ELBO | published | L0 | dead |", "|:--|:--|--:|--:|--:|--:|"], True
+        measured[record.spec.dataset, f"VSC alpha {record.spec.config['alpha']}"] = record
+    rows = ["| data | model | ours | their code, exact | relaxed | their logs | L0 | dead |", "|:--|:--|" + "--:|" * 6]
+    ordered = True
     for dataset, published in PUBLISHED_BOUNDS.items():
-        order = [measured[name, dataset].metrics["neg_elbo"] for name in published]
+        order = [measured[dataset, name].metrics["neg_elbo"] for name in published]
         ordered &= order == sorted(order, reverse=True)
-        for name in [*published, "VSC alpha 0.01, no warm-up"]:
-            metrics = measured[name, dataset].metrics
-            cells = [dataset, name, f"{metrics['neg_elbo']:.1f}", str(published.get(name, ""))]
-            rows.append("| " + " | ".join([*cells, f"{metrics['l0']:.1f}", f"{metrics['dead_fraction']:.0%}"]) + " |")
-    return rows, ordered
+        rows += [bound_row(dataset, name, measured[dataset, name], bound) for name, bound in published.items()]
+    sizes = {"datasets": "mnist", "set": ["n_latents=200", "vsc.alpha_warmup=0", "vsc.kl_warmup=0.2"]}
+    for record in carry_out(job, models="vsc", **sizes):
+        rows.append(bound_row("mnist", "VSC alpha 0.2, KL warm-up alone", record, None))
+    return [BOUNDS_TEXT, *rows], ordered
 
 
-def dictionary(job: Job) -> list[str]:
-    """Rows of the second table."""
+def bound_row(dataset: str, name: str, record: Record, published: Bound | None) -> str:
+    """A row of the first table: our run beside what is published of the same model, if anything is."""
+    metrics = record.metrics
+    beside = (published.exact, published.relaxed, published.logged) if published else (None, None, None)
+    nats = ["" if value is None else f"{value:.1f}" for value in (metrics["neg_elbo"], *beside)]
+    return "| " + " | ".join([dataset, name, *nats, f"{metrics['l0']:.1f}", f"{metrics['dead_fraction']:.0%}"]) + " |"
+
+
+def dictionary(job: Job) -> tuple[list[str], bool]:
+    """The section of matching pursuit; nothing in it is judged."""
     (record,) = carry_out(job, models="mp", datasets="mnist")
     dataset = load_dataset(DATASET_REGISTRY.find("mnist"), job.data_dir)
     model: Any = load_trained(RunStore(job.results).folder(record.run_id), record.spec, dataset)
@@ -97,17 +137,32 @@ def dictionary(job: Job) -> list[str]:
     rows = ["| quantity | measured | released |", "|:--|--:|--:|"]
     rows += [f"| {name} | {ours[name]:.3f} | {value} |" for name, value in PUBLISHED_DICTIONARY.items()]
     rows.append(f"| FVU, test split | {record.metrics['fvu']:.4f} | |")
-    return rows
+    return [DICTIONARY_TEXT, *rows], True
+
+
+SECTIONS = {"vsc": ("Variational sparse coding", bounds), "mp": ("Matching pursuit", dictionary)}
+"""Titles of the report's sections, and what makes them."""
+
+
+def written() -> dict[str, str]:
+    """The sections of the report as it stands, by title."""
+    text = REPORT.read_text(encoding="utf-8") if REPORT.exists() else ""
+    return {title: body.strip() for title, _, body in (part.partition("\n") for part in text.split("\n## ")[1:])}
 
 
 def main() -> int:
     """Run, write, and judge the order."""
-    data_dir = Path(os.environ.get("BENCH_DATA_DIR", "data"))
-    job = Job(RESULTS, data_dir, "cpu", command=environment.command())
-    rows, ordered = bounds(job)
-    lines = ["# Beside published values", "", "Made by `make fidelity`.", "", "## Variational sparse coding", ""]
-    lines += [BOUNDS_TEXT, *rows, "", "## Matching pursuit", "", DICTIONARY_TEXT, *dictionary(job), ""]
-    REPORT.write_text("\n".join(lines), encoding="utf-8")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=SECTIONS, help="the section to make; the other stays as it stands")
+    only = parser.parse_args().only
+    job = Job(RESULTS, Path(os.environ.get("BENCH_DATA_DIR", "data")), "cpu", command=environment.command())
+    sections, ordered = written(), True
+    for title, make in [SECTIONS[only]] if only else SECTIONS.values():
+        lines, as_published = make(job)
+        sections[title] = "\n".join(lines)
+        ordered &= as_published
+    parts = [f"## {title}\n\n{sections[title]}\n" for title, _ in SECTIONS.values() if title in sections]
+    REPORT.write_text("\n".join(["# Beside published values\n\nMade by `make fidelity`.\n", *parts]), encoding="utf-8")
     print(REPORT.read_text(encoding="utf-8"))
     return 0 if ordered else 1
 
