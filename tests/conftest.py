@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from bench.datasets.base import Dataset
 from bench.plugins.loading import load_dataset
 from bench.plugins.registry import DATASET_REGISTRY
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # networks and tables are small: threads would wait for each other
+threadpool_limits(1)
 os.environ.pop("COLUMNS", None)  # readline sets it in processes that pytest starts: a terminal is what a test says
 
 
@@ -38,4 +40,5 @@ def no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
-    torch.set_flush_denormal(False)  # a run inside this process sets it, and hypothesis minds
+    torch.set_num_threads(1)  # a run inside this process may have set others
+    torch.set_flush_denormal(False)  # which it sets, and hypothesis minds

@@ -17,12 +17,18 @@ from tests.bench.cli.helpers import bench, carry_out, make, metric_file, model_f
 from tests.results import put
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """A folder with a run of the mean and one of TopK."""
-    folder = tmp_path / "runs"
-    carry_out(make(folder, models="mean,topk"), folder)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of the mean and one of TopK. Read only."""
+    folder = tmp_path_factory.mktemp("finished")
+    carry_out(make(folder, models="mean,topk", set=["n_latents=64"]), folder)
     return folder
+
+
+@pytest.fixture
+def runs(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it, which a test may change."""
+    return shutil.copytree(finished, tmp_path / "runs")
 
 
 def records(folder: Path) -> dict[str, Record]:

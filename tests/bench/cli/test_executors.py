@@ -82,10 +82,3 @@ def test_what_an_executor_lost_is_missing_and_said(tmp_path: Path, monkeypatch: 
     said = bench(*SMALL, "--executor", "nothing", "--results", str(tmp_path))
     assert said.returncode == 1
     assert "0 done (0 of them before), 0 failed, 4 missing of 4 runs." in said.stdout
-
-
-def test_the_pool_carries_out_a_plan(tmp_path: Path) -> None:
-    said = bench(*SMALL, "--executor", "pool", "--workers", "2", "--results", str(tmp_path))
-    assert said.returncode == 0, said.stdout + said.stderr
-    assert "executor: pool of 2 workers on cpu" in said.stdout
-    assert all(record.timings_shared for record in RunStore(tmp_path).scan().records)

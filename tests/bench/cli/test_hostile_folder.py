@@ -145,7 +145,7 @@ def test_the_honest_rows_stand_and_each_bad_record_is_named(
 def test_nothing_that_a_record_names_is_run(done: tuple[Path, list[str], subprocess.CompletedProcess[str]]) -> None:
     root, _, _ = done
     assert not (root.parent / "executed").exists()
-    for verb in (["report"], ["compare", "topk", "relu"], ["figures"], ["status"], ["evaluate"]):
+    for verb in (["report"], ["compare", "topk", "relu"], ["figures", "named-code"], ["status"], ["evaluate"]):
         command = [sys.executable, "-m", "bench", *verb, "--results", str(root)]
         subprocess.run(command, capture_output=True, timeout=300, check=False)
     assert not (root.parent / "executed").exists()

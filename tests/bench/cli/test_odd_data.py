@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.store.record import Record
@@ -121,3 +122,19 @@ def test_a_model_of_classes_does_not_apply_to_data_without_any(tmp_path: Path) -
     assert reason in legend.metrics["mse"].not_applicable
     drawn = bench("figures", record.run_id, *runs)
     assert (drawn.returncode, f"has nothing to draw: labels: {reason}" in drawn.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("cache", ["/dev/null", ""])
+def test_own_data_need_no_cache(cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be written, or none: no HOME, of a user whom the machine does not know."""
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    monkeypatch.delenv("HOME")
+    np.save(tmp_path / "acts.npy", np.random.default_rng(0).random((60, 5)))
+    flags = ("--models", "mean", "--budget", "smoke", "--seeds", "1", "--metrics", "fvu")
+    env = {"XDG_CACHE_HOME": cache}
+    done = bench("run", *flags, "--datasets", "acts.npy", "--results", "runs", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    (record,) = records(tmp_path).values()
+    assert record.metrics["fvu"] == pytest.approx(1, abs=0.5)
+    assert {path.name for path in tmp_path.iterdir()} == {"acts.npy", "runs"}, "nothing else is left behind"

@@ -65,7 +65,9 @@ def test_every_model_resumes_to_the_same_numbers(tmp_path: Path, model: str) -> 
 
 def test_many_epochs_and_history_rows_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(specs.BUDGETS, "smoke", specs.Budget(name="smoke", max_eval=100))
-    spec = spec_of(tmp_path, set=["batch_size=32", "epochs=4"])  # 40 steps an epoch: stops in each of the epochs
+    spec = spec_of(
+        tmp_path, set=["batch_size=32", "epochs=4", "n_latents=16"]
+    )  # 40 steps an epoch: stops in each of the epochs
     whole, parts = run(tmp_path / "whole", spec), run(tmp_path / "parts", spec, 39, 3, 60, 40)
     assert numbers(parts) == numbers(whole)
     assert parts.provenance.resumed == 4
@@ -84,10 +86,17 @@ class Exploding:
         return Path.touch, (self.path,)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSpec, Record]:
+    """A small run, and what it came to when nothing stopped it."""
+    root = tmp_path_factory.mktemp("whole")
+    spec = spec_of(root, set=["n_latents=16"])
+    return spec, run(root, spec)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "not torch", "other code", "a pickle that runs code"])
-def test_a_checkpoint_of_no_use_costs_only_time(tmp_path: Path, damage: str) -> None:
-    spec = spec_of(tmp_path)
-    whole = run(tmp_path / "whole", spec)
+def test_a_checkpoint_of_no_use_costs_only_time(tmp_path: Path, small: tuple[RunSpec, Record], damage: str) -> None:
+    spec, whole = small
     store = RunStore(tmp_path / "parts")
     run_one(spec, job(store.root, threads=1), lambda event: None, stop=stop_after(5))
     path = store.folder(spec.run_id).checkpoint_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,18 @@ def content(root: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in root.glob("*/*")}
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is done. Read only."""
+    root = tmp_path_factory.mktemp("finished")
+    run_one_of(root, *METRICS)
+    return root
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A run that is done."""
-    run_one_of(tmp_path / "runs", *METRICS)
-    return tmp_path / "runs"
+def root(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it, which a test may change."""
+    return shutil.copytree(finished, tmp_path / "runs")
 
 
 @pytest.fixture(autouse=True)

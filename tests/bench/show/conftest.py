@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from bench.store.runs import RunStore
+from tests.bench.cli.helpers import bench
 
 # Few units, which take little time; those of the VAE family on after 20 steps already.
 SETTINGS = ("topk.n_latents=64", "mp.n_latents=64", "vae.beta=0", "vsc-aligned.alpha=0.9")
@@ -19,12 +16,8 @@ MODELS = ("vsc-aligned", "topk", "mp", "vae", "pca", "mean")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
     """One run of each of the models."""
     root = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "bench", "run", "--models", ",".join(MODELS), "--datasets", "digits"]
-    command += ["--seeds", "1", "--budget", "smoke", "--executor", "inline", "--results", str(root)]
-    command += [word for assignment in SETTINGS for word in ("--set", assignment)]
-    # So little work that threads wait for each other.
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=600, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    settings = [word for assignment in SETTINGS for word in ("--set", assignment)]
+    command = ("run", "--models", ",".join(MODELS), "--seeds", "1", "--budget", "smoke", *settings)
+    done = bench(*command, "--results", str(root))
     assert done.returncode == 0, done.stdout + done.stderr
     return RunStore(root)
