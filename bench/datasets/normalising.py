@@ -1,4 +1,7 @@
-"""What is done to the inputs of one's own data before a model sees them. Fitted on the training split alone."""
+"""What is done to the inputs of a data set before a model sees them. Fitted on the training split alone.
+
+Pictures are of the inputs as models see them: those that go below zero are drawn in two colours.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,11 @@ def _rms(x: Tensor) -> Affine:
     return mean.float(), squares**-0.5 if squares > 0 else 1.0
 
 
+def _unit(x: Tensor) -> Affine:
+    squared_norm = x.double().square().sum(1).mean().item()
+    return 0.0, squared_norm**-0.5 if squared_norm > 0 else 1.0
+
+
 def _auto(x: Tensor) -> Affine:
     return _none(x) if x.min() >= 0 and x.max() <= 1 else _rms(x)
 
@@ -43,10 +51,13 @@ AFFINES: dict[str, Callable[[Tensor], Affine]] = {
     "center": _center,
     "standardise": _standardise,
     "rms": _rms,
+    "unit": _unit,
 }
 """auto: none for inputs in [0, 1], else rms. center: mean 0. standardise: mean 0 and variance 1 of each dimension; a
 constant one stays at 0. rms: mean 0, and mean squared norm D, as SAE libraries scale activations: one factor for all
-dimensions, so that the fraction of variance unexplained is what it was."""
+dimensions, so that the fraction of variance unexplained is what it was. unit: mean squared norm 1, by one factor and
+without a shift, as dictionary_learning and the variational SAE's authors scale activations (Lieberum et al. 2024,
+arXiv 2408.05147, section 3.1)."""
 
 
 def normalised(dataset: Dataset, how: str) -> Dataset:

@@ -1,10 +1,10 @@
-"""A path of one's own data, as the command line and a record name it: PATH[:labels=NAME][:normalise=HOW]."""
+"""What follows a data set's name or path, as the command line and a record name it: [:labels=NAME][:normalise=HOW]."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from bench.errors import BenchError, unknown
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".csv", ".parquet")
 """Extensions of the files that are read."""
 
-NORMALISATIONS = ("auto", "none", "center", "standardise", "rms")
+NORMALISATIONS = ("auto", "none", "center", "standardise", "rms", "unit")
 """What may be done to inputs: see `bench.datasets.normalising`."""
 
 OPTION = re.compile(r"(.+):(\w+)=([^:/]*)")
@@ -42,6 +42,25 @@ class Place(NamedTuple):
         return ":".join([os.path.abspath(self.path), *(f"{key}={value}" for key, value in self.options.items())])
 
 
+def options_of(reference: str) -> tuple[str, dict[str, str]]:
+    """What stands before the options of a reference, and the options by name. Nothing is checked."""
+    options: dict[str, str] = {}
+    while found := OPTION.fullmatch(reference):
+        reference, key, value = found.groups()
+        options = {key: value} | options
+    return reference, options
+
+
+def normalisation_of(reference: str) -> tuple[str, str]:
+    """The reference of a data set that is no path, without `:normalise=HOW`, and HOW; "" where it has none.
+
+    BenchError for another option, or an unknown HOW.
+    """
+    named, options = options_of(reference)
+    _require_known(named, options, ("normalise",))
+    return named, options.get("normalise", "")
+
+
 def place_of(reference: str) -> Place | None:
     """The place that a reference names; None where it is not of the form of a file or folder of data.
 
@@ -50,19 +69,19 @@ def place_of(reference: str) -> Place | None:
     BenchError
         There is no such file, or an option is unknown.
     """
-    options: dict[str, str] = {}
-    path = reference
-    while found := OPTION.fullmatch(path):
-        path, key, value = found.groups()
-        options = {key: value} | options
+    path, options = options_of(reference)
     is_folder = Path(path).is_dir() and ("/" in path or path in (".", ".."))
     if Path(path).suffix not in SUFFIXES and not is_folder:
         return None
     if not Path(path).exists():
         raise BenchError(f"There is no file '{path}'; give its path from here.")
+    _require_known(path, options, OPTIONS)
+    return Place(Path(path), options)
+
+
+def _require_known(named: str, options: Mapping[str, str], valid: Sequence[str]) -> None:
     for key in options:
-        if key not in OPTIONS:
-            raise unknown("option of a data set", key, OPTIONS, f"Write {path}:normalise=rms.")
+        if key not in valid:
+            raise unknown("option of a data set", key, valid, f"Write {named}:normalise=rms.")
     if options.get("normalise", "auto") not in NORMALISATIONS:
         raise unknown("normalisation", options["normalise"], NORMALISATIONS)
-    return Place(Path(path), options)

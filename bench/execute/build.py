@@ -78,13 +78,13 @@ def trusted_spec(spec: RunSpec, models: Sequence[Plugin], datasets: Sequence[Plu
         ("model", MODEL_REGISTRY, spec.model, models),
         ("dataset", DATASET_REGISTRY, spec.dataset, datasets),
     ):
-        known = registry.plugins | {plugin.name: plugin for plugin in given}
-        if name not in known:
+        known = next((plugin for plugin in given if plugin.name == name), None) or registry.of_name(name)
+        if known is None:
             raise BenchError(
                 f"The {kind} '{name}' of {spec.run_id} is neither built in nor installed, and code that a record names "
                 f"is not run: name its file, --{kind}s FILE.py:{name}"
             )
-        references[f"{kind}_reference"] = known[name].reference
+        references[f"{kind}_reference"] = known.reference
     return spec.model_copy(update=references)
 
 

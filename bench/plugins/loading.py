@@ -58,7 +58,10 @@ def dataset_files(plugin: Plugin) -> dict[str, str]:
 
 
 def dataset_checksum(plugin: Plugin, data_dir: Path) -> str:
-    """What identifies a data set in a run: its own checksum; with that of its files, unless it is built in."""
+    """What identifies a data set in a run: its own checksum; with that of its files, unless it is built in.
+
+    How its inputs are normalised is in its name.
+    """
     checksum = load_source(plugin).checksum(data_dir)
     files = dataset_files(plugin)
     return digest_of({"": checksum} | files) if files else checksum
@@ -109,11 +112,15 @@ def load_dataset(plugin: Plugin, data_dir: Path, device: str = "cpu") -> Dataset
 
         return load_dataset(plugin, data_dir).to(torch.device(device))
     from bench.datasets.conversion import DataError
+    from bench.datasets.normalising import normalised
     from bench.datasets.soundness import require_dataset
 
     source, it = load_source(plugin), f"The data set '{plugin.name}' of {plugin.target}"
     try:
-        return require_dataset(source.load(data_dir))
+        dataset = require_dataset(source.load(data_dir))
+        if plugin.normalise and not place_of(plugin.reference):  # a file does it as it is read
+            dataset = require_dataset(normalised(dataset, plugin.normalise))
+        return dataset
     except (BenchError, OSError):
         raise
     except DataError as error:

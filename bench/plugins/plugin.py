@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from bench.datasets.place import options_of
 from bench.errors import BenchError
 from bench.plugins.sources import checksums, digest_of, origin_of
 
@@ -23,19 +24,29 @@ class Plugin:
     name: str
     """What boards and run ids call it."""
     reference: str
-    """`package.module:Object` or `path/to/file.py:Object`."""
+    """`package.module:Object` or `path/to/file.py:Object`; of a data set, with what is asked for: `:normalise=rms`."""
     builtin: bool
     """Whether this package ships it."""
 
     @property
     def target(self) -> str:
         """Module name or file path, without the object; of data that are named by their path, that."""
-        return self.reference.rpartition(":")[0] or self.reference
+        named, _ = options_of(self.reference)
+        return named.rpartition(":")[0] or named
 
     @property
     def object_name(self) -> str:
         """The object in it."""
-        return self.reference.rpartition(":")[2]
+        return options_of(self.reference)[0].rpartition(":")[2]
+
+    @property
+    def normalise(self) -> str:
+        """How the inputs of a data set are to be normalised; "" for as they are."""
+        return options_of(self.reference)[1].get("normalise", "")
+
+    def normalised(self, how: str) -> Plugin:
+        """The data set with its inputs normalised: another one, `mnist rms`."""
+        return replace(self, name=f"{self.name} {how}", reference=f"{self.reference}:normalise={how}")
 
     @property
     def family(self) -> str:
@@ -54,7 +65,7 @@ class Plugin:
     def address(self) -> str:
         """Its reference from any folder: with the whole path of a file."""
         is_file = self.target.endswith(".py")
-        return f"{os.path.abspath(self.target)}:{self.object_name}" if is_file else self.reference
+        return os.path.abspath(self.target) + self.reference.removeprefix(self.target) if is_file else self.reference
 
     def files(self, reads: Sequence[str] = ()) -> dict[str, str]:
         """Path -> SHA-256, of its own file, of what that imports from the same folder or package, and of what it reads.

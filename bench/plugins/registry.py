@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.datasets import DATASETS
-from bench.datasets.place import place_of
+from bench.datasets.place import NORMALISATIONS, normalisation_of, options_of, place_of
 from bench.errors import BenchError, unknown
 from bench.plugins.importing import import_target, require_importable
 from bench.plugins.plugin import Plugin
@@ -25,17 +25,20 @@ def by_reference(reference: str, kind: str) -> Plugin | None:
 
     BenchError where there can be no such file or module, or no object is named.
     """
-    if reference.startswith("~"):
-        reference = str(expanded(Path(reference)))
+    reference = _from_home(reference)
     if place := place_of(reference):
         return Plugin(place.name, place.reference, True)
-    target, colon, name = reference.rpartition(":")
+    target, colon, name = options_of(reference)[0].rpartition(":")
     if not colon and not reference.endswith(".py"):
         return None
     if not target or not name:
         raise BenchError(f"The {kind} '{reference}' names no object: give {(target or reference).rstrip(':')}:Object.")
     require_importable(target, kind, reference)
     return Plugin(name, reference, False)
+
+
+def _from_home(reference: str) -> str:
+    return str(expanded(Path(reference))) if reference.startswith("~") else reference
 
 
 def load_object(plugin: Plugin, kind: str) -> Any:
@@ -80,21 +83,30 @@ class Registry:
         return named
 
     def find(self, reference: str) -> Plugin:
-        """The plug-in of a name or a reference; it is not imported yet."""
-        if reference in self.plugins:
-            return self.plugins[reference]
-        plugin = by_reference(reference, self.kind)
-        if plugin is None:
+        """The plug-in of a name or a reference; it is not imported yet. Of a data set, `:normalise=HOW` may follow."""
+        for plugin in self.plugins.values():
+            if reference in (plugin.name, plugin.reference):
+                return plugin
+        if self.kind == "dataset" and not place_of(_from_home(reference)):
+            named, how = normalisation_of(reference)
+            if how:
+                return self.find(named).normalised(how)
+        own = by_reference(reference, self.kind)
+        if own is None:
             raise unknown(self.kind, reference, self.plugins, FORMS)
-        known = self.plugins.get(plugin.name)
-        if known and known.reference == reference:
-            return known
-        if known:
+        if known := self.plugins.get(own.name):
             raise BenchError(
                 f"The {self.kind} '{reference}' has the name of one that is there already, {known.reference}; "
                 "rename yours."
             )
-        return plugin
+        return own
+
+    def of_name(self, name: str) -> Plugin | None:
+        """The registered plug-in that boards call by a name, such as `topk` or `mnist rms`."""
+        base, _, how = name.rpartition(" ")
+        if self.kind == "dataset" and base in self.plugins and how in NORMALISATIONS:
+            return self.plugins[base].normalised(how)
+        return self.plugins.get(name)
 
     def choose(self, names: Sequence[str]) -> list[Plugin]:
         """The plug-ins of a list in which `all` stands for every named one; each once. BenchError for two of a name."""

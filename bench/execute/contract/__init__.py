@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from bench.datasets.base import DatasetSource
-from bench.datasets.place import place_of
+from bench.datasets.place import options_of, place_of
 from bench.errors import BenchError, unknown
 from bench.execute.contract.checking import Outcome
 from bench.execute.contract.datasets import check_source
@@ -46,7 +46,7 @@ def check_object(reference: str, data_dir: Path) -> list[Outcome]:
     BenchError
         Where there is no such object, or it is none of the three kinds.
     """
-    plugin = by_reference(reference, "plug-in") or _named(reference)
+    plugin = by_reference(reference, "plug-in") or _named(options_of(reference)[0])
     if place_of(plugin.reference):
         return check_source(plugin, data_dir)
     found = load_object(plugin, "plug-in")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare.boards import Board, not_ranked, remarks
+from bench.datasets import DATASETS
 from bench.errors import counted
 from bench.store.record import Provenance, Record, Software
 from bench.store.spec import RunSpec
@@ -26,7 +27,7 @@ def command(spec: RunSpec) -> str:
     model = name = spec.model
     if spec.code is not None:
         model, name = spec.model_reference, spec.model_reference.rpartition(":")[2]
-    dataset = spec.dataset_reference if ".py:" in spec.dataset_reference else spec.dataset
+    dataset = spec.dataset if spec.dataset in DATASETS else spec.dataset_reference
     seed = f"{spec.seed},"  # without the comma it would be a number of seeds
     options = ["--models", model, "--datasets", dataset, "--seeds", seed]
     options += ["--settings", spec.settings, "--budget", spec.budget]
