@@ -53,6 +53,7 @@ METRICS: dict[str, str] = {
     "cosine_quantiles": "metrics.dictionary:cosine_quantiles",
     "live_cosine": "metrics.dictionary:live_cosine",
     "probe_accuracy": "metrics.probing:probe_accuracy",
+    "mean_probe": "metrics.probing:mean_probe",
     "truncated_probe": "metrics.probing:truncated_probe",
     "sparse_probe": "metrics.probing:sparse_probe",
     "targeted_perturbation": "metrics.probing:targeted_perturbation",

@@ -59,6 +59,9 @@ NEEDS: dict[str, Need] = {
     "encode": Need("function: inputs -> dense codes"),
     "decode": Need("function: dense codes -> reconstructions"),
     "sample": Need("function: inputs -> dense codes with the noise of training", "the model's encoder has no noise"),
+    "posterior_mean": Need(
+        "function: inputs -> means of the units' Gaussians (N, M)", "the model has no Gaussian posterior"
+    ),
     "encode_with_budget": Need("function: inputs, k -> dense codes", "the model's budget cannot be set"),
     "preactivations": Need(
         "function: inputs -> values before the selection (N, M)", "the model has no pre-activations"

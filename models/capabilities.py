@@ -56,6 +56,14 @@ class Stochastic(Protocol):
 
 
 @runtime_checkable
+class HasPosterior(Protocol):
+    """A model whose codes are drawn from a Gaussian for each unit."""
+
+    def posterior_mean(self, x: Tensor) -> Tensor:
+        """mu of x (N, D), the mean of each unit's Gaussian whether its spike is on or off, (N, M)."""
+
+
+@runtime_checkable
 class HasLikelihood(Protocol):
     """A model with a likelihood; the harness reports bounds on it, in nats per image."""
 
@@ -78,6 +86,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "preactivations": ("x",),
     "encode_with_budget": ("x", "k"),
     "sample": ("x",),
+    "posterior_mean": ("x",),
     "elbo": ("x",),
     "log_likelihood": ("x", "n_samples"),
 }
@@ -135,7 +144,7 @@ def _wrong_signatures(cls: type[Model]) -> Iterator[str]:
 
 def _half_capabilities(cls: type[Model]) -> Iterator[str]:
     """Capabilities with several methods of which the class defines only some."""
-    for protocol in (Fittable, HasAtoms, HasPreactivations, Budgeted, Stochastic, HasLikelihood):
+    for protocol in (Fittable, HasAtoms, HasPreactivations, Budgeted, Stochastic, HasPosterior, HasLikelihood):
         methods = [name for name in vars(protocol) if name in CALLS]
         missing = [name for name in methods if not _defines(cls, name)]
         if missing and len(missing) < len(methods):

@@ -66,8 +66,11 @@ class VAE(Model[VAEConfig]):
         beta = self.config.beta * warmup(progress, self.config.beta_warmup)
         return Losses(nll + beta * kl, {"nll": nll, "kl": kl})
 
+    def posterior_mean(self, x: Tensor) -> Tensor:
+        return self.posterior(x)[0]
+
     def encode(self, x: Tensor) -> DenseCodes:
-        return DenseCodes(self.posterior(x)[0])
+        return DenseCodes(self.posterior_mean(x))
 
     def decode(self, codes: Codes) -> Tensor:
         return self.decoder.mean(codes.dense())

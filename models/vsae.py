@@ -70,6 +70,9 @@ class VSAE(LinearEncoderModel[VSAEConfig]):
         log_variance = self.log_variance(x - self.bias).clamp(-6, 2)
         return sample_gaussian(mu, log_variance), gaussian_kl(mu, log_variance)
 
+    def posterior_mean(self, x: Tensor) -> Tensor:
+        return self.preactivations(x).relu()
+
     def encode(self, x: Tensor) -> SparseCodes:
         return self.code(x, self.config.k)
 

@@ -129,6 +129,9 @@ class VSC(Model[VSCConfig]):
         kl = torch.stack(list(terms.values())).sum()
         return Losses(nll + warmup(progress, config.kl_warmup) * kl, {"nll": nll, **terms})
 
+    def posterior_mean(self, x: Tensor) -> Tensor:
+        return self.posterior(x).mu
+
     def encode(self, x: Tensor) -> DenseCodes:
         q = self.posterior(x)
         return DenseCodes(torch.where(q.logit > 0, q.mu, 0.0), torch.sigmoid(q.logit))

@@ -23,7 +23,7 @@ from metrics import matrix
 from metrics.matrix import Matrix, entries, evenly_spaced, rows
 from metrics.needs import NEEDS, TRAIN
 from models.base import Codes, DenseCodes, Model, SparseCodes
-from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPreactivations, Stochastic
+from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPosterior, HasPreactivations, Stochastic
 from models.parts.sparse import sparse_codes
 
 SPIKE_ON = 0.5
@@ -124,6 +124,8 @@ def _ways(model: Model, sparse: bool) -> dict[str, Any]:
         ways["encode_with_budget"] = _densely(model.encode_with_budget)
     if isinstance(model, Stochastic):
         ways["sample"] = _densely(model.sample)
+    if isinstance(model, HasPosterior):
+        ways["posterior_mean"] = model.posterior_mean
     if isinstance(model, HasPreactivations):
         ways["preactivations"] = model.preactivations
     if isinstance(model, HasLikelihood):

@@ -20,6 +20,7 @@ from bench.execute.contract.codes import (
     decodes,
     encodes,
     has_a_likelihood,
+    has_a_posterior,
     has_atoms,
     has_preactivations,
     keeps_a_budget,
@@ -45,6 +46,7 @@ NEEDED = {
     "encode_with_budget": keeps_a_budget,
     "sample": samples,
     "preactivations": has_preactivations,
+    "posterior_mean": has_a_posterior,
     "likelihood": has_a_likelihood,
 }
 """What a metric may ask of a model -> the check of it."""

@@ -128,6 +128,7 @@ def given(world: World) -> dict[str, Any]:
         "sample": lambda x: _encode(x, atoms),
         "decode": lambda z: z @ atoms,
         "preactivations": lambda x: x @ atoms.T - THRESHOLD,
+        "posterior_mean": lambda x: x @ atoms.T,
         "encode_with_budget": budgeted,
         "likelihood": Likelihood(),
         "model": torch.nn.Linear(3, 2),

@@ -25,6 +25,7 @@ TAKING_MATRICES = [
 
 ORDERED = {
     "gamma_jsd": "between classes the i-th sample meets the i-th",
+    "mean_probe": "its batches are drawn",
     "noise_fvu": "the i-th sample gets the i-th row of the noise",
 }
 """Metrics that depend on the order of the samples, and why."""

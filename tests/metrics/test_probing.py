@@ -204,3 +204,29 @@ def test_probes_are_scored_on_evenly_spaced_samples(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(probing, "MAX_SAMPLES", 40)
     assert probing.probe_accuracy(test, truth, train, targets) == expected
     assert probing.probe_accuracy(csr(test), truth, csr(train), targets) == expected
+
+
+def test_the_layer_that_reads_means_is_sgd_step_by_step() -> None:
+    """By hand in float64: 20 steps of momentum on the gradient of the cross-entropy of rectified outputs, one batch."""
+    x, y = torch.randn(30, 3), torch.arange(30) % 4
+    layer = probing._trained_layer(x, y, 4)
+    parameters = np.concatenate([np.zeros((4, 3)), np.ones((4, 1))], axis=1)
+    inputs, truth = np.concatenate([x.numpy(), np.ones((30, 1))], axis=1).astype(float), np.eye(4)[y.numpy()]
+    velocity = np.zeros_like(parameters)
+    for _ in range(20):
+        before = inputs @ parameters.T
+        scores = np.exp(before.clip(0))
+        errors = (scores / scores.sum(1, keepdims=True) - truth) * (before > 0) / 30
+        velocity = 0.9 * velocity + errors.T @ inputs
+        parameters = parameters - 1e-3 * velocity
+    found = torch.cat([layer[0].weight, layer[0].bias[:, None]], dim=1).detach()  # type: ignore[index]
+    np.testing.assert_allclose(found.numpy(), parameters, rtol=0, atol=1e-6)
+    torch.testing.assert_close(layer(-100 * x), (-100 * x @ found[:, :3].T + found[:, 3]).relu())
+
+
+def test_means_are_read_whether_units_are_on_or_off() -> None:
+    labels = torch.arange(600) % 3 * 7
+    x = 5 * torch.nn.functional.one_hot(labels // 7, 3).float() + 0.1 * torch.randn(600, 3)
+    assert probing.mean_probe(lambda x: x, x, labels, x, labels) == 1
+    assert probing.mean_probe(torch.zeros_like, x, labels, x, labels) == pytest.approx(1 / 3)
+    assert isinstance(probing.mean_probe(lambda x: x, x, labels, x, torch.zeros_like(labels)), NotApplicable)

@@ -129,6 +129,16 @@ def test_vsc_codes_are_hard() -> None:
     assert ((codes.z != 0) == (codes.gamma > 0.5)).all()
 
 
+def test_means_of_vsc_are_its_codes_where_units_are_on() -> None:
+    model, x = small(VSC).eval(), torch.rand(50, 6)
+    codes = model.encode(x)
+    assert codes.gamma is not None
+    on = codes.gamma > 0.5
+    assert 0 < on.sum() < on.numel()
+    assert torch.equal(torch.where(on, model.posterior_mean(x), 0.0), codes.dense())
+    assert (model.posterior_mean(x)[~on] != 0).all()
+
+
 def test_spike_warmup_starts_at_the_prior_slab() -> None:
     model = small(VSC, spike_warmup=0.5)
     x, labels = torch.rand(20, 6), torch.zeros(20)

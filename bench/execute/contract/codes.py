@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.datasets.base import Split
 from bench.execute.contract.subject import Subject, codes_like, flaw_of_codes, flaw_of_values
 from models.base import Codes
-from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPreactivations, Stochastic
+from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPosterior, HasPreactivations, Stochastic
 
 ALIKE = 1e-4
 """Relative difference that the order of sums may make."""
@@ -146,6 +146,15 @@ def has_preactivations(subject: Subject) -> str | None:
 
 
 @torch.no_grad()
+def has_a_posterior(subject: Subject) -> str | None:
+    """posterior_mean() gives a finite mean for each unit of each sample."""
+    if not isinstance(subject.trained, HasPosterior):
+        return None
+    shape = (len(subject.inputs), _n_latents(subject))
+    return flaw_of_values("posterior_mean()", subject.trained.posterior_mean(subject.inputs), shape)
+
+
+@torch.no_grad()
 def has_a_likelihood(subject: Subject) -> str | None:
     """elbo() and log_likelihood() give a finite number for each sample."""
     model, shape = subject.trained, (len(subject.inputs),)
@@ -176,6 +185,7 @@ def _calls(model: Any, x: Tensor, codes: Codes) -> dict[str, Callable[[], Any]]:
         "encode_with_budget": lambda: model.encode_with_budget(x, 1),
         "sample": lambda: model.sample(x),
         "preactivations": lambda: model.preactivations(x),
+        "posterior_mean": lambda: model.posterior_mean(x),
         "elbo": lambda: model.elbo(x),
         "log_likelihood": lambda: model.log_likelihood(x, 2),
     }

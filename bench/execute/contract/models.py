@@ -14,6 +14,7 @@ from bench.execute.contract.codes import (
     encodes,
     encodes_one_sample,
     has_a_likelihood,
+    has_a_posterior,
     has_atoms,
     has_preactivations,
     ignores_the_batch,
@@ -92,7 +93,10 @@ REPEATED = (Check(ignores_the_batch), Check(ignores_the_order), Check(is_saved))
 
 ENCODED = (
     Check(encodes_one_sample, then=(Check(repeats, then=REPEATED),)),
-    *(Check(each) for each in (has_atoms, keeps_a_budget, samples, has_preactivations, has_a_likelihood)),
+    *(
+        Check(each)
+        for each in (has_atoms, keeps_a_budget, samples, has_preactivations, has_a_posterior, has_a_likelihood)
+    ),
     Check(decodes, then=DECODED),
 )
 """What is tried of a model that encodes."""

@@ -32,6 +32,7 @@ METHODS = {
     "encode_with_budget": "encode_with_budget",
     "sample": "sample",
     "preactivations": "preactivations",
+    "posterior_mean": "posterior_mean",
     "likelihood": "elbo",
 }
 """Need -> the method by which a model meets it."""
@@ -156,7 +157,7 @@ def with_dead_units(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, **changed}
 
 
-ENCODERS = ("encode", "sample", "encode_with_budget", "preactivations")
+ENCODERS = ("encode", "sample", "encode_with_budget", "preactivations", "posterior_mean")
 """What gives a column for each unit."""
 
 

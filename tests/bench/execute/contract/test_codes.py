@@ -224,6 +224,15 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
     ),
     (
         """
+        def posterior_mean(self, x):
+            return self.encoder(x)[:, :3]
+        """,
+        {
+            codes.has_a_posterior: "posterior_mean() has the shape (20, 3); expected (20, 8).",
+        },
+    ),
+    (
+        """
         def elbo(self, x):
             return -x.square().sum()
         def log_likelihood(self, x, n_samples):

@@ -275,6 +275,9 @@ def atoms(self):
 def preactivations(self, x):
     return self.encoder(x)
 
+def posterior_mean(self, x):
+    return self.encoder(x)
+
 def encode_with_budget(self, x, k):
     values, indices = self.encoder(x).relu().topk(k)
     return SparseCodes(values, indices, self.config.n_latents)
