@@ -10,6 +10,7 @@ from bench.claims.verdict import Claim, Verdict, adjusted, judge
 from bench.errors import unknown
 from bench.plan.request import comma_separated
 from bench.plan.runs import specs_of
+from bench.plugins.registry import DATASET_REGISTRY
 from bench.store.record import Record
 from bench.store.spec import RunSpec
 
@@ -46,6 +47,5 @@ def all_specs(runs: ClaimRuns) -> list[RunSpec]:
 def verdicts(claims: Sequence[Claim], runs: ClaimRuns, records: Sequence[Record]) -> list[Verdict]:
     """A verdict for each claim and data set, from the runs that are done, alone and adjusted for their number."""
     done = {record.run_id: record for record in records if record.status == "done"}
-    return adjusted(
-        [judge(claim, dataset, runs[claim.id, dataset], done) for claim in claims for dataset in claim.datasets]
-    )
+    names = {claim.id: [plugin.name for plugin in DATASET_REGISTRY.choose(claim.datasets)] for claim in claims}
+    return adjusted([judge(claim, name, runs[claim.id, name], done) for claim in claims for name in names[claim.id]])

@@ -53,7 +53,7 @@ class Claim:
     expected: str
     """What the paper reports."""
     datasets: tuple[str, ...]
-    """Data sets on which the claim is checked; each gets its own verdict."""
+    """Names of data sets on which the claim is checked, or `mnist:normalise=unit`; each gets its own verdict."""
     arms: Mapping[str, Arm]
     """The models that it needs, by the names that `effect` uses."""
     effect: Callable[[Score], float]

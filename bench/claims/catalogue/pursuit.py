@@ -1,0 +1,76 @@
+"""What the papers of the matching-pursuit SAE claim (Costa et al. 2025, arXiv 2506.03093 and 2506.05239)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from bench.claims.catalogue.common import SAE
+from bench.claims.verdict import Arm, Claim, Score
+
+PURSUIT, FLAT = "2506.05239", "2506.03093"
+
+BUDGETS = (5, 10, 20)
+BY_BUDGET = {f"{model} {k}": Arm(model, SAE | {"k": k}) for model in ("mp", "topk", "batchtopk") for k in BUDGETS}
+AT_TEN = {name: arm for name, arm in BY_BUDGET.items() if name.endswith(" 10")}
+RANK = "effective_rank_of_energy"
+SHALLOW = ("topk", "batchtopk")
+
+FEATURES: dict[str, Any] = {"n_latents": 20, "batch_size": 200, "epochs": 15, "learning_rate": 3e-3}
+HIERARCHY = {
+    "mp": Arm("mp", FEATURES | {"k": 8, "threshold": 0.00625}),
+    "relu": Arm("relu", FEATURES | {"l1": 0.01}),
+    "batchtopk": Arm("batchtopk", FEATURES | {"k": 1}),
+    "matryoshka": Arm("matryoshka", FEATURES | {"k": 1}),
+}
+
+
+def _falls(of: Score, arm: str) -> list[float]:
+    """By how much FVU falls from each budget at inference to the next, from k/4 to 4k."""
+    return [
+        of(arm, f"inference_fvu.{before}k") - of(arm, f"inference_fvu.{after}k")
+        for before, after in pairwise(("1/4", "1/2", "1", "2", "4"))
+    ]
+
+
+CLAIMS = (
+    Claim(
+        "M1", PURSUIT, "The residual is orthogonal to the last atom", "largest |D_j . r| / ||x - b||",
+        "MP", "below 1e-5", ("mnist",), AT_TEN, lambda of: of("mp 10", "last_atom_correlation"), within=1e-5,
+    ),
+    Claim(
+        "M2", PURSUIT, "More atoms at inference never harm MP", "fall of FVU, smallest step",
+        "MP, k/4 to 4k", "above 0", ("mnist",), AT_TEN, lambda of: min(_falls(of, "mp 10")),
+    ),
+    Claim(
+        "M2b", PURSUIT, "More atoms at inference harm TopK", "FVU at 4k - at k",
+        "TopK", "above 0", ("mnist",), AT_TEN,
+        lambda of: of("topk 10", "inference_fvu.4k") - of("topk 10", "inference_fvu.1k"),
+    ),
+    Claim(
+        "M3", PURSUIT, "At equal sparsity MP reconstructs better", "FVU at k = 5, 10, 20, smallest difference",
+        "TopK, BatchTopK - MP", "above 0", ("mnist",), BY_BUDGET,
+        lambda of: min(of(f"{m} {k}", "fvu") - of(f"mp {k}", "fvu") for m in SHALLOW for k in BUDGETS),
+    ),
+    Claim(
+        "M4", PURSUIT, "MP's dictionary is more coherent", "Babel function mu_1(10), smaller difference",
+        "MP - TopK, BatchTopK", "8.8 at 1000 atoms, against near orthogonal", ("mnist",), AT_TEN,
+        lambda of: min(of("mp 10", "babel.10") - of(f"{m} 10", "babel.10") for m in SHALLOW),
+    ),
+    Claim(
+        "M5", PURSUIT, "But the atoms of one image are less coherent", "Babel of co-selected atoms, smaller difference",
+        "TopK, BatchTopK - MP", "above 0", ("mnist",), AT_TEN,
+        lambda of: min(of(f"{m} 10", "active_babel") - of("mp 10", "active_babel") for m in SHALLOW),
+    ),
+    Claim(
+        "M6", FLAT, "MP's codes gain rank with k, others saturate", "effective rank of the energy at k = 20 - at k = 5",
+        "MP - TopK", "above 0", ("mnist",), BY_BUDGET,
+        lambda of: (of("mp 20", RANK) - of("mp 5", RANK))
+        - (of("topk 20", RANK) - of("topk 5", RANK)),
+    ),
+    Claim(
+        "M7", FLAT, "MP does not absorb parents into children", "absorption, smallest difference",
+        "Matryoshka, ReLU, BatchTopK - MP", "0.001 against 0.2 to 0.5", ("hierarchy",), HIERARCHY,
+        lambda of: min(of(m, "absorption") for m in ("matryoshka", "relu", "batchtopk")) - of("mp", "absorption"),
+    ),
+)  # fmt: skip
