@@ -116,6 +116,10 @@ class Model(nn.Module, Generic[ConfigT]):
     dense: ClassVar[bool] = False
     """Whether codes are dense by design, as of a VAE or PCA. Such a model has no activation probability; of others
     that give none it is 1[z != 0]."""
+    capturable: ClassVar[bool] = False
+    """Whether a step may be captured as a CUDA graph and replayed: `loss`, `after_backward` and `after_step` read no
+    value of the device, and do the same in each step but for what tensors hold. It holds for the class that says it,
+    not for its subclasses."""
     reads: ClassVar[tuple[str, ...]] = ()
     """Files that it reads, such as weights, by paths from the folder of its own file: with other content they make new
     runs, as an edit of its code does."""
@@ -144,7 +148,10 @@ class Model(nn.Module, Generic[ConfigT]):
         """
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        """Loss of one batch: x (B, D) in [0, 1], labels (B,) int64, progress: share of steps done, in [0, 1]."""
+        """Loss of one batch: x (B, D), labels (B,) int64, progress: share of steps done, in [0, 1].
+
+        A model that is `capturable` gets the progress as a tensor () on its device where its step is captured.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines neither loss() nor fit()")
 
     def encode(self, x: Tensor) -> Codes:
@@ -162,6 +169,9 @@ class Model(nn.Module, Generic[ConfigT]):
         """Hook after the optimiser step."""
 
 
-def warmup(progress: float, share: float) -> float:
+def warmup(progress: float | Tensor, share: float) -> float | Tensor:
     """Linear ramp from 0 to 1 over the first `share` of training; always 1 if the share is 0."""
-    return min(1.0, progress / share) if share else 1.0
+    if not share:
+        return 1.0
+    ramp = progress / share
+    return ramp.clamp_max(1.0) if isinstance(ramp, Tensor) else min(1.0, ramp)

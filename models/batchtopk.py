@@ -27,6 +27,7 @@ class BatchTopK(LinearEncoderModel[BatchTopKConfig]):
     """BatchTopK sparse autoencoder. At inference, a code does not depend on the other samples."""
 
     Config = BatchTopKConfig
+    capturable = True
 
     threshold: Tensor
     """The value that a pre-activation must exceed at inference, ()."""

@@ -41,6 +41,7 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
     """JumpReLU sparse autoencoder."""
 
     Config = JumpReLUConfig
+    capturable = True
 
     def __init__(self, config: JumpReLUConfig, n_features: int) -> None:
         super().__init__(config, n_features)

@@ -38,6 +38,7 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
     """Matryoshka BatchTopK sparse autoencoder."""
 
     Config = MatryoshkaConfig
+    capturable = True
 
     threshold: Tensor
     """The value that a pre-activation must exceed at inference, ()."""
@@ -66,7 +67,7 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
         start = 0
         for end in self.prefixes():
             inside = (selection.indices >= start) & (selection.indices < end)
-            group = Selection(selection.indices, selection.n_latents, inside & (values > 0))
+            group = selection.only(inside & (values > 0))
             residuals.append(residuals[-1] - decode(torch.where(inside, values, 0.0), group, self.dictionary))
             start = end
         return residuals

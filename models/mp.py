@@ -32,6 +32,7 @@ class MatchingPursuit(TiedModel[MatchingPursuitConfig]):
     """Matching-pursuit sparse autoencoder; an atom may be selected again, so L0 is at most k."""
 
     Config = MatchingPursuitConfig
+    capturable = True
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         config = self.config

@@ -21,6 +21,7 @@ class OMP(TiedModel[TrainedKSparseConfig]):
     """Orthogonal-matching-pursuit sparse autoencoder; coefficients may have either sign."""
 
     Config = TrainedKSparseConfig
+    capturable = True
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         with torch.no_grad():

@@ -27,6 +27,7 @@ class ReLU(LinearEncoderModel[ReLUConfig]):
     """ReLU sparse autoencoder; the penalty determines how many units are active."""
 
     Config = ReLUConfig
+    capturable = True
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.5, 1.0, 2.0, 4.0)}
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:

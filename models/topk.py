@@ -23,6 +23,7 @@ class TopK(LinearEncoderModel[TopKConfig]):
     """TopK sparse autoencoder with AuxK, an encoder initialised to the atoms, and projected gradients."""
 
     Config = TopKConfig
+    capturable = True
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         with torch.no_grad():

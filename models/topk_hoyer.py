@@ -27,6 +27,7 @@ class TopKHoyer(LinearEncoderModel[TopKHoyerConfig]):
     """TopK sparse autoencoder with a penalty that concentrates the activations on few units."""
 
     Config = TopKHoyerConfig
+    capturable = True
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
         """Ratio of the l1 norm to the l2 norm of each sample's activations, (N,)."""

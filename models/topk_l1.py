@@ -18,6 +18,7 @@ class TopKL1(LinearEncoderModel[PenalisedTopKConfig]):
     """TopK sparse autoencoder with a penalty that pushes unselected activations to zero."""
 
     Config = PenalisedTopKConfig
+    capturable = True
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
         """Sum of each sample's activations that are not selected, (N,)."""

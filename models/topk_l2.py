@@ -28,6 +28,7 @@ class TopKL2(LinearEncoderModel[TopKL2Config]):
     """TopK sparse autoencoder with a penalty that keeps activations small."""
 
     Config = TopKL2Config
+    capturable = True
 
     def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
         """Half the sum of each sample's squared activations, divided by the data's variance, (N,)."""

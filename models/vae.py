@@ -37,6 +37,7 @@ class VAE(Model[VAEConfig]):
     """Variational autoencoder. Its codes are the posterior means: dense, with no activation probability."""
 
     Config = VAEConfig
+    capturable = True
     family: ClassVar[str] = "VAE family"
     dense: ClassVar[bool] = True
     dead_variance: ClassVar[float] = 0.01  # a collapsed unit, Burda et al. 2016, section 5.1

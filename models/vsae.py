@@ -44,6 +44,7 @@ class VSAE(LinearEncoderModel[VSAEConfig]):
     """Variational sparse autoencoder, evaluated without noise. With `variance: none` it is TopK + (beta / 2) L2."""
 
     Config = VSAEConfig
+    capturable = True
 
     def __init__(self, config: VSAEConfig, n_features: int) -> None:
         super().__init__(config, n_features)

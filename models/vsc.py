@@ -71,6 +71,7 @@ class VSC(Model[VSCConfig]):
     """Variational sparse coding. Codes are hard: unit j is on where gamma_j > 0.5."""
 
     Config: ClassVar[type[VSCConfig]] = VSCConfig
+    capturable = True
     family: ClassVar[str] = "VAE family"
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"alpha": (0.02, 0.05, 0.1, 0.2, 0.5)}
 
@@ -96,7 +97,7 @@ class VSC(Model[VSCConfig]):
         zeros = x.new_zeros(1, self.config.n_latents)
         return SpikeSlab(zeros + self.spike_prior(progress), zeros, zeros), x.new_ones(1, 1)
 
-    def spike_prior(self, progress: float) -> float:
+    def spike_prior(self, progress: float) -> float | Tensor:
         """Logit of the prior probability of a spike; in warm-up between that of 1/2 and that of alpha."""
         return warmup(progress, self.config.alpha_warmup) * self.alpha_logit
 
@@ -123,7 +124,7 @@ class VSC(Model[VSCConfig]):
         terms = {"slab_kl": slab, "spike_kl": spike}
         if self.pseudo_inputs is not None:
             mean_gamma = weights @ torch.sigmoid(p.logit).mean(-1)
-            alpha = torch.full_like(mean_gamma, self.spike_prior(progress))
+            alpha = torch.zeros_like(mean_gamma) + self.spike_prior(progress)
             aggregate = bernoulli_kl(torch.logit(mean_gamma, eps=1e-6), alpha)
             terms["aggregate_kl"] = config.n_latents * aggregate.mean()
         kl = torch.stack(list(terms.values())).sum()

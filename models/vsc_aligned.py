@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import DoesNotApplyError, Losses
+from models.parts.hardware import may_wait
 from models.parts.spike_slab import bernoulli_entropy, bernoulli_jsd, mixture_entropy
 from models.vsc import VSC, VSCConfig
 
@@ -33,6 +34,7 @@ class AlignedVSC(VSC):
     """VSC with the class-alignment penalty; the only model here that uses labels in training."""
 
     Config = AlignedVSCConfig
+    capturable = True
 
     config: AlignedVSCConfig
     """The hyperparameters, including those of the alignment."""
@@ -73,26 +75,28 @@ def alignment_loss(logit: Tensor, labels: Tensor, alignment: Literal["pairwise",
 
 
 def _pairwise_jsd(logit: Tensor, labels: Tensor) -> Tensor:
-    same = torch.triu((labels[:, None] == labels[None, :]) & (labels >= 0), diagonal=1)
-    first, second = same.nonzero(as_tuple=True)
-    per_pair = bernoulli_jsd(logit[first], logit[second]).sum(-1)
-    _, pair_class, pairs_of_class = labels[first].unique(return_inverse=True, return_counts=True)
-    per_class = per_pair.new_zeros(len(pairs_of_class)).index_add(0, pair_class, per_pair) / pairs_of_class
-    loss: Tensor = per_class.sum() / max(1, len(per_class))
-    return loss
+    same, sizes, share = _classes_of(labels, logit.dtype)
+    if may_wait(logit):
+        first, second = torch.triu(same, diagonal=1).nonzero(as_tuple=True)
+    else:  # all pairs, most of them with the weight 0
+        first, second = torch.triu_indices(len(labels), len(labels), 1, device=logit.device)
+    weight = torch.where(same[first, second], share[first] * 2 / (sizes[first] - 1).clamp_min(1), 0.0)
+    return weight @ bernoulli_jsd(logit[first], logit[second]).sum(-1)
 
 
 def _batch_jsd(logit: Tensor, labels: Tensor) -> Tensor:
-    labelled = logit[labels >= 0]
-    _, image_class, sizes = labels[labels >= 0].unique(return_inverse=True, return_counts=True)
+    same, sizes, share = _classes_of(labels, logit.dtype)
+    means = same.to(logit.dtype) / sizes.clamp_min(1)[:, None]
+    on, off = means @ torch.sigmoid(logit), means @ torch.sigmoid(-logit)
+    return share @ (mixture_entropy(on, off) - means @ bernoulli_entropy(logit)).sum(-1)
 
-    def class_means(values: Tensor) -> Tensor:
-        sums = values.new_zeros(len(sizes), values.shape[1]).index_add(0, image_class, values)
-        means: Tensor = sums / sizes[:, None]
-        return means
 
-    on, off = class_means(torch.sigmoid(labelled)), class_means(torch.sigmoid(-labelled))
-    per_class = (mixture_entropy(on, off) - class_means(bernoulli_entropy(labelled))).sum(-1)
-    several = sizes > 1
-    loss: Tensor = per_class[several].sum() / max(1, int(several.sum()))
-    return loss
+def _classes_of(labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Which images are of one class (B, B), the size of each image's class, and each image's share in the loss (B,).
+
+    The shares of a class add up to 1 over the number of classes that have two images; no other image has a share.
+    """
+    same = (labels[:, None] == labels[None, :]) & (labels >= 0)
+    sizes = same.sum(1)
+    of_class = torch.where(sizes > 1, 1 / sizes.to(dtype), 0.0)
+    return same, sizes, of_class / of_class.sum().round().clamp_min(1)

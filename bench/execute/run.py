@@ -133,7 +133,7 @@ class _Attempt:
             record = self._keep(model, dataset, training, error)
         clock.append(time.perf_counter())
         record.timings = _timings(clock, training)
-        record.notes += departures(self.spec, model)
+        record.notes += [*([training.note] if training.note else []), *departures(self.spec, model)]
         record.provenance.resumed = training.resumed
         return record
 

@@ -18,7 +18,8 @@ from bench.datasets.base import Split
 from bench.errors import BenchError
 from bench.execute.checkpoint import MIN_SECONDS, Checkpoints, StopRequestedError, TrainingState
 from bench.execute.seeding import derive_seed
-from models.base import Losses, Model
+from bench.execute.stepping import Stepper
+from models.base import Model
 from models.capabilities import Fittable
 
 FLUSH_EVERY = 50
@@ -50,6 +51,8 @@ class Training:
     """One row per `FLUSH_EVERY` steps: step, epoch, and the mean of the total and of each named term."""
     resumed: int = 0
     """How many times it was taken up again from a checkpoint."""
+    note: str | None = None
+    """What about it a reader should know."""
 
 
 def train(
@@ -97,19 +100,17 @@ def train(
         seconds, memory = _now(device) - start, _peak_memory_mb(device)
         return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
     # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
-    optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
+    stepper = Stepper(model)
     total_steps = n_steps(len(data), model.config.batch_size, model.config.epochs, min_steps, max_steps)
     clock = _Clock(device)
     model.prepare(data.x, data.labels)
     checkpoints = checkpoints or Checkpoints()
-    state = checkpoints.restore(model, optimiser)
+    state = checkpoints.restore(model, stepper.optimiser)
     if state.resumed:
         clock = _Clock(device, state.seconds)
-    step_seconds = _descend(model, optimiser, data, batches_seed, total_steps, state, clock, report, checkpoints)
-    history = pd.DataFrame(state.rows)
-    return Training(
-        state.step, clock.read(), step_seconds, state.flops, _peak_memory_mb(device), history, state.resumed
-    )
+    step_seconds = _descend(stepper, data, batches_seed, total_steps, state, clock, report, checkpoints)
+    history, memory = pd.DataFrame(state.rows), _peak_memory_mb(device)
+    return Training(state.step, clock.read(), step_seconds, state.flops, memory, history, state.resumed, stepper.note)
 
 
 def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
@@ -139,8 +140,7 @@ def batches(data: Split, batch_size: int, seed: int, first: int = 0) -> Iterator
 
 
 def _descend(
-    model: Model,
-    optimiser: torch.optim.Optimizer,
+    stepper: Stepper,
     data: Split,
     seed: int,
     total_steps: int,
@@ -150,6 +150,7 @@ def _descend(
     checkpoints: Checkpoints,
 ) -> float:
     """The training loop, from a state to its end: seconds per step after the first, slow ones."""
+    model = stepper.model
     batch_size = model.config.batch_size
     steps_per_epoch = math.ceil(len(data) / batch_size)
     stream = batches(data, batch_size, seed, first=state.step)
@@ -159,7 +160,7 @@ def _descend(
 
     def save() -> None:
         state.seconds = clock.read()
-        checkpoints.save(state, model, optimiser, total_steps)
+        checkpoints.save(state, model, stepper.optimiser, total_steps)
 
     report(state.step / total_steps)
     while state.step < total_steps:
@@ -170,31 +171,20 @@ def _descend(
         if state.step == warm:
             state.warm_from = clock.read()
         with counter if state.step == 0 else nullcontext():
-            losses = _step(model, optimiser, *next(stream), state.step / max(1, total_steps - 1))
+            losses = stepper(*next(stream), state.step / max(1, total_steps - 1))
         state.step += 1
         state.flops = state.flops or counter.get_total_flops()
-        state.pending.append(torch.stack([losses.total.detach(), *(t.detach() for t in losses.terms.values())]))
+        state.pending.append(losses)
         if len(state.pending) == FLUSH_EVERY or state.step == total_steps:
             means = _flush(state.pending, state.step)
             state.rows.append({"step": state.step, "epoch": state.step / steps_per_epoch})
-            state.rows[-1].update(zip(["total", *losses.terms], means, strict=True))
+            state.rows[-1].update(zip(stepper.names, means, strict=True))
             state.pending.clear()
             report(state.step / total_steps)
     model.eval()
     if clock.read() > MIN_SECONDS:  # evaluation may be interrupted as well
         save()
     return (clock.read() - state.warm_from) / (total_steps - warm)
-
-
-def _step(model: Model, optimiser: torch.optim.Optimizer, x: Tensor, labels: Tensor, progress: float) -> Losses:
-    """One optimiser step on one batch."""
-    optimiser.zero_grad(set_to_none=True)
-    losses = model.loss(x, labels, progress)
-    losses.total.backward()
-    model.after_backward()
-    optimiser.step()
-    model.after_step()
-    return losses
 
 
 class _Clock:

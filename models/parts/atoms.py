@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BLOCK = 1024
-"""Atoms processed at a time: few enough to stay in cache."""
+from models.parts.hardware import block
+
+CACHED = 2**20
+"""Numbers of the dictionary processed at a time on CPU: few enough to stay in cache."""
 
 
 def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
@@ -19,8 +21,9 @@ def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
 def project_gradient(atoms: nn.Parameter) -> None:
     """Remove the component of the gradient along each atom, so that a step rotates atoms and does not stretch them."""
     if atoms.grad is not None:
-        for gradient, block in zip(atoms.grad.split(BLOCK), atoms.split(BLOCK), strict=True):
-            gradient.addcmul_(torch.linalg.vecdot(gradient, block)[:, None], block, value=-1)
+        size = max(1, block(atoms, CACHED) // atoms.shape[1])
+        for gradient, part in zip(atoms.grad.split(size), atoms.split(size), strict=True):
+            gradient.addcmul_(torch.linalg.vecdot(gradient, part)[:, None], part, value=-1)
 
 
 @torch.no_grad()

@@ -11,8 +11,12 @@ from torch import Tensor, nn
 
 from models.base import Losses
 from models.parts.dictionary import TrainedKSparseConfig
+from models.parts.hardware import may_wait
 from models.parts.largest import top_k
 from models.parts.sparse import Selection, decode
+
+MOST_CANDIDATES = 4
+"""Dead units that may reconstruct the residual, the longest silent ones, as a multiple of `auxk`."""
 
 MIN_SILENT_BATCHES = 10
 """Fewest batches of silence before a unit is dead: on small data, live units are silent for a batch or two."""
@@ -81,10 +85,22 @@ class AuxK(nn.Module):
         batch of one.
         """
         self.silence.add_(len(x)).masked_fill_(selection.sum_by_unit(values) > 0, 0)
-        dead = (self.silence > self.dead_after).nonzero().squeeze(1)
+        dead, alive = self._candidates()
         if self.config.auxk == 0 or len(dead) == 0:
             return x.new_zeros(())
-        pre = F.linear(x - model.bias, model.encoder[dead], model.encoder_bias[dead])
+        pre = F.linear(x - model.bias, model.encoder[dead], model.encoder_bias[dead]).masked_fill(alive, 0.0)
         top, positions = top_k(pre, min(self.config.auxk, len(dead)))
         rebuilt = decode(top.relu(), Selection(dead[positions], len(self.silence)), model.dictionary)
-        return (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)
+        error = (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)
+        return error.masked_fill(alive.all(), 0.0)
+
+    def _candidates(self) -> tuple[Tensor, Tensor]:
+        """Units that may reconstruct the residual, and which of them are alive, so that they may not."""
+        most = min(MOST_CANDIDATES * self.config.auxk, len(self.silence))
+        is_dead = self.silence > self.dead_after
+        if may_wait(self.silence):
+            dead = is_dead.nonzero().squeeze(1)
+            if len(dead) <= most:
+                return dead, torch.zeros_like(dead, dtype=torch.bool)
+        longest = self.silence.topk(most).indices
+        return longest, ~is_dead[longest]

@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BLOCK = 2**22
-"""Pre-activations computed at a time: 16 MB. The allocator reuses this memory; more would be mapped anew each step."""
+from models.parts.hardware import block
+
+CACHED = 2**22
+"""Pre-activations computed at a time on CPU: 16 MB, memory that the allocator reuses instead of mapping it anew."""
 
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -31,7 +33,7 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def top_k_linear(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """`top_k` of x W^T + b, x (N, D), W (M, D), b (M,), computed in blocks of units: never the whole (N, M)."""
-    size = max(k, BLOCK // max(1, len(x)))
+    size = max(k, block(x, CACHED) // max(1, len(x)))
     if size >= len(weight):
         return top_k(F.linear(x, weight, bias), k)
     blocks = [

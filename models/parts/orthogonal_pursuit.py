@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from models.parts.hardware import block
 from models.parts.largest import argmax
 from models.parts.pursuit import CACHED
 
@@ -39,8 +40,8 @@ def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | No
         Least-squares coefficients, of either sign, and their atoms. A coefficient is zero if its atom lies in the span
         of the earlier ones, or does not correlate with the residual.
     """
-    block = max(1, 4 * CACHED // (k * (atoms if gram is None else gram).shape[1]))
-    parts = [_pursue_block(part, atoms, k, gram) for part in residual.split(block)]
+    size = max(1, block(atoms, 4 * CACHED) // (k * (atoms if gram is None else gram).shape[1]))
+    parts = [_pursue_block(part, atoms, k, gram) for part in residual.split(size)]
     values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
     return values, indices
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from models.parts.hardware import block, may_wait
 from models.parts.largest import argmax
 from models.parts.sparse import Selection
 
@@ -21,7 +22,7 @@ Choice = Literal["nonnegative", "signed", "absolute"]
 """Which atom a step takes, and with which sign: see `pursue`."""
 
 CACHED = 2**20
-"""Numbers processed at a time: a block of samples that stays in cache through all steps."""
+"""Numbers processed at a time on CPU: a block of samples that stays in cache through all steps."""
 
 
 def use_gram(n_samples: int, n_latents: int, k: int) -> bool:
@@ -61,8 +62,8 @@ def pursue(
     values, indices : Tensor, (N, k)
         Coefficients and the atoms they belong to, in the order of selection; zeros after the pursuit has stopped.
     """
-    block = max(1, CACHED // len(atoms)) if gram is not None else max(1, len(residual))
-    parts = [_pursue_block(part, atoms, k, gram, choice, threshold) for part in residual.split(block)]
+    size = max(1, block(atoms, CACHED) // len(atoms)) if gram is not None else max(1, len(residual))
+    parts = [_pursue_block(part, atoms, k, gram, choice, threshold) for part in residual.split(size)]
     values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
     return values, indices
 
@@ -78,8 +79,9 @@ def _pursue_block(
     rows = torch.arange(len(residual), device=residual.device)
     for step in range(k):
         if threshold > 0:
-            running = (torch.linalg.vector_norm(residual, dim=1) > threshold).nonzero().squeeze(1)
-            if len(running) < len(rows):  # finished samples cost nothing more
+            running = torch.linalg.vector_norm(residual, dim=1) > threshold
+            rounding = torch.where(running, rounding, torch.inf)
+            if may_wait(residual) and not running.all():  # finished samples cost nothing more
                 rows, rounding = rows[running], rounding[running]
                 residual, correlations = residual[running], correlations[running]
         index = argmax(correlations.abs() if choice == "absolute" else correlations)
@@ -165,7 +167,7 @@ class _Pursuit(torch.autograd.Function):
 
 def _blocks(indices: Tensor, n_features: int) -> Iterator[slice]:
     """Slices of samples whose selected atoms, k rows of D each, stay in cache."""
-    size = max(1, CACHED // (indices.shape[1] * n_features))
+    size = max(1, block(indices, CACHED) // (indices.shape[1] * n_features))
     return (slice(start, start + size) for start in range(0, len(indices), size))
 
 
@@ -185,7 +187,7 @@ def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tens
         pairs = gram.flatten().index_select(0, _pair_positions(indices, len(atoms)))
         return pairs.view(*indices.shape, -1)
     blocks = (_selected(atoms, indices[rows]) for rows in _blocks(indices, atoms.shape[1]))
-    return torch.cat([block @ block.mT for block in blocks])
+    return torch.cat([part @ part.mT for part in blocks])
 
 
 def _coupling(atoms: Tensor, indices: Tensor, pairs: Tensor) -> Tensor:

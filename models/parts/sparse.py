@@ -15,72 +15,96 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.base import SparseCodes
+from models.parts.hardware import may_wait
 
 
 class Selection:
-    """The k of M units that each of N samples uses. The transpose is computed once for all gradients of a step.
+    """The units that each of N samples uses. The transpose is computed once for all gradients of a step.
 
     Parameters
     ----------
-    indices : Tensor, (N, k) int64
-        Selected units; repeats within a row are allowed and add up.
+    indices : Tensor, (N, k) or (E,) int64
+        Selected units: k for each sample, or a list for all of them; repeats within a sample add up.
     n_latents : int
         M.
-    used : Tensor, (N, k) bool, optional
-        Which slots hold a unit, if rows have different lengths; the values of the other slots are zero.
+    used : Tensor, bool, optional
+        Which slots hold a unit, if not all do; the values of the other slots are zero.
+    samples : Tensor, (E,) int64, optional
+        The sample of each unit of a list, in ascending order.
+    n_samples : int, optional
+        N of a list.
     """
 
-    def __init__(self, indices: Tensor, n_latents: int, used: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        indices: Tensor,
+        n_latents: int,
+        used: Tensor | None = None,
+        samples: Tensor | None = None,
+        n_samples: int = 0,
+    ) -> None:
         self.indices = indices
         self.n_latents = n_latents
         self.used = used
+        self.samples = samples
+        self.n_samples = n_samples
+
+    def only(self, used: Tensor) -> Selection:
+        """The same, of which only some slots hold a unit."""
+        return Selection(self.indices, self.n_latents, used, self.samples, self.n_samples)
 
     @cached_property
     def _transpose(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Start of each unit's bag (M,), sample of each entry, and the slots of the entries, sorted by unit."""
-        if self.used is None:
-            units, slots = self.indices.flatten().sort(stable=True)
-        else:
+        """Start of each unit's bag and end of the last (M + 1,), sample of each entry, and its slot, sorted by unit."""
+        units, slots = self.indices.flatten(), None
+        if self.used is not None and may_wait(units):
             slots = self.used.flatten().nonzero().squeeze(1)
-            units, order = self.indices.flatten()[slots].sort(stable=True)
-            slots = slots[order]
-        counts = torch.bincount(units, minlength=self.n_latents)
-        return counts.cumsum(0) - counts, slots // self.indices.shape[1], slots
+            units = units[slots]
+        elif self.used is not None:
+            units = units.masked_fill(~self.used.flatten(), self.n_latents)  # behind the last bag
+        units, order = units.sort(stable=True)
+        slots = order if slots is None else slots[order]
+        starts = torch.searchsorted(units, torch.arange(self.n_latents + 1, device=units.device))
+        return starts, slots // self.indices.shape[1] if self.samples is None else self.samples[slots], slots
 
     def transposed_product(self, values: Tensor, dense: Tensor) -> Tensor:
-        """Z^T @ dense, (M, D), for the code matrix Z of `values` (N, k) and a dense (N, D)."""
+        """Z^T @ dense, (M, D), for the code matrix Z of `values`, shaped as the indices, and a dense (N, D)."""
         starts, samples, slots = self._transpose
         weights = values.reshape(-1)[slots]
-        return F.embedding_bag(samples, dense, offsets=starts, per_sample_weights=weights, mode="sum")
+        return F.embedding_bag(
+            samples, dense, offsets=starts, per_sample_weights=weights, mode="sum", include_last_offset=True
+        )
+
+    def product(self, values: Tensor, dense: Tensor) -> Tensor:
+        """Z @ dense, (N, D), for the code matrix Z of `values` and a dense (M, D); differentiable in the values."""
+        if self.samples is None:
+            return F.embedding_bag(self.indices, dense, per_sample_weights=values, mode="sum")
+        starts = torch.searchsorted(self.samples, torch.arange(self.n_samples, device=dense.device))
+        return F.embedding_bag(self.indices, dense, offsets=starts, per_sample_weights=values, mode="sum")
 
     def sum_by_unit(self, values: Tensor) -> Tensor:
-        """Column sums of the code matrix of `values` (N, k): (M,)."""
+        """Column sums of the code matrix of `values`: (M,)."""
         return values.new_zeros(self.n_latents).index_add_(0, self.indices.flatten(), values.flatten())
 
 
-def pack(values: Tensor, rows: Tensor, units: Tensor, n_samples: int, n_latents: int) -> tuple[Tensor, Selection]:
-    """Pack entries (E,) of rows of different lengths into (N, k), k the longest; unused slots have the value zero."""
-    order = rows.argsort(stable=True)
-    rows, units, values = rows[order], units[order], values[order]
+def sparse_codes(z: Tensor) -> SparseCodes:
+    """Convert codes (N, M) to sparse codes with as many slots as the row with the most active units needs.
+
+    Unused slots have the value zero.
+    """
+    n_samples = len(z)
+    rows, units = z.nonzero(as_tuple=True)
     counts = torch.bincount(rows, minlength=n_samples)
     slots = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
     shape = (n_samples, max(1, int(counts.max())) if n_samples else 1)
-    packed = values.new_zeros(shape).index_put_((rows, slots), values)
+    values = z.new_zeros(shape).index_put_((rows, slots), z[rows, units])
     indices = units.new_zeros(shape).index_put_((rows, slots), units)
-    used = torch.arange(shape[1], device=rows.device) < counts[:, None]
-    return packed, Selection(indices, n_latents, used)
-
-
-def sparse_codes(z: Tensor) -> SparseCodes:
-    """Convert codes (N, M) to sparse codes with as many slots as the row with the most active units needs."""
-    rows, units = z.nonzero(as_tuple=True)
-    values, selection = pack(z[rows, units], rows, units, *z.shape)
-    return SparseCodes(values, selection.indices, z.shape[1])
+    return SparseCodes(values, indices, z.shape[1])
 
 
 def decode(values: Tensor, selection: Selection, atoms: Tensor) -> Tensor:
-    """sum_j values[n, j] atoms[indices[n, j]]: (N, k) codes and (M, D) atoms -> (N, D), differentiable in both."""
-    summed = F.embedding_bag(selection.indices, atoms.detach(), per_sample_weights=values, mode="sum")
+    """The sum of each sample's atoms, weighted by its values: atoms (M, D) -> (N, D), differentiable in both."""
+    summed = selection.product(values, atoms.detach())
     result: Tensor = _AtomGradient.apply(summed, atoms, values.detach(), selection)
     return result
 

@@ -38,9 +38,9 @@ class SpikeSlab(NamedTuple):
         """The same with an axis for the prior's components: (..., 1, M)."""
         return SpikeSlab(*(field.unsqueeze(-2) for field in self))
 
-    def grown(self, share: float) -> SpikeSlab:
+    def grown(self, share: float | Tensor) -> SpikeSlab:
         """The slab in warm-up, N(share mu, share sigma^2 + 1 - share): N(0, 1) at 0, its own at 1 (VSC B.2)."""
-        if share == 1:
+        if isinstance(share, float) and share == 1:
             return self
         return SpikeSlab(self.logit, share * self.mu, torch.log1p(share * torch.expm1(self.log_variance)))
 
@@ -61,7 +61,7 @@ def spike_logit(head: Tensor, kind: SpikeHead) -> Tensor:
     return log_gamma - torch.log(-torch.expm1(log_gamma))
 
 
-def relaxed_spike(logit: Tensor, kind: Relaxation, sharpness: float, temperature: float) -> Tensor:
+def relaxed_spike(logit: Tensor, kind: Relaxation, sharpness: float | Tensor, temperature: float) -> Tensor:
     """A spike with a gradient, in [0, 1]; it is above 1/2 with probability gamma.
 
     ``sigmoid_c``: sigmoid(c (u - 1 + gamma)), u uniform on [0, 1] (VSC supplement, B.2).

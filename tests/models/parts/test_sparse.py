@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from models.parts.largest import argmax, top_k, top_k_linear
-from models.parts.sparse import Selection, decode, pack, selected_preactivations, sparse_codes
+from models.parts.sparse import Selection, decode, selected_preactivations, sparse_codes
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
 
@@ -66,7 +66,7 @@ def test_top_k_and_argmax_are_those_of_torch(n: int, m: int, data: st.DataObject
 def test_top_k_of_a_linear_layer_in_blocks_is_that_of_the_whole(
     monkeypatch: pytest.MonkeyPatch, k: int, block: int
 ) -> None:
-    monkeypatch.setattr("models.parts.largest.BLOCK", block)
+    monkeypatch.setattr("models.parts.largest.CACHED", block)
     x, weight, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((9, 6), (37, 6), (37,)))
     values, columns = top_k_linear(x, weight, bias, k)
     whole = x @ weight.T + bias
@@ -76,7 +76,7 @@ def test_top_k_of_a_linear_layer_in_blocks_is_that_of_the_whole(
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 6), st.integers(1, 8), st.floats(0, 1, allow_subnormal=False))
-def test_packed_rows_of_different_lengths_are_the_dense_code(n: int, m: int, share: float) -> None:
+def test_rows_of_different_lengths_are_the_dense_code(n: int, m: int, share: float) -> None:
     z = torch.rand(n, m, dtype=torch.float64) * (torch.rand(n, m) < share)
     codes = sparse_codes(z)
     assert torch.equal(codes.dense(), z)
@@ -84,15 +84,18 @@ def test_packed_rows_of_different_lengths_are_the_dense_code(n: int, m: int, sha
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.integers(1, 6), st.integers(1, 8), st.integers(1, 5))
-def test_gradients_skip_the_unused_slots_of_packed_rows(n: int, m: int, d: int) -> None:
+@given(st.integers(1, 6), st.integers(1, 8), st.integers(1, 5), st.booleans())
+def test_gradients_of_a_list_skip_its_unused_slots(n: int, m: int, d: int, may_wait: bool) -> None:
+    """Slots that hold no unit have the value 0 and any gradient; both ways to leave them out agree."""
     rows, units = (torch.rand(n, m) < 0.5).nonzero(as_tuple=True)
-    shuffled = torch.randperm(len(rows))
-    rows, units = rows[shuffled], units[shuffled]
+    used = torch.rand(len(rows)) < 0.7
     entries, atoms = rand(len(rows)), rand(m, d)
-    values, selection = pack(entries, rows, units, n, m)
-    reference = torch.zeros(n, m, dtype=torch.float64).index_put((rows, units), entries) @ atoms
-    result = decode(values, selection, atoms)
+    selection = Selection(units, m, used, rows, n)
+    reference = torch.zeros(n, m, dtype=torch.float64).index_put((rows, units), entries * used) @ atoms
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.parts.sparse.may_wait", lambda _: may_wait)
+        torch.testing.assert_close(selection.transposed_product(entries, rand(n, d).detach() * 0), 0 * atoms.detach())
+    result = decode(entries * used, selection, atoms)
     torch.testing.assert_close(result, reference)
     weight = torch.randn(n, d, dtype=torch.float64)
     ours = torch.autograd.grad((result * weight).sum(), [entries, atoms])

@@ -1,0 +1,93 @@
+"""One optimiser step after the other; on a GPU captured once, as a CUDA graph, and replayed.
+
+At the papers' sizes a step is 30 to 300 kernels of a few microseconds each, and the host takes longer to launch them
+than the GPU to carry them out. A graph launches them at once. Batches of another size, as the last of an epoch may be,
+and models that do not say that they are `capturable` are stepped one kernel at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.base import Model
+
+WARM_STEPS = 10
+"""Steps before the capture: the first allocate memory, load kernels and make the optimiser's state."""
+
+
+class Stepper:
+    """Steps of one model and its Adam optimiser.
+
+    Parameters
+    ----------
+    model : Model
+        On its device, prepared.
+    """
+
+    names: list[str]
+    """Names of the losses that a step returns: the total and each term."""
+    note: str | None
+    """Why the steps of a capturable model were not captured."""
+
+    def __init__(self, model: Model) -> None:
+        device = next(model.parameters()).device
+        self.model = model
+        # A subclass may do what its base class does not: each class says for itself.
+        self.captures = device.type == "cuda" and bool(vars(type(model)).get("capturable", False))
+        self.optimiser = torch.optim.Adam(
+            model.parameters(), lr=model.config.learning_rate, fused=True, capturable=self.captures
+        )
+        self.names, self.note = [], None
+        self._eager_steps = 0
+        self._captured: _Captured | None = None
+
+    def __call__(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """One step on a batch: the losses before it, in the order of `names`."""
+        if self.captures and len(x) == self.model.config.batch_size and self._eager_steps >= WARM_STEPS:
+            if self._captured is None:
+                self._capture(x, labels)
+            if self._captured is not None:
+                return self._captured.replay(x, labels, progress)
+        self._eager_steps += 1
+        return self.eager(x, labels, progress)
+
+    def eager(self, x: Tensor, labels: Tensor, progress: Any) -> Tensor:
+        """One step, a kernel after the other."""
+        self.optimiser.zero_grad(set_to_none=True)
+        losses = self.model.loss(x, labels, progress)
+        losses.total.backward()
+        self.model.after_backward()
+        self.optimiser.step()
+        self.model.after_step()
+        self.names = ["total", *losses.terms]
+        return torch.stack([losses.total.detach(), *(term.detach() for term in losses.terms.values())])
+
+    def _capture(self, x: Tensor, labels: Tensor) -> None:
+        try:
+            self._captured = _Captured(self, x, labels)
+        except RuntimeError as error:
+            torch.cuda.synchronize()
+            self.captures = False
+            self.note = f"steps are not replayed as a CUDA graph: {str(error).splitlines()[0]}"
+
+
+class _Captured:
+    """A step as a graph that reads the batch and the progress from tensors of its own."""
+
+    def __init__(self, stepper: Stepper, x: Tensor, labels: Tensor) -> None:
+        self.x, self.labels, self.progress = x.clone(), labels.clone(), x.new_zeros(())
+        self.graph = torch.cuda.CUDAGraph()
+        stepper.optimiser.zero_grad(set_to_none=True)  # gradients are made anew in the graph's memory
+        torch.cuda.synchronize()
+        with torch.cuda.graph(self.graph):
+            self.losses = stepper.eager(self.x, self.labels, self.progress)
+
+    def replay(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
+        self.x.copy_(x)
+        self.labels.copy_(labels)
+        self.progress.fill_(progress)
+        self.graph.replay()
+        return self.losses.clone()
