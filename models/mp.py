@@ -36,7 +36,7 @@ class MatchingPursuit(TiedModel[MatchingPursuitConfig]):
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         config = self.config
-        by_gram = use_gram(len(x), config.n_latents, config.k)
+        by_gram = use_gram(x, config.n_latents, config.k)
         values, selection = pursuit(
             x, self.bias, self.dictionary, config.k, by_gram, config.selection, config.threshold
         )

@@ -15,6 +15,8 @@ from bench.plugins.registry import DATASET_REGISTRY
 
 torch.set_num_threads(1)  # networks and tables are small: threads would wait for each other
 threadpool_limits(1)
+if not torch.cuda.is_available():  # kernels run on the CPU then; Triton reads this once, when it is imported
+    os.environ["TRITON_INTERPRET"] = "1"
 os.environ.pop("COLUMNS", None)  # readline sets it in processes that pytest starts: a terminal is what a test says
 
 

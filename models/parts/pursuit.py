@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from models.parts.hardware import block, may_wait
+from models.parts.kernels import kernel
 from models.parts.largest import argmax
 from models.parts.sparse import Selection
 
@@ -25,9 +26,14 @@ CACHED = 2**20
 """Numbers processed at a time on CPU: a block of samples that stays in cache through all steps."""
 
 
-def use_gram(n_samples: int, n_latents: int, k: int) -> bool:
-    """Whether D D^T saves time: k correlations with all atoms cost 2 k N M D flops, D D^T and its use 4 M^2 D."""
-    return n_latents <= k * n_samples / 2
+MOST_ATOMS = 16384
+"""Atoms of which a GPU keeps D D^T, 1 GiB, and whose correlations fit the registers of one program."""
+
+
+def use_gram(x: Tensor, n_latents: int, k: int) -> bool:
+    """Whether D D^T saves time for x (N, D): k correlations with all atoms cost 2 k N M D flops, D D^T and its use
+    4 M^2 D."""
+    return n_latents <= k * len(x) / 2 and (may_wait(x) or n_latents <= MOST_ATOMS)
 
 
 @torch.no_grad()
@@ -62,6 +68,10 @@ def pursue(
     values, indices : Tensor, (N, k)
         Coefficients and the atoms they belong to, in the order of selection; zeros after the pursuit has stopped.
     """
+    if gram is not None and threshold == 0 and len(gram) <= MOST_ATOMS and (fast := kernel("pursuit.pursue", atoms)):
+        result = fast(residual @ atoms.T, gram, _rounding(residual), k, choice)
+        if result is not None:
+            return result  # type: ignore[no-any-return]
     size = max(1, block(atoms, CACHED) // len(atoms)) if gram is not None else max(1, len(residual))
     parts = [_pursue_block(part, atoms, k, gram, choice, threshold) for part in residual.split(size)]
     values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -74,8 +84,7 @@ def _pursue_block(
     values = residual.new_zeros(len(residual), k)
     indices = torch.zeros(len(residual), k, dtype=torch.int64, device=residual.device)
     correlations = residual @ atoms.T
-    # Once no atom correlates, the best is the one just removed, with a rounding error as its value: set it to zero.
-    rounding = 10 * torch.finfo(residual.dtype).eps * torch.linalg.vector_norm(residual, dim=1)
+    rounding = _rounding(residual)
     rows = torch.arange(len(residual), device=residual.device)
     for step in range(k):
         if threshold > 0:
@@ -98,6 +107,15 @@ def _pursue_block(
         else:
             correlations = residual @ atoms.T
     return values, indices
+
+
+def _rounding(residual: Tensor) -> Tensor:
+    """The coefficient up to which an atom does not correlate with a residual (N, D): (N,).
+
+    Once none does, the best is the one just removed, with a rounding error as its value.
+    """
+    norm: Tensor = torch.linalg.vector_norm(residual, dim=1)
+    return 10 * torch.finfo(residual.dtype).eps * norm
 
 
 def pursuit(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models.base import SparseCodes
 from models.parts.hardware import may_wait
+from models.parts.kernels import kernel
 
 
 class Selection:
@@ -70,17 +71,28 @@ class Selection:
     def transposed_product(self, values: Tensor, dense: Tensor) -> Tensor:
         """Z^T @ dense, (M, D), for the code matrix Z of `values`, shaped as the indices, and a dense (N, D)."""
         starts, samples, slots = self._transpose
-        weights = values.reshape(-1)[slots]
-        return F.embedding_bag(
-            samples, dense, offsets=starts, per_sample_weights=weights, mode="sum", include_last_offset=True
-        )
+        return _sums(values.reshape(-1)[slots], samples, starts, dense)
 
     def product(self, values: Tensor, dense: Tensor) -> Tensor:
         """Z @ dense, (N, D), for the code matrix Z of `values` and a dense (M, D); differentiable in the values."""
+        if not may_wait(dense):
+            result: Tensor = _Product.apply(values.flatten(), self.indices.flatten(), *self._rows, dense)
+            return result
         if self.samples is None:
             return F.embedding_bag(self.indices, dense, per_sample_weights=values, mode="sum")
-        starts = torch.searchsorted(self.samples, torch.arange(self.n_samples, device=dense.device))
-        return F.embedding_bag(self.indices, dense, offsets=starts, per_sample_weights=values, mode="sum")
+        return _sums(values, self.indices, self._rows[1], dense)
+
+    @cached_property
+    def _rows(self) -> tuple[Tensor, Tensor]:
+        """Sample of each entry, and start of each sample's bag and end of the last (N + 1,)."""
+        if self.samples is not None:
+            bags = torch.arange(self.n_samples + 1, device=self.samples.device)
+            return self.samples, torch.searchsorted(self.samples, bags)
+        n, k = self.indices.shape
+        return (
+            torch.arange(n * k, device=self.indices.device) // k,
+            torch.arange(0, n * k + 1, k, device=self.indices.device),
+        )
 
     def sum_by_unit(self, values: Tensor) -> Tensor:
         """Column sums of the code matrix of `values`: (M,)."""
@@ -118,6 +130,33 @@ def selected_preactivations(
     """
     result: Tensor = _SelectedLinear.apply(weight, bias, centre, x - centre.detach(), values, selection)
     return result
+
+
+def _sums(weights: Tensor, rows: Tensor, starts: Tensor, dense: Tensor) -> Tensor:
+    """Of each bag, the weighted sum of its rows of dense (R, D): (B, D), by a kernel where there is one."""
+    fast = kernel("bags.sums", dense)
+    result = fast(weights, rows, starts, dense) if fast else None
+    if result is not None:
+        return result  # type: ignore[no-any-return]
+    return F.embedding_bag(
+        rows, dense, offsets=starts, per_sample_weights=weights, mode="sum", include_last_offset=True
+    )
+
+
+class _Product(torch.autograd.Function):
+    """Z @ dense of a list of entries, differentiable in their values; the dense matrix gets no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, units: Tensor, samples: Tensor, starts: Tensor, dense: Tensor) -> Tensor:
+        ctx.save_for_backward(units, samples, dense)
+        return _sums(values, units, starts, dense)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        units, samples, dense = ctx.saved_tensors
+        fast = kernel("bags.products", dense)
+        result = fast(samples, units, grad, dense) if fast else None
+        return (grad[samples] * dense[units]).sum(1) if result is None else result, None, None, None, None
 
 
 class _AtomGradient(torch.autograd.Function):

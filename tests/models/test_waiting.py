@@ -57,7 +57,15 @@ def build(cls: type[Model], variant: dict[str, Any]) -> Model:
 
 def as_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the CPU, take the paths of a GPU."""
-    for module in ("parts.sparse", "parts.batch_topk", "parts.auxk", "parts.pursuit", "parts.hardware", "vsc_aligned"):
+    for module in (
+        "parts.sparse",
+        "parts.batch_topk",
+        "parts.auxk",
+        "parts.pursuit",
+        "parts.hardware",
+        "vsc_aligned",
+        "omp",
+    ):
         monkeypatch.setattr(f"models.{module}.may_wait", lambda _: False)
 
 

@@ -63,8 +63,8 @@ def test_pursuit_equals_the_unrolled_loop_in_value_and_gradient(
 
 
 def test_the_rule_for_the_gram_matrix() -> None:
-    assert use_gram(256, 1024, 32)
-    assert not use_gram(50, 1000, 10)
+    assert use_gram(torch.empty(256, 1), 1024, 32)
+    assert not use_gram(torch.empty(50, 1), 1000, 10)
 
 
 @settings(deadline=None, max_examples=30)

@@ -1,0 +1,62 @@
+"""The kernels of a GPU, by Triton's interpreter, beside the torch code that they stand for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from models.parts import kernels
+from models.parts.pursuit import Choice, pursue
+
+pytest.importorskip("triton")
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="`make test-gpu` runs them on the GPU")
+
+
+@pytest.mark.parametrize(("n_bags", "n_rows", "width"), [(1, 1, 1), (5, 7, 33), (3, 2, 1030)])
+def test_sums_and_products_of_gathered_rows(n_bags: int, n_rows: int, width: int) -> None:
+    """Bags of any length, an empty one and an end before the last entry included."""
+    from models.parts.kernels import bags
+
+    lengths = torch.arange(n_bags) * 2
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+    n_entries = int(starts[-1]) + 3
+    rows, weights = torch.randint(0, n_rows, (n_entries,)), torch.randn(n_entries)
+    dense, other = torch.randn(n_rows, width), torch.randn(n_bags, width)
+    used = int(starts[-1])
+    expected = F.embedding_bag(rows[:used], dense, offsets=starts[:-1], per_sample_weights=weights[:used], mode="sum")
+    torch.testing.assert_close(bags.sums(weights, rows, starts, dense), expected, rtol=1e-5, atol=1e-5)
+    others = torch.randint(0, n_bags, (n_entries,))
+    products = bags.products(others, rows, other, dense)
+    torch.testing.assert_close(products, (other[others] * dense[rows]).sum(1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("choice", ["nonnegative", "signed", "absolute"])
+@pytest.mark.parametrize(("n", "m", "d", "k"), [(1, 1, 3, 2), (4, 5, 7, 5), (3, 37, 12, 20), (2, 64, 8, 3)])
+def test_pursuit_takes_the_same_atoms(choice: Choice, n: int, m: int, d: int, k: int) -> None:
+    """With k = M, sizes that are no powers of two, atoms that occur twice, and a sample that is zero."""
+    from models.parts.kernels import pursuit as fast
+
+    generator = torch.Generator().manual_seed(0)
+    atoms = F.normalize(torch.randn(m, d, generator=generator), dim=1)
+    atoms[m // 2] = atoms[0]
+    residual = torch.randn(n, d, generator=generator)
+    residual[0] = 0
+    gram = atoms @ atoms.T
+    values, indices = pursue(residual, atoms, k, gram, choice)
+    rounding = 10 * torch.finfo(torch.float32).eps * residual.norm(dim=1)
+    ours, chosen = fast.pursue(residual @ atoms.T, gram, rounding, k, choice)
+    torch.testing.assert_close(ours, values, rtol=1e-5, atol=1e-6)
+    same = torch.where(chosen == m // 2, 0, chosen) == torch.where(indices == m // 2, 0, indices)
+    assert same[values != 0].all()
+
+
+def test_a_kernel_that_fails_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "problems", {})
+
+    def broken() -> None:
+        raise RuntimeError("no such card\nand more")
+
+    assert kernels._Guarded("bags.sums", broken)() is None
+    assert kernels.problems == {"bags.sums": "no such card"}
+    assert kernels.kernel("bags.sums", torch.zeros(1)) is None
