@@ -43,20 +43,20 @@ def sheets_of(views: Views) -> list[Sheet]:
     return [sheet for sheet in found if sheet is not None]
 
 
-def picture_shape(image_shape: Sequence[int], n_features: int) -> tuple[int, int] | None:
-    """Height and width of an input as a picture; None where it is a vector."""
+def pictures_of(x: np.ndarray, image_shape: Sequence[int]) -> np.ndarray | None:
+    """Inputs (..., D) as pictures (..., H, W), in colour (..., H, W, 3), channels last; None where they are vectors.
+
+    An image of three dimensions is in colour where its first or its last has three channels.
+    """
     sizes = [int(size) for size in image_shape if size > 1]
-    return (sizes[0], sizes[1]) if len(sizes) == 2 and math.prod(sizes) == n_features else None
-
-
-def grey(x: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, Sequence[int]]:
-    """Inputs (..., D) of a colour image as the mean of its three channels, first or last; others as they are."""
-    if len(image_shape) != 3 or math.prod(image_shape) != x.shape[-1] or 3 not in (image_shape[0], image_shape[2]):
-        return x, image_shape
-    axis = 2 if image_shape[2] == 3 else 0
-    rest = [size for i, size in enumerate(image_shape) if i != axis]
-    mean = x.reshape(*x.shape[:-1], *image_shape).mean(axis=axis - 3)
-    return mean.reshape(*x.shape[:-1], math.prod(rest)), rest
+    if math.prod(sizes) != x.shape[-1]:
+        return None
+    if len(sizes) == 2:
+        return x.reshape(*x.shape[:-1], *sizes)
+    if len(sizes) != 3 or 3 not in (sizes[0], sizes[2]):
+        return None
+    pictures = x.reshape(*x.shape[:-1], *sizes)
+    return pictures if sizes[2] == 3 else np.moveaxis(pictures, -3, -1)
 
 
 def value_range(x: np.ndarray) -> tuple[float, float]:
@@ -130,11 +130,13 @@ def _atoms(views: Views) -> Sheet | None:
         return None
     limits, signed = colours(atoms, CLIPPED)
     values, ranks = _in_rows(atoms, views.image_shape.tolist())
+    in_colour = (pictures := pictures_of(atoms, views.image_shape.tolist())) is not None and pictures.ndim == 4
+    zero = "grey is zero" if in_colour else "blue is below zero, red above"
     every = 1 if len(atoms) <= 2 * PER_ROW else PER_ROW
     names = [] if ranks else ["" if rank % every else str(rank + 1) for rank in range(len(atoms))]
     return Sheet(
         "atoms",
-        f"The units that are on most, most used first{'; blue is below zero, red above' if signed else ''}.",
+        f"The units that are on most, most used first{f'; {zero}' if signed else ''}.",
         values,
         ranks,
         names,
@@ -146,7 +148,7 @@ def _atoms(views: Views) -> Sheet | None:
 
 def _in_rows(atoms: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, list[str]]:
     n_atoms, n_features = atoms.shape
-    if picture_shape(image_shape, n_features) is None and len(image_shape) != 3:
+    if pictures_of(atoms, image_shape) is None:
         return atoms[None], []
     per_row = min(PER_ROW, n_atoms)
     rows = np.full((-(-n_atoms // per_row) * per_row, n_features), np.nan)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.show.figures.style import SMALL_FONT, letter_panels, text_inches
-from bench.show.sheets import grey, picture_shape
+from bench.show.sheets import pictures_of
 
 PAD = 0.06
 BAR_WIDTH, BAR_SPACE, MIN_BAR = 0.08, 0.62, 0.5
@@ -45,7 +45,7 @@ class Panel:
     signed: bool = False
     """Whether colours diverge, white at the middle of the limits; else black to white."""
     bar: str = ""
-    """Label of the colour bar; without one where empty."""
+    """Label of the colour bar; without one where empty. Pictures in colour have none: their grey is the middle."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Mosaic:
     """Pictures side by side."""
 
     pixels: np.ndarray
-    """Their values, NaN between them."""
+    """Their values (H, W), in colour (H, W, 3), NaN between them."""
     row_centres: np.ndarray
     """Where the rows are centred, in pixels."""
     column_centres: np.ndarray
@@ -64,18 +64,17 @@ class Mosaic:
 
 def mosaic(values: np.ndarray, image_shape: Sequence[int]) -> Mosaic:
     """Rows of inputs (R, S, D) side by side; vectors as R blocks of S lines."""
-    values, image_shape = grey(np.asarray(values, dtype=np.float64), image_shape)
-    n_rows, n_columns, n_features = values.shape
-    shape = picture_shape(image_shape, n_features)
-    if shape is None:
+    values = np.asarray(values, dtype=np.float64)
+    pictures = pictures_of(values, image_shape)
+    if pictures is None:
         return _lines(values)
-    height, width = shape
+    n_rows, n_columns, height, width, *channels = pictures.shape
     gap = max(1, round(width / 14))
-    pixels = np.full((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap), np.nan)
+    pixels = np.full((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap, *channels), np.nan)
     tops, lefts = np.arange(n_rows) * (height + gap), np.arange(n_columns) * (width + gap)
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
-            pixels[top : top + height, left : left + width] = values[row, column].reshape(height, width)
+            pixels[top : top + height, left : left + width] = pictures[row, column]
     return Mosaic(pixels, tops + (height - 1) / 2, lefts + (width - 1) / 2, True)
 
 
@@ -91,6 +90,9 @@ def _lines(values: np.ndarray) -> Mosaic:
 def sheet_figure(panels: Sequence[Panel], image_shape: Sequence[int], width: float) -> Figure:
     """Panels below each other, their pictures aligned and as large as the width allows."""
     mosaics = [mosaic(panel.values, image_shape) for panel in panels]
+    panels = [
+        replace(each, bar="") if tiled.pixels.ndim == 3 else each for each, tiled in zip(panels, mosaics, strict=True)
+    ]
     labels = [_row_labels(panel, tiled) for panel, tiled in zip(panels, mosaics, strict=True)]
     left = PAD + max(text_inches(each) for each in labels) + (0.06 if any(map(any, labels)) else 0)
     left = max(left, LETTER + PAD if len(panels) > 1 else 0.0)
@@ -148,18 +150,20 @@ def _widest(tiled: Mosaic) -> float:
 
 
 def _height(tiled: Mosaic, width: float) -> float:
-    height, length = tiled.pixels.shape
+    height, length = tiled.pixels.shape[:2]
     return float(width * height / length) if tiled.is_image else max(0.3, min(7.0, LINE_INCHES * height))
 
 
 def _draw(axes: Axes, panel: Panel, tiled: Mosaic, names: list[str], rotate: bool) -> matplotlib.image.AxesImage:
     """The mosaic with its labels and no frame."""
     colours = matplotlib.colormaps["RdBu_r" if panel.signed else "gray"].with_extremes(bad="white")
+    low, high = panel.limits
+    in_colour = tiled.pixels.ndim == 3
     shown = axes.imshow(
-        tiled.pixels,
+        np.nan_to_num(np.clip((tiled.pixels - low) / (high - low), 0, 1), nan=1) if in_colour else tiled.pixels,
         cmap=colours,
-        vmin=panel.limits[0],
-        vmax=panel.limits[1],
+        vmin=low,
+        vmax=high,
         interpolation="none",
         aspect="equal" if tiled.is_image else "auto",
     )

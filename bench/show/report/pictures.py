@@ -11,7 +11,7 @@ import numpy as np
 from bench.compare.boards import Board
 from bench.show.report.artefacts import Left
 from bench.show.report.packing import packed_json
-from bench.show.sheets import Sheet, grey, picture_shape, sheets_of
+from bench.show.sheets import Sheet, pictures_of, sheets_of
 
 LEVELS = 64
 """Colours of a picture. More would not be told apart, and take more room."""
@@ -64,11 +64,10 @@ def painted(sheet: Sheet, image_shape: Sequence[int]) -> dict[str, Any]:
 
 
 def _tiles(values: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, bool]:
-    """Tiles (R, S, H, W), and whether they are images; vectors are one tile a row, a line each."""
-    values, image_shape = grey(np.asarray(values, dtype=np.float64), image_shape)
-    n_rows, n_columns, n_features = values.shape
-    shape = picture_shape(image_shape, n_features)
-    if shape is None:
-        return values[:, None, :, :: -(-n_features // MAX_LENGTH)], False
-    step = -(-max(shape) // MAX_SIDE)
-    return values.reshape(n_rows, n_columns, *shape)[:, :, ::step, ::step], True
+    """Tiles (R, S, H, W), or (R, S, H, W, 3), and whether they are images; vectors are a tile a row, a line each."""
+    values = np.asarray(values, dtype=np.float64)
+    pictures = pictures_of(values, image_shape)
+    if pictures is None:
+        return values[:, None, :, :: -(-values.shape[-1] // MAX_LENGTH)], False
+    step = -(-max(pictures.shape[2:4]) // MAX_SIDE)
+    return pictures[:, :, ::step, ::step], True

@@ -11,8 +11,7 @@ from bench.show.sheets import (
     CLIPPED,
     Sheet,
     colours,
-    grey,
-    picture_shape,
+    pictures_of,
     sheets_of,
     symmetric_range,
     value_range,
@@ -38,15 +37,20 @@ def sheet_of(found: Views, name: str) -> Sheet:
     [((4, 6), (4, 6)), ((1, 4, 6), (4, 6)), ((4, 6, 1), (4, 6)), ((24,), None), ((1, 24), None), ((5, 5), None)],
 )
 def test_what_is_a_picture(shape: tuple[int, ...], expected: tuple[int, int] | None) -> None:
-    assert picture_shape(shape, 24) == expected
+    x = np.arange(48.0).reshape(2, 24)
+    pictures = pictures_of(x, shape)
+    assert (None if pictures is None else pictures.shape) == (expected and (2, *expected))
 
 
-def test_a_colour_image_is_the_mean_of_its_channels() -> None:
+def test_a_colour_image_has_its_channels_last() -> None:
     x = np.random.default_rng(0).random((2, 72))
-    np.testing.assert_allclose(grey(x, (3, 4, 6))[0], x.reshape(2, 3, 24).mean(1))
-    np.testing.assert_allclose(grey(x, (4, 6, 3))[0], x.reshape(2, 24, 3).mean(2))
-    assert list(grey(x, (3, 4, 6))[1]) == list(grey(x, (4, 6, 3))[1]) == [4, 6]
-    assert grey(x, (72,))[0] is x
+    first, last = pictures_of(x, (3, 4, 6)), pictures_of(x, (4, 6, 3))
+    assert first is not None
+    assert last is not None
+    np.testing.assert_array_equal(first, x.reshape(2, 3, 4, 6).transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(last, x.reshape(2, 4, 6, 3))
+    assert pictures_of(x, (72,)) is None
+    assert pictures_of(x, (2, 6, 6)) is None
 
 
 @pytest.mark.parametrize(

@@ -57,20 +57,21 @@ function sheet(item, picture) {
 
 // One pixel a number, and a gap between tiles; the style enlarges it. Vectors are lines, which have no shape to keep.
 function painted({shape, levels, signed, lines}, words) {
-  const [nRows, nColumns, height, width] = shape;
+  const [nRows, nColumns, height, width, channels = 1] = shape;
   const gap = lines ? 1 : Math.max(1, Math.round(width / 14));
   const size = {width: nColumns * (width + gap) - gap, height: nRows * (height + gap) - gap};
   const canvas = make("canvas", {...size, role: "img", "aria-label": words});
   if (lines) canvas.style.height = `${Math.min(26, Math.max(4, size.height / 2))}rem`;
   const image = new ImageData(size.width, size.height); // transparent, which gaps remain
   const pixels = new Uint32Array(image.data.buffer);
-  const colours = palette(signed ? DIVERGING : GREY);
+  const colours = palette(signed && channels === 1 ? DIVERGING : GREY);
   const steps = bytesOf(levels);
-  for (let i = 0; i < steps.length; i++) {
+  for (let i = 0; i < steps.length / channels; i++) {
     const tile = Math.floor(i / (width * height));
     const y = Math.floor(tile / nColumns) * (height + gap) + (Math.floor(i / width) % height);
     const x = (tile % nColumns) * (width + gap) + (i % width);
-    pixels[y * size.width + x] = colours[steps[i]];
+    pixels[y * size.width + x] = colours[steps[i * channels]];
+    for (let c = 1; c < channels; c++) image.data[4 * (y * size.width + x) + c] = colours[steps[i * channels + c]] & 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;

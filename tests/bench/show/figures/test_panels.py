@@ -26,11 +26,16 @@ def test_a_mosaic_holds_each_picture_and_nothing_else() -> None:
     assert tiled.column_centres.tolist() == [2.5, 9.5, 16.5]
 
 
-def test_a_colour_image_is_drawn_as_the_mean_of_its_channels() -> None:
-    values = rows(1, 3 * 24)[None]
-    first, last = mosaic(values, (3, 4, 6)), mosaic(values, (4, 6, 3))
-    np.testing.assert_allclose(first.pixels, values.reshape(3, 4, 6).mean(0))
-    np.testing.assert_allclose(last.pixels, values.reshape(4, 6, 3).mean(2))
+def test_a_colour_image_is_drawn_in_its_colours() -> None:
+    values = rows(2, 3 * 24)[None]
+    first = mosaic(values, (3, 4, 6)).pixels
+    np.testing.assert_array_equal(first[:, 7:], values[0, 1].reshape(3, 4, 6).transpose(1, 2, 0))
+    assert np.isnan(first[:, 6]).all()
+    red = np.repeat([1.0, -1.0, 0.0], 24)[None, None]
+    panel = Panel(red, (), (), (-1, 1), signed=True, bar="weight")
+    figure = styled(sheet_figure)([panel], (3, 4, 6), ONE_COLUMN)
+    (axes,) = figure.axes  # no colour bar
+    assert np.asarray(axes.images[0].get_array())[0, 0].tolist() == [1, 0, 0.5]
 
 
 def test_vectors_are_blocks_of_lines() -> None:

@@ -87,6 +87,20 @@ def test_a_grey_sheet_has_the_levels_of_its_numbers_and_gaps(open_page: Open) ->
     assert (tile[..., 3] == 255).all()
 
 
+def test_a_colour_sheet_has_its_colours(open_page: Open) -> None:
+    given = views((3, 4, 4))
+    opened = open_page(one_run(), store_of=small_store(given))
+    settled(opened)
+    drawn = pixels(opened, "reconstructions")
+    assert drawn.shape == (2 * 4 + 1, 10 * 4 + 9, 4)
+    kept = Views.from_arrays(given.to_arrays())
+    level = np.rint(kept.inputs[3] / kept.inputs.max() * (LEVELS - 1)).reshape(3, 4, 4).transpose(1, 2, 0)
+    tile = drawn[:4, 3 * 5 :][:, :4]
+    np.testing.assert_allclose(tile[..., :3], level / (LEVELS - 1) * 255, atol=0.51)
+    assert (tile[..., 3] == 255).all()
+    assert (drawn[4, :, 3] == 0).all()
+
+
 def test_a_signed_sheet_is_blue_below_zero_and_red_above(open_page: Open) -> None:
     given = views()
     atoms = np.zeros((11, 48), np.float32)

@@ -51,12 +51,12 @@ def test_levels_end_at_the_limits_and_gaps_have_one_of_their_own() -> None:
     assert top < NONE
 
 
-def test_a_colour_image_is_the_mean_of_its_channels() -> None:
+def test_a_colour_image_has_the_levels_of_its_channels() -> None:
     values = np.random.default_rng(0).random((1, 2, 72))
-    expected = np.rint(values.reshape(1, 2, 3, 4, 6).mean(2) * (LEVELS - 1))
+    last = np.moveaxis(values.reshape(1, 2, 3, 4, 6), 2, -1)
+    expected = np.rint(last * (LEVELS - 1))
     np.testing.assert_array_equal(levels(painted(sheet(values), (3, 4, 6))), expected)
-    last = np.moveaxis(values.reshape(1, 2, 3, 4, 6), 2, -1).reshape(1, 2, 72)
-    np.testing.assert_array_equal(levels(painted(sheet(last), (4, 6, 3))), expected)
+    np.testing.assert_array_equal(levels(painted(sheet(last.reshape(1, 2, 72)), (4, 6, 3))), expected)
 
 
 def test_vectors_are_one_tile_a_row_and_a_line_each() -> None:
