@@ -1,6 +1,10 @@
 """ReLU SAE with an L1 penalty: the classic sparse autoencoder (Bricken et al. 2023; Cunningham et al. 2309.08600).
 
-z = ReLU(W (x - b) + b_enc), x_hat = z D + b with unit-norm atoms D. Minimises ||x - x_hat||^2 + l1 ||z||_1.
+z = ReLU(W (x - b) + b_enc), x_hat = z D + b with unit-norm atoms D. Minimises
+||x - x_hat||^2 / V + l1 ||z||_1 / sqrt(V), where V is the variance of the training inputs, summed over features: codes
+of inputs that are scaled are scaled.
+The default was chosen on MNIST, where it is 1.5 on raw pixels. The same 1.5 on digits, whose V is a tenth, leaves a
+validation FVU of 0.55, and the share of V one of 0.16.
 """
 
 from __future__ import annotations
@@ -8,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
+from models.parts.atoms import summed_variance
 from models.parts.dictionary import TrainedDictionaryConfig
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import sparse_codes
@@ -20,7 +26,11 @@ from models.parts.sparse import sparse_codes
 class ReLUConfig(TrainedDictionaryConfig):
     """Hyperparameters of the ReLU SAE."""
 
-    l1: float = Field(1.5, ge=0, description="Weight of the L1 penalty; the error is summed over pixels [choice]")
+    l1: float = Field(
+        0.2,
+        ge=0,
+        description="Weight of the L1 norm over sqrt(V), beside the error over V: of inputs of any scale [choice]",
+    )
 
 
 class ReLU(LinearEncoderModel[ReLUConfig]):
@@ -28,13 +38,26 @@ class ReLU(LinearEncoderModel[ReLUConfig]):
 
     Config = ReLUConfig
     capturable = True
-    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.5, 1.0, 2.0, 4.0)}
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.07, 0.14, 0.28, 0.55)}
+
+    variance: Tensor
+    """V, ()."""
+
+    def __init__(self, config: ReLUConfig, n_features: int) -> None:
+        super().__init__(config, n_features)
+        self.register_buffer("variance", torch.ones(()))
+
+    @torch.no_grad()
+    def prepare(self, x: Tensor, labels: Tensor) -> None:
+        """Centre b on the training inputs x (N, D), and take their variance."""
+        super().prepare(x, labels)
+        self.variance.copy_(summed_variance(x))
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         z = self.preactivations(x).relu()
-        sse = (x - z @ self.dictionary - self.bias).square().sum(1).mean()
-        l1 = z.sum(1).mean()
-        return Losses(sse + self.config.l1 * l1, {"sse": sse, "l1": l1})
+        fvu = (x - z @ self.dictionary - self.bias).square().sum(1).mean() / self.variance
+        l1 = z.sum(1).mean() / self.variance.sqrt()
+        return Losses(fvu + self.config.l1 * l1, {"fvu": fvu, "l1": l1})
 
     def encode(self, x: Tensor) -> SparseCodes:
         return sparse_codes(self.preactivations(x).relu())

@@ -25,14 +25,19 @@ class Split:
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     """Other known properties of the samples, as tensors of N rows, by the names under which metrics ask for them:
     "gates", "values", "measures"."""
+    names: tuple[str, ...] | None = None
+    """What each sample is called, such as its text or the path of its image; None where that is not known."""
 
     def __post_init__(self) -> None:
         x = as_inputs(self.x)
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "labels", as_labels(self.labels, x))
-        for name, values in self.factors.items():
-            if len(values) != len(x):
-                raise DataError(f"{name} has {len(values)} rows for {len(x)} samples of x; give one for each.")
+        rows = {name: len(values) for name, values in self.factors.items()}
+        if self.names is not None:
+            rows["names"] = len(self.names)
+        for name, n in rows.items():
+            if n != len(x):
+                raise DataError(f"{name} has {n} rows for {len(x)} samples of x; give one for each.")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -40,7 +45,7 @@ class Split:
     def to(self, device: torch.device) -> Split:
         """The same split on a device."""
         factors = {name: values.to(device) for name, values in self.factors.items()}
-        return Split(self.x.to(device), self.labels.to(device), factors)
+        return Split(self.x.to(device), self.labels.to(device), factors, self.names)
 
     def head(self, n: int) -> Split:
         """The first n samples."""
@@ -60,7 +65,8 @@ class Split:
         """The samples at some indices."""
         indices = samples.to(self.x.device)
         factors = {name: values[indices] for name, values in self.factors.items()}
-        return Split(self.x[indices], self.labels[indices], factors)
+        names = None if self.names is None else tuple(self.names[i] for i in samples.tolist())
+        return Split(self.x[indices], self.labels[indices], factors, names)
 
 
 @dataclass(frozen=True)

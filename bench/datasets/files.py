@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, DatasetSource, Split
+from bench.datasets.beside import companions
 from bench.datasets.contents import content_of
 from bench.datasets.image_folder import images_in, read_images
 from bench.datasets.normalising import normalised
 from bench.datasets.place import Place
-from bench.datasets.readers import READERS, SPLITS, Samples, read_samples
+from bench.datasets.readers import READERS, SPLITS, Samples, completed, read_samples
+from bench.datasets.saved import is_saved
 from bench.datasets.splitting import stratified
 from bench.errors import BenchError
 
@@ -36,7 +39,7 @@ class FileSource(DatasetSource):
 
     def checksum(self, data_dir: Path) -> str:
         try:
-            contents = [content_of(path) for path in (self.place.path, *_companions(self.place.path))]
+            contents = [content_of(path) for path in (self.place.path, *companions(self.place.path))]
         except OSError as error:
             raise BenchError(f"'{self.place.path}' cannot be read: {error}.") from error
         words = [VERSION, *contents, *(f"{key}={value}" for key, value in sorted(self.place.options.items()))]
@@ -49,21 +52,16 @@ class FileSource(DatasetSource):
             raise BenchError(f"'{self.place.path}' has splits of unlike shapes: {', '.join(map(str, sizes))}.")
         splits, names = _labelled(self.place.path, parts)
         train, validation, test = _three(self.place.path, splits)
-        dataset = Dataset(train, validation, test, next(iter(sizes)) or (1,), names)
+        categories = next((part.categories for part in parts.values() if part.categories), None)
+        dataset = Dataset(train, validation, test, next(iter(sizes)) or (1,), names, categories)
         return normalised(dataset, self.place.options.get("normalise", "auto"))
-
-
-def _companions(path: Path) -> list[Path]:
-    stem = path.with_suffix("")
-    files = (Path(f"{stem}{end}") for end in (".labels.npy", ".labels.txt", ".classes.txt"))
-    return [] if path.is_dir() else [file for file in files if file.is_file()]
 
 
 def _read(path: Path, labels: str | None) -> dict[str, Samples]:
     """The samples of a file or folder, by split; "all" where there is none."""
     if not path.is_dir():
         return read_samples(path, labels)
-    return _by_split(path, labels) or {"all": _whole(path, labels)}
+    return completed(_by_split(path, labels) or {"all": _whole(path, labels)}, path)
 
 
 def _by_split(folder: Path, labels: str | None) -> dict[str, Samples]:
@@ -80,6 +78,8 @@ def _by_split(folder: Path, labels: str | None) -> dict[str, Samples]:
 
 def _whole(folder: Path, labels: str | None) -> Samples:
     """All samples of a folder: images, or files of arrays one after the other in the order of their names."""
+    if is_saved(folder):
+        return _single(folder, labels)
     if images_in(folder):
         return read_images(folder)
     files = sorted(f for f in folder.iterdir() if f.suffix in READERS and not f.name.endswith(".labels.npy"))
@@ -90,8 +90,13 @@ def _whole(folder: Path, labels: str | None) -> Samples:
     if len(shapes) > 1 or len({part.labels is None for part in parts}) > 1:
         raise BenchError(f"The files of '{folder}' are not alike: each needs the same shape, and labels or none.")
     known = [part.labels for part in parts if part.labels is not None]
+    names = [part.names for part in parts if part.names is not None]
     return Samples(
-        torch.cat([part.x for part in parts]), np.concatenate(known) if known else None, parts[0].class_names
+        torch.cat([part.x for part in parts]),
+        np.concatenate(known) if known else None,
+        parts[0].class_names,
+        parts[0].categories,
+        tuple(chain(*names)) if len(names) == len(parts) else None,
     )
 
 
@@ -112,7 +117,10 @@ def _labelled(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Split
     names = next((part.class_names for part in parts.values() if part.class_names), None)
     known = [part.labels for part in parts.values() if part.labels is not None]
     words = list(names) if names else _classes(known)
-    splits = {name: Split(_inputs(part.x), _codes(path, part, words, bool(names))) for name, part in parts.items()}
+    splits = {
+        name: Split(_inputs(part.x), _codes(path, part, words, bool(names)), names=part.names)
+        for name, part in parts.items()
+    }
     return splits, tuple(words)
 
 

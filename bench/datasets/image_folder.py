@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from bench.datasets.pictures import alike, open_image
 from bench.datasets.readers import Samples
-from bench.errors import BenchError, first_line
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """Extensions of images."""
@@ -29,31 +30,12 @@ def read_images(folder: Path) -> Samples:
         An image does not open, or two have different sizes: what is measured is never chosen in silence.
     """
     files = images_in(folder)
-    pictures = [_open(file) for file in files]
-    if not all(picture.ndim == 2 for picture in pictures):
-        pictures = [np.repeat(picture[None], 3, 0) if picture.ndim == 2 else picture for picture in pictures]
-    odd = next((i for i, picture in enumerate(pictures) if picture.shape != pictures[0].shape), None)
-    if odd is not None:
-        sizes = [" x ".join(map(str, pictures[i].shape[-2:])) for i in (0, odd)]
-        raise BenchError(
-            f"Images of one size are needed: '{files[0]}' has {sizes[0]} pixels, '{files[odd]}' {sizes[1]}. "
-            "Scale or crop them first."
-        )
     classes = [file.relative_to(folder).parts[0] if file.parent != folder else "" for file in files]
     labels = np.array(classes) if any(classes) else None
-    return Samples(torch.from_numpy(np.stack(pictures)), labels)
+    pictures = alike([open_image(file, str(file)) for file in files], [str(file) for file in files])
+    return Samples(torch.from_numpy(pictures), labels, names=names_in(folder, files))
 
 
-def _open(file: Path) -> np.ndarray:
-    """(H, W) or (3, H, W), bytes."""
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            grey = image.mode in ("1", "L", "LA")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BenchError(
-            f"The image '{file}' does not open ({first_line(str(error))}); repair it or move it away."
-        ) from error
-    return pixels if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+def names_in(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
+    """The paths of files from their folder."""
+    return tuple(file.relative_to(folder).as_posix() for file in files)

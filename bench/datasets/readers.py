@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.datasets.beside import beside
+from bench.datasets.saved import saved_content
 from bench.errors import BenchError, first_line
 
-INPUTS = ("x", "X", "activations", "data", "features", "images")
+INPUTS = ("x", "X", "activations", "data", "features", "images", "image", "embeddings", "embedding", "hidden_states")
 """Names of the inputs in a file that holds several arrays."""
 LABELS = ("labels", "y", "label", "targets", "target", "class")
 """Names of the labels, in a file of arrays or as a column of a table."""
-NAMES = ("class_names", "classes", "names")
-"""Names of the array that names the classes."""
+CLASS_NAMES, CATEGORIES = ("class_names", "classes"), ("categories",)
+"""Names of the arrays that name the classes, and say of each which category it is in."""
+NAMES = ("names", "name", "texts", "text", "paths", "path")
+"""Names of what says what each sample is, in a file of arrays or as a column of words in a table."""
 SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
 """What a split may be called in a file's keys (`x_train`, `train_x`), its name or a folder's."""
 
@@ -34,6 +38,10 @@ class Samples:
     """Labels (N,), integers or words; None where there are none."""
     class_names: tuple[str, ...] | None = None
     """The class of label 0, 1, ...; None where labels name themselves."""
+    categories: tuple[str, ...] | None = None
+    """The category of each class, in their order."""
+    names: tuple[str, ...] | None = None
+    """The text or the path of each sample (N)."""
 
 
 def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
@@ -42,7 +50,7 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
     Parameters
     ----------
     path : Path
-        A file with an extension of `READERS`.
+        A file with an extension of `READERS`, or the folder of a saved data set.
     labels : str, optional
         The array or the column that holds the labels, where it has not one of the usual names.
 
@@ -52,14 +60,25 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
         The file cannot be read, holds code, or holds no inputs.
     """
     try:
-        content = READERS[path.suffix](path)
+        content = saved_content(path) if path.is_dir() else READERS[path.suffix](path)
     except (OSError, ValueError, EOFError, RuntimeError, ImportError, KeyError, zipfile.BadZipFile) as error:
         raise BenchError(f"'{path}' cannot be read: {_reason(error)}.") from error
     if isinstance(content, Tensor):
-        return {"all": Samples(content, *_beside(path))}
+        return completed({"all": Samples(content)}, path)
     if not isinstance(content, Mapping):
-        return {"all": _columns(path, content, labels)}
-    return _arrays(path, content, labels)
+        return completed({"all": _columns(path, content, labels)}, path)
+    return completed(_arrays(path, content, labels), path)
+
+
+def completed(parts: Mapping[str, Samples], path: Path) -> dict[str, Samples]:
+    """Samples with what the files beside their path say and they do not; of single samples where there is no split."""
+    known = beside(path)
+    if set(parts) != {"all"}:
+        known = {field: value for field, value in known.items() if field in ("class_names", "categories")}
+    return {
+        name: replace(part, **{field: value for field, value in known.items() if getattr(part, field) is None})
+        for name, part in parts.items()
+    }
 
 
 def _reason(error: Exception) -> str:
@@ -112,6 +131,18 @@ def _parquet(path: Path) -> Any:
     return pd.read_parquet(path)
 
 
+def _h5ad(path: Path) -> dict[str, Any]:
+    try:
+        import anndata
+    except ImportError as error:
+        raise ImportError("an .h5ad file needs anndata: pip install anndata") from error
+    table = anndata.read_h5ad(path)
+    x = table.X.toarray() if hasattr(table.X, "toarray") else table.X
+    taken = {*INPUTS, *CLASS_NAMES, *CATEGORIES, *NAMES}
+    columns = {name: table.obs[name].to_numpy() for name in table.obs.columns if name not in taken}
+    return columns | {"x": x, "names": table.obs_names.to_numpy()}
+
+
 READERS: dict[str, Callable[[Path], Any]] = {
     ".npy": _npy,
     ".npz": _npz,
@@ -119,6 +150,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".pt": _pt,
     ".csv": _csv,
     ".parquet": _parquet,
+    ".h5ad": _h5ad,
 }
 """Extension -> what reads it: a tensor, a mapping of arrays, or a table."""
 
@@ -132,26 +164,9 @@ def _tensor(array: Any) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)))
 
 
-def _beside(path: Path) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    """Labels and class names in the files beside one that holds inputs alone: acts.labels.npy, acts.classes.txt."""
-    stem = path.with_suffix("")
-    labels: np.ndarray | None = None
-    names: tuple[str, ...] | None = None
-    if (file := Path(f"{stem}.labels.npy")).is_file():
-        try:
-            labels = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise BenchError(f"'{file}' cannot be read: {_reason(error)}.") from error
-    elif (file := Path(f"{stem}.labels.txt")).is_file():
-        labels = np.array(file.read_text(encoding="utf-8").splitlines())
-    if (file := Path(f"{stem}.classes.txt")).is_file():
-        names = tuple(file.read_text(encoding="utf-8").splitlines())
-    return labels, names
-
-
 def _arrays(path: Path, content: Mapping[str, Any], labels: str | None) -> dict[str, Samples]:
     """The samples of a file of several arrays, by split where their names say one."""
-    names = next((tuple(map(str, np.asarray(content[name]).tolist())) for name in NAMES if name in content), None)
+    classes, categories = (_words(_first(content, each, ("",))) for each in (CLASS_NAMES, CATEGORIES))
     wanted = (labels,) if labels else LABELS
     found = {}
     for split, words in {"all": ("",), **SPLITS}.items():
@@ -160,7 +175,8 @@ def _arrays(path: Path, content: Mapping[str, Any], labels: str | None) -> dict[
             y = _first(content, wanted, words)
             if y is None and labels:
                 raise BenchError(f"'{path}' has no array '{labels}' for labels; it has {', '.join(sorted(content))}.")
-            found[split] = Samples(_tensor(x), None if y is None else np.asarray(y), names)
+            names = _words(_first(content, NAMES, words))
+            found[split] = Samples(_tensor(x), None if y is None else np.asarray(y), classes, categories, names)
     if not found:
         raise BenchError(
             f"'{path}' has no inputs among {', '.join(sorted(content)) or 'nothing'}; call them x (and labels), "
@@ -179,6 +195,10 @@ def _first(content: Mapping[str, Any], names: tuple[str, ...], splits: tuple[str
     return None
 
 
+def _words(array: Any) -> tuple[str, ...] | None:
+    return None if array is None else tuple(map(str, np.asarray(array).ravel().tolist()))
+
+
 def _columns(path: Path, table: Any, labels: str | None) -> Samples:
     """The samples of a table: a row each; its numeric columns are the inputs."""
     column = labels or next((name for name in LABELS if name in table.columns), None)
@@ -186,9 +206,15 @@ def _columns(path: Path, table: Any, labels: str | None) -> Samples:
         raise BenchError(f"'{path}' has no column '{column}'; it has {', '.join(map(str, table.columns[:20]))}.")
     inputs = table.drop(columns=[] if column is None else [column])
     words = [str(name) for name in inputs.columns if inputs[name].dtype.kind not in "biuf"]
+    called = next((name for name in NAMES if name in words), None)
+    if called:
+        words.remove(called)
+        inputs = inputs.drop(columns=[called])
     if words:
         raise BenchError(
             f"'{path}' has columns that are no numbers: {', '.join(words[:5])}. "
             "Leave them out, or name the one that holds the classes: PATH:labels=COLUMN."
         )
-    return Samples(_tensor(inputs.to_numpy(dtype="float64")), None if column is None else table[column].to_numpy())
+    known = None if column is None else table[column].to_numpy()
+    names = None if called is None else _words(table[called])
+    return Samples(_tensor(inputs.to_numpy(dtype="float64")), known, names=names)

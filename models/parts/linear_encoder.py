@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.base import ConfigT, Model, SparseCodes
-from models.parts.atoms import project_gradient, random_atoms
+from models.parts.atoms import project_gradient, random_atoms, summed_variance
 from models.parts.auxk import AuxK, AuxKConfig
 from models.parts.dictionary import Dictionary
 from models.parts.largest import top_k_linear
@@ -44,7 +44,7 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
         """Centre b on the training images x (N, D), and prepare AuxK if the model has it."""
         super().prepare(x, labels)
         if isinstance(self.config, AuxKConfig):
-            self.variance.copy_(x.var(0, correction=0).sum().clamp_min(1e-12))
+            self.variance.copy_(summed_variance(x))
             self.auxk.prepare(len(x))
 
     def preactivations(self, x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ SHALLOW = ("topk", "batchtopk")
 FEATURES: dict[str, Any] = {"n_latents": 20, "batch_size": 200, "epochs": 15, "learning_rate": 3e-3}
 HIERARCHY = {
     "mp": Arm("mp", FEATURES | {"k": 8, "threshold": 0.00625}),
-    "relu": Arm("relu", FEATURES | {"l1": 0.01}),
+    "relu": Arm("relu", FEATURES | {"l1": 0.048}),
     "batchtopk": Arm("batchtopk", FEATURES | {"k": 1}),
     "matryoshka": Arm("matryoshka", FEATURES | {"k": 1}),
 }

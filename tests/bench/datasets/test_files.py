@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from scipy.sparse import csr_array
 
 from bench.datasets.base import Dataset
+from bench.datasets.conversion import DataError
 from bench.datasets.files import FileSource
 from bench.datasets.normalising import AFFINES
 from bench.datasets.place import NORMALISATIONS, SUFFIXES, place_of
@@ -206,6 +210,102 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
     refused("odd", "Images of one size are needed: .*0.png' has 4 x 4 pixels, .*1.png' 5 x 4")
     (tmp_path / "odd" / "1.png").write_bytes(b"\x89PNG nothing")
     refused("odd", "1.png' does not open")
+
+
+def test_what_samples_are_called_goes_with_them(tmp_path: Path) -> None:
+    names = [f"sample {i}" for i in range(N)]
+    path = npy(tmp_path)
+    (tmp_path / "acts.names.txt").write_text("\n".join(names))
+    (tmp_path / "acts.categories.txt").write_text("land\nland\nsea\n")
+    table = pd.DataFrame(X, columns=list("abcde")).assign(label=WORDS, text=names)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    np.savez(tmp_path / "all.npz", x=X, y=Y, names=names, categories=["land", "land", "sea"], classes=["a", "b", "c"])
+    for each in (path, tmp_path / "table.csv", tmp_path / "all.npz"):
+        data = load(each)
+        assert data.categories == (None if each.suffix == ".csv" else ("land", "land", "sea"))
+        for split in (data.train, data.test.to(torch.device("cpu")), data.validation.spread(3)):
+            assert split.names is not None
+            rows = torch.tensor([names.index(name) for name in split.names])
+            torch.testing.assert_close(split.x, torch.from_numpy(X)[rows])
+    assert checksum(path) != (checksum(path), (tmp_path / "acts.names.txt").unlink(), checksum(path))[2]
+
+
+def test_images_are_called_by_their_paths(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    for i in range(30):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((2, 2), 8 * i, np.uint8)).save(folder / "ab"[i % 2] / f"{i}.png")
+    (tmp_path / "photos.categories.txt").write_text("first\nsecond\n")
+    data = load(folder)
+    assert data.categories == ("first", "second")
+    assert data.test.names is not None
+    brightness = (data.test.x[:, 0] * 255).round().int().tolist()
+    assert list(data.test.names) == [f"{'ab'[v // 8 % 2]}/{v // 8}.png" for v in brightness]
+
+
+def test_names_of_another_number_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=X, names=["one"])
+    with pytest.raises(DataError, match="names has 1 rows for 60 samples"):
+        load(tmp_path / "a.npz")
+
+
+def saved(folder: Path, table: dict[str, object], features: dict[str, object], shards: int = 2) -> Path:
+    """What save_to_disk of Hugging Face's datasets leaves."""
+    pa = pytest.importorskip("pyarrow")
+    folder.mkdir(parents=True)
+    whole = pa.table(table)
+    files = [f"data-{i:05}-of-{shards:05}.arrow" for i in range(shards)]
+    for file, start in zip(files, np.linspace(0, len(whole), shards, endpoint=False).astype(int), strict=True):
+        part = whole.slice(start, len(whole) // shards)
+        with pa.OSFile(str(folder / file), "wb") as sink, pa.ipc.new_stream(sink, part.schema) as writer:
+            writer.write_table(part)
+    state = {"_data_files": [{"filename": file} for file in files]}
+    (folder / "state.json").write_text(json.dumps(state))
+    (folder / "dataset_info.json").write_text(json.dumps({"features": features}))
+    return folder
+
+
+def test_a_saved_hugging_face_data_set(tmp_path: Path) -> None:
+    label = {"label": {"_type": "ClassLabel", "names": ["eel", "dog", "cat"]}}
+    acts = saved(tmp_path / "acts", {"embedding": list(X), "label": Y, "text": WORDS}, label)
+    data = load(acts)
+    order = [int(np.abs(X - row.numpy()).sum(1).argmin()) for row in data.train.x]
+    assert [data.class_names[i] for i in data.train.labels] == np.array(["eel", "dog", "cat"])[Y][order].tolist()
+    assert data.train.names == tuple(WORDS[order])
+    columns = {name: X[:, i] for i, name in enumerate("abcde")}
+    for split in ("train", "test"):
+        saved(tmp_path / "splits" / split, {**columns, "label": Y}, {})
+    torch.testing.assert_close(load(tmp_path / "splits").test.x, torch.from_numpy(X))
+
+
+def test_a_saved_data_set_of_images(tmp_path: Path) -> None:
+    pixels, rows = RNG.integers(0, 256, (N, 3, 4), dtype=np.uint8), []
+    for image in pixels:
+        Image.fromarray(image).save(encoded := io.BytesIO(), "png")
+        rows.append({"bytes": encoded.getvalue(), "path": None})
+    data = load(saved(tmp_path / "images", {"image": rows}, {}, 1))
+    assert data.image_shape == (3, 4)
+    seen = torch.cat([split.x for split in data.splits.values()])
+    np.testing.assert_allclose(seen.sum(0), pixels.reshape(N, -1).sum(0) / 255, rtol=1e-5)
+
+
+def test_a_saved_data_set_of_unlike_rows_is_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "a", {"x": [[1.0], [1.0, 2.0]]}, {}, 1)
+    with pytest.raises(BenchError, match="rows of its column 'x' have unlike lengths"):
+        load(folder)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_an_annotated_matrix(tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata")
+    cells = pd.DataFrame({"kind": WORDS}, index=[f"cell {i}" for i in range(N)])
+    anndata.AnnData(csr_array(X), obs=cells).write_h5ad(tmp_path / "cells.h5ad")
+    data = load(f"{tmp_path}/cells.h5ad:labels=kind")
+    order = [int(np.abs(X - row.numpy()).sum(1).argmin()) for row in data.train.x]
+    assert [data.class_names[i] for i in data.train.labels] == WORDS[order].tolist()
+    assert data.train.names == tuple(f"cell {i}" for i in order)
+    with pytest.raises(BenchError, match="no array 'sort' for labels; it has kind, names, x"):
+        load(f"{tmp_path}/cells.h5ad:labels=sort")
 
 
 @pytest.mark.parametrize("name", ["mnist", "my_data.py:Blobs", "package.module:Object"])
