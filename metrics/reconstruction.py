@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from metrics.matrix import blocks
 NORMALISED = "Gao et al. 2024 (2406.04093), with the per-dimension mean over the whole set"
 """Source of the fraction of variance unexplained."""
 
+OwnUnits = Callable[[Tensor], Tensor]
+"""From normalised inputs to the units that the data have."""
+
 TOLERANCE = 1e-6
 """By which rounding may carry a pixel out of [0, 1]."""
 
@@ -21,7 +25,9 @@ TOLERANCE = 1e-6
 def fvu(x: Tensor, x_hat: Tensor) -> float:
     """Fraction of variance unexplained: sum ||x - x_hat||^2 / sum ||x - mean(x)||^2.
 
-    Predicting the mean image scores 1. For constant data: 0 if the reconstruction is exact, infinite otherwise.
+    Predicting the mean image scores 1. For constant data: 0 if the reconstruction is exact, infinite otherwise. It is
+    of the inputs as models get them: to center, or to scale all alike, changes nothing; of standardised inputs each
+    dimension counts the same.
     """
     residual, total = _squared_error(x, x_hat), _squared_error(x, x.mean(0, dtype=torch.float64).expand_as(x))
     if total == 0:
@@ -36,24 +42,24 @@ def explained_variance(x: Tensor, x_hat: Tensor) -> float:
 
 
 @metric(label="MSE", direction="min", range="[0, inf)", source="definition", against="l0", validation=True)
-def mse(x: Tensor, x_hat: Tensor) -> float:
-    """Mean squared error per pixel."""
-    return _squared_error(x, x_hat) / x.numel()
+def mse(x: Tensor, x_hat: Tensor, own_units: OwnUnits | None = None) -> float:
+    """Mean squared error per pixel, in the data's own units."""
+    return _squared_error(x, x_hat, own_units) / x.numel()
 
 
 @metric(label="SSE", direction="min", unit="per image", range="[0, inf)", source="definition", against="l0")
-def sse(x: Tensor, x_hat: Tensor) -> float:
-    """Squared error summed over the pixels of an image, averaged over images."""
-    return mse(x, x_hat) * x.shape[1]
+def sse(x: Tensor, x_hat: Tensor, own_units: OwnUnits | None = None) -> float:
+    """Squared error summed over the pixels of an image, averaged over images, in the data's own units."""
+    return mse(x, x_hat, own_units) * x.shape[1]
 
 
 @metric(label="PSNR", direction="max", unit="dB", range="(-inf, inf]", source="definition, peak 1", against="l0")
-def psnr(x: Tensor, x_hat: Tensor) -> float | NotApplicable:
+def psnr(x: Tensor, x_hat: Tensor, own_units: OwnUnits | None = None) -> float | NotApplicable:
     """Peak signal-to-noise ratio of the whole set: -10 log10(MSE), for pixels in [0, 1]; n/a for others."""
-    low, high = (bound.item() for bound in x.aminmax())
+    low, high = (bound.item() for bound in (own_units(x) if own_units else x).aminmax())
     if low < -TOLERANCE or high > 1 + TOLERANCE:
         return NotApplicable(f"inputs go from {low:.4g} to {high:.4g}: only pixels in [0, 1] have a peak of 1")
-    error = mse(x, x_hat)
+    error = mse(x, x_hat, own_units)
     return -10 * math.log10(error) if error > 0 else math.inf
 
 
@@ -65,7 +71,11 @@ def cosine(x: Tensor, x_hat: Tensor) -> float:
     return torch.stack(sums).sum().item() / len(x)
 
 
-def _squared_error(x: Tensor, x_hat: Tensor) -> float:
+def _squared_error(x: Tensor, x_hat: Tensor, own_units: OwnUnits | None = None) -> float:
     """Sum of squared differences, in blocks of rows."""
-    sums = [(a - b).double().square().sum() for a, b in zip(blocks(x), blocks(x_hat), strict=True)]
+    pairs = zip(blocks(x), blocks(x_hat), strict=True)
+    if own_units is None:
+        sums = [(a - b).double().square().sum() for a, b in pairs]
+    else:
+        sums = [(own_units(a.double()) - own_units(b.double())).square().sum() for a, b in pairs]
     return torch.stack(sums).sum().item()

@@ -33,7 +33,11 @@ class VSAEConfig(TrainedKSparseConfig):
     variance: Literal["learned", "unit", "none"] = Field(
         "learned", description="Posterior noise; unit: sigma = 1 as in the paper; none: as in the released checkpoints"
     )
-    beta: float = Field(0.01, ge=0, description="Weight of the KL term, kl_coeff; 1 in the released code [choice]")
+    beta: float = Field(
+        0.01,
+        ge=0,
+        description="Weight of the KL term, kl_coeff, on raw pixels of MNIST; 1 in the released code [choice]",
+    )
     beta_warmup: float = Field(0.1, ge=0, le=1, description="Share of training over which beta rises [released code]")
     log_variance_init: float = Field(
         -2.0, ge=-6, le=2, description="Bias of the log-variance head at the start [released code]"

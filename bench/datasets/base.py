@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -69,6 +69,29 @@ class Split:
         return Split(self.x[indices], self.labels[indices], factors, names)
 
 
+class Scaling(NamedTuple):
+    """How inputs were normalised: x became (x - shift) * scale."""
+
+    how: str
+    """Its name: see `bench.datasets.normalising`."""
+    shift: Tensor
+    """Mean of the training inputs (D,), or 0, ()."""
+    scale: Tensor
+    """One factor (), or one for each dimension (D,)."""
+
+    def of(self, x: Tensor) -> Tensor:
+        """Inputs (N, D), normalised."""
+        return (x - self.shift) * self.scale
+
+    def undone(self, x: Tensor) -> Tensor:
+        """Normalised inputs (N, D) in the units that the data have."""
+        return x / self.scale.to(x.device) + self.shift.to(x.device)
+
+    def __str__(self) -> str:
+        factor = f"times {self.scale.item():.4g}" if self.scale.ndim == 0 else "each dimension over its deviation"
+        return f"{self.how}: {'minus the training mean, ' if self.shift.any() else ''}{factor}"
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A loaded data set."""
@@ -88,6 +111,8 @@ class Dataset:
     truth: Mapping[str, Any] = field(default_factory=dict)
     """Known properties of the whole set, by the names under which metrics ask for them: names and roles of factors,
     the atoms that generated it."""
+    scaling: Scaling | None = None
+    """How its inputs were normalised; None where they are as they came."""
 
     @property
     def n_features(self) -> int:

@@ -74,12 +74,14 @@ def inapplicable(model: Model, metrics: Sequence[str], reason: str) -> Assessmen
 
 
 def _notes(dataset: Dataset, split: Split) -> list[str]:
-    """On labels that some samples lack."""
+    """On how inputs were normalised, and on labels that some samples lack."""
+    scaled = f"inputs are normalised ({dataset.scaling}); squared errors are in the data's own units"
+    notes = [scaled] if dataset.scaling else []
     counts = [(int((part.labels >= 0).sum()), len(part)) for part in (split, dataset.train)]
     if not counts[0][0] or all(known in (0, n) for known, n in counts):
-        return []
+        return notes
     tested, trained = (f"{known:,} of {n:,}" for known, n in counts)
-    return [f"metrics of classes are of the samples that have a label: {tested} tested, {trained} in training"]
+    return [*notes, f"metrics of classes are of the samples that have a label: {tested} tested, {trained} in training"]
 
 
 def assess_cost(

@@ -82,6 +82,8 @@ def outputs_of(
     values: dict[str, Any] = {**split.factors, **dataset.truth, "x": split.x, "model": model}
     values |= _labels(split) | _categories(dataset, split.x.device) | _codes(model, split.x, batch_size)
     values |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
+    if dataset.scaling:
+        values["own_units"] = dataset.scaling.undone
     if "embed" in needs:
         centre = dataset.train.x.mean(0)
         values["embed"] = lambda x: x - centre

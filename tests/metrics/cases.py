@@ -112,6 +112,7 @@ def given(world: World) -> dict[str, Any]:
         return torch.zeros_like(codes).scatter(1, kept, codes.gather(1, kept))
 
     return found | {
+        "own_units": lambda x: 3 * x + 1,
         "embed": lambda x: x - world.train.x.mean(0),
         "categories": CATEGORIES,
         "category_names": ["high", "low"],

@@ -43,6 +43,19 @@ def test_errors_agree_with_scikit_learn_and_scikit_image() -> None:
     assert reconstruction.cosine(x, x_hat) == pytest.approx(cosine_similarity(a, b).diagonal().mean(), rel=1e-6)
 
 
+def test_errors_of_normalised_inputs_are_in_the_units_of_the_data() -> None:
+    x, x_hat = torch.rand(2, 50, 4)
+    shift, scale = torch.rand(4), torch.tensor([0.5, 2.0, 10.0, 100.0])
+    normalised = [(each - shift) * scale for each in (x, x_hat)]
+
+    def own_units(x: torch.Tensor) -> torch.Tensor:
+        return x / scale + shift
+
+    for metric in (reconstruction.mse, reconstruction.sse, reconstruction.psnr):
+        assert metric(*normalised, own_units) == pytest.approx(metric(x, x_hat), rel=1e-4)
+    assert isinstance(reconstruction.psnr(*normalised), NotApplicable)
+
+
 @pytest.mark.parametrize("low_and_high", [(-2.0, 2.0), (0.0, 255.0), (-1e-3, 1.0)])
 def test_only_pixels_have_a_peak(low_and_high: tuple[float, float]) -> None:
     x = torch.tensor([low_and_high])

@@ -149,6 +149,10 @@ def test_what_normalisation_does(tmp_path: Path) -> None:
     torch.testing.assert_close(ratio, ratio[:1, :1].expand_as(ratio), rtol=1e-3, atol=0)
     own = load(f"{tmp_path}/a.npy:normalise=standardise")
     torch.testing.assert_close(own.train.x.std(0, correction=0), torch.tensor([1.0, 1, 1, 1, 0]), rtol=1e-3, atol=0)
+    for data in (rms, own):
+        assert data.scaling is not None
+        torch.testing.assert_close(data.scaling.undone(data.test.x), plain.test.x, rtol=1e-5, atol=1e-5)
+    assert plain.scaling is None
     np.save(tmp_path / "b.npy", X)
     torch.testing.assert_close(load(tmp_path / "b.npy").train.x.max(), torch.tensor(X.max()), rtol=0.05, atol=0)
 
@@ -315,4 +319,4 @@ def test_other_references_are_none(name: str) -> None:
 
 def test_all_that_can_be_asked_for_is_there() -> None:
     assert set(READERS) == set(SUFFIXES)
-    assert set(AFFINES) == set(NORMALISATIONS)
+    assert {*AFFINES, "auto", "none"} == set(NORMALISATIONS)
