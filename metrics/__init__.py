@@ -52,6 +52,7 @@ METRICS: dict[str, str] = {
     "active_babel": "metrics.dictionary:active_babel",
     "cosine_quantiles": "metrics.dictionary:cosine_quantiles",
     "live_cosine": "metrics.dictionary:live_cosine",
+    "gabor_atoms": "metrics.gabor:gabor_atoms",
     "probe_accuracy": "metrics.probing:probe_accuracy",
     "mean_probe": "metrics.probing:mean_probe",
     "truncated_probe": "metrics.probing:truncated_probe",

@@ -68,6 +68,7 @@ NEEDS: dict[str, Need] = {
     ),
     "embed": Need("function: inputs -> inputs minus the mean training input"),
     "own_units": Need("function: inputs -> the same in the data's own units", "the inputs are not normalised"),
+    "patch_side": Need("side of the square patches that the inputs are", "the inputs are not patches of images"),
     "gates": Need("which factors are present, (N, F) bool", NO_TRUTH.format("factors"), of_samples=True),
     "gate_names": Need("names of the factors", NO_TRUTH.format("factors")),
     "gate_roles": Need("role of each factor: global, shared or exclusive", NO_TRUTH.format("roles of factors")),

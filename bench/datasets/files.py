@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.datasets import patches
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.beside import companions
 from bench.datasets.contents import content_of
@@ -42,10 +43,14 @@ class FileSource(DatasetSource):
             contents = [content_of(path) for path in (self.place.path, *companions(self.place.path))]
         except OSError as error:
             raise BenchError(f"'{self.place.path}' cannot be read: {error}.") from error
-        words = [VERSION, *contents, *(f"{key}={value}" for key, value in sorted(self.place.options.items()))]
+        version = f"{VERSION}, {patches.VERSION}" if "patches" in self.place.options else VERSION
+        words = [version, *contents, *(f"{key}={value}" for key, value in sorted(self.place.options.items()))]
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
     def load(self, data_dir: Path) -> Dataset:
+        if "patches" in self.place.options:
+            cut = patches.read_patches(self.place.path, int(self.place.options["patches"]))
+            return normalised(cut, self.place.options.get("normalise", "none"))
         parts = _read(self.place.path, self.place.options.get("labels"))
         sizes = {tuple(part.x.shape[1:]) for part in parts.values()}
         if len(sizes) > 1:

@@ -1,4 +1,4 @@
-"""What follows a data set's name or path, as the command line and a record name it: [:labels=NAME][:normalise=HOW]."""
+"""What follows a data set's name or path, as the command line and a record name it, such as :normalise=rms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NORMALISATIONS = ("auto", "none", "center", "standardise", "rms", "unit")
 
 OPTION = re.compile(r"(.+):(\w+)=([^:/]*)")
 
-OPTIONS = ("labels", "normalise")
+OPTIONS = ("labels", "normalise", "patches")
 """What may follow a path, as `:NAME=VALUE`."""
 
 
@@ -34,7 +34,8 @@ class Place(NamedTuple):
     def name(self) -> str:
         """What boards call it: the file's name without its extension, and how it is normalised where that was said."""
         name = self.path.resolve().name if self.path.is_dir() else self.path.stem
-        return " ".join([name, *(word for key, word in self.options.items() if key == "normalise")])
+        words = {"labels": "", "normalise": "{}", "patches": "patches of {}"}
+        return " ".join(filter(None, [name, *(words[key].format(word) for key, word in self.options.items())]))
 
     @property
     def reference(self) -> str:
@@ -76,6 +77,9 @@ def place_of(reference: str) -> Place | None:
     if not Path(path).exists():
         raise BenchError(f"There is no file '{path}'; give its path from here.")
     _require_known(path, options, OPTIONS)
+    side = options.get("patches")
+    if side is not None and not (is_folder and side.isdecimal() and 4 <= int(side) <= 64):
+        raise BenchError(f"patches={side} of '{path}': give the side of patches of a folder's images, 4 to 64 pixels.")
     return Place(Path(path), options)
 
 

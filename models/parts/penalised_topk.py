@@ -26,7 +26,7 @@ Penalty = Callable[[Tensor, Selection], Tensor]
 class PenalisedTopKConfig(AuxKConfig):
     """Hyperparameters of the TopK SAE and of its penalty."""
 
-    penalty_weight: float = Field(1e-3, ge=0, description="lambda, on raw pixels of MNIST [choice]")
+    penalty_weight: float = Field(1e-3, ge=0, description="lambda [choice]")
     mask: bool = Field(True, description="Penalise only batch-active units; the paper ablates this mask")
 
 

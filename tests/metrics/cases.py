@@ -113,6 +113,7 @@ def given(world: World) -> dict[str, Any]:
 
     return found | {
         "own_units": lambda x: 3 * x + 1,
+        "patch_side": 3,  # of which eight pixels are no patch
         "embed": lambda x: x - world.train.x.mean(0),
         "categories": CATEGORIES,
         "category_names": ["high", "low"],
