@@ -30,7 +30,7 @@ VARIANCE = 0.1
 """Mean variance of the whitened training images."""
 BORDER = 4
 """Pixels at each edge that no patch takes: the filter joins opposite edges."""
-LEAST_IMAGES = 5
+LEAST_IMAGES = 6
 """For a split of its own, an image is needed for each of validation and test."""
 SEED = 0
 
@@ -44,7 +44,7 @@ def read_patches(folder: Path, side: int) -> Dataset:
     Raises
     ------
     BenchError
-        There are fewer than five images, one does not open, or one is too small for a patch.
+        There are fewer than six images, one does not open, or one is too small for a patch.
     """
     files = images_in(folder)
     if len(files) < LEAST_IMAGES:
