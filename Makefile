@@ -1,6 +1,7 @@
 # make bench      all models on the embedded data set, ending in a leaderboard
 # make test       the test suite (minutes); make test-slow: training on real data against published numbers
 # make test-cluster  the cluster tests, on a real SLURM that they start (as root, with Debian's packages: slurm/README.md)
+# make test-gpu, make benchmark-gpu   the same on a GPU: its tests, and the time of its steps; without one, a line says so
 # make benchmark  training steps beside five peer libraries, which get an environment of their own (20 minutes)
 # make fidelity   trained models beside published values, on MNIST and Fashion-MNIST (an hour)
 # make lint       ruff, mypy, and which room may import which
@@ -8,7 +9,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test test-slow test-cluster performance benchmark fidelity lint clean
+.PHONY: bench test test-slow test-cluster test-gpu performance benchmark benchmark-gpu fidelity lint clean
 
 # The one way the environment is made: again whenever the dependencies change.
 .venv/installed: pyproject.toml
@@ -30,6 +31,12 @@ test-slow: .venv/installed
 # Each process has a cluster of its own; they wait more than they compute.
 test-cluster: .venv/installed
 	$(BIN)/python -m pytest -m cluster tests/slurm --numprocesses 3 --dist worksteal
+
+test-gpu: .venv/installed
+	$(BIN)/python -m tests.gpu
+
+benchmark-gpu: .venv/installed
+	$(BIN)/python -m tests.performance.gpu
 
 performance: .venv/installed
 	$(BIN)/python -m tests.performance.harness

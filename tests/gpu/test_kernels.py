@@ -1,0 +1,46 @@
+"""The kernels on a GPU beside the torch code that they stand for: odd shapes, ties, zeros, k = M, real sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from models.parts import kernels
+from models.parts.pursuit import Choice, _pursue_block, pursue
+from models.parts.sparse import Selection
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "d", "k"), [(1, 1, 1, 1), (5, 37, 33, 37), (64, 1000, 784, 10), (512, 4096, 768, 32)]
+)
+def test_sparse_products(n: int, m: int, d: int, k: int) -> None:
+    values = torch.randn(n, k, device="cuda", requires_grad=True)
+    indices = torch.rand(n, m, device="cuda").topk(k).indices
+    dense, other = torch.randn(m, d, device="cuda"), torch.randn(n, d, device="cuda")
+    selection = Selection(indices, m)
+    whole = torch.zeros(n, m, device="cuda", dtype=torch.float64).scatter_add(1, indices, values.double())
+    product = selection.product(values, dense)
+    torch.testing.assert_close(product.double(), whole @ dense.double(), rtol=1e-4, atol=1e-4)
+    transposed = selection.transposed_product(values.detach(), other)
+    torch.testing.assert_close(transposed.double(), whole.detach().T @ other.double(), rtol=1e-4, atol=1e-4)
+    (ours,) = torch.autograd.grad((product * other).sum(), values)
+    torch.testing.assert_close(ours, (other @ dense.T).gather(1, indices), rtol=1e-3, atol=1e-3)
+    assert not kernels.problems
+
+
+@pytest.mark.parametrize("choice", ["nonnegative", "signed", "absolute"])
+@pytest.mark.parametrize(("n", "m", "d", "k"), [(3, 37, 12, 37), (50, 1000, 784, 10), (64, 16384, 768, 32)])
+def test_pursuit(choice: Choice, n: int, m: int, d: int, k: int) -> None:
+    atoms = F.normalize(torch.randn(m, d, device="cuda"), dim=1)
+    residual = torch.randn(n, d, device="cuda")
+    residual[0] = 0
+    gram = atoms @ atoms.T
+    values, indices = pursue(residual, atoms, k, gram, choice)
+    expected, chosen = _pursue_block(residual, atoms, k, gram, choice, 0.0)
+    same = (indices == chosen).all(1)
+    assert same.float().mean() > 0.95  # ties at rounding
+    torch.testing.assert_close(values[same], expected[same], rtol=1e-3, atol=1e-4)
+    assert not kernels.problems

@@ -1,0 +1,123 @@
+"""Steps on the GPU: the CPU's numbers, the same when replayed as a graph, and the same when resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.datasets.base import Split
+from bench.execute.seeding import seed_everything
+from bench.execute.stepping import Stepper
+from bench.execute.training import train
+from models.base import Losses, Model
+from models.parts import kernels
+from models.topk import TopK
+from tests.models.test_waiting import M, N, build, step, trained
+
+pytestmark = pytest.mark.gpu
+
+
+def data(n: int, device: str) -> Split:
+    generator = torch.Generator().manual_seed(1)
+    low_rank = torch.rand(n, 5, generator=generator) @ torch.rand(5, 30, generator=generator) / 5
+    return Split(low_rank.to(device), (torch.arange(n) % 5 - 1).to(device))
+
+
+@pytest.fixture
+def same_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise that is drawn on the CPU, whatever the device."""
+    for name in ("randn_like", "rand_like", "bernoulli"):
+        draw = getattr(torch, name)
+        monkeypatch.setattr(torch, name, lambda x, draw=draw, **_: draw(x.cpu()).to(x.device))
+
+
+@pytest.mark.parametrize(("cls", "variant"), list(trained()))
+def test_codes_losses_and_gradients_are_those_of_the_cpu(
+    cls: type[Model], variant: dict[str, Any], same_noise: None
+) -> None:
+    results = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        model = build(cls, variant)
+        split = data(4 * N, device)
+        model = model.to(device)
+        model.prepare(split.x, split.labels)
+        model.train()
+        torch.manual_seed(2)
+        losses = step(model, split.x[:N], split.labels[:N], 0.5)
+        model.eval()
+        codes = model.encode(split.x)
+        tensors = [losses.total.detach(), codes.dense(), model.decode(codes)]
+        results.append([t.cpu() for t in (*tensors, *(p.grad for p in model.parameters() if p.grad is not None))])
+    torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=1e-5)
+
+
+def descend(cls: type[Model], variant: dict[str, Any], captures: bool, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A model after 60 steps on the GPU: its weights, history and note."""
+    torch.manual_seed(0)
+    model = build(cls, variant).cuda()
+    if not captures:
+        monkeypatch.setattr(type(model), "capturable", False)
+    seed_everything(0, "noise")
+    trained = train(model, data(6 * N + 7, "cuda"), 3, max_steps=60)  # the last batch of an epoch is smaller
+    return [value.cpu() for value in model.state_dict().values()], trained
+
+
+@pytest.mark.parametrize(("cls", "variant"), list(trained()))
+def test_a_replayed_step_is_the_eager_one(
+    cls: type[Model], variant: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replayed, training = descend(cls, variant, True, monkeypatch)
+    assert training.note is None
+    assert not kernels.problems
+    eager, other = descend(cls, variant, False, monkeypatch)
+    torch.testing.assert_close(replayed, eager, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        torch.tensor(training.history["total"].tolist()), torch.tensor(other.history["total"].tolist()), rtol=1e-3,
+        atol=1e-4,
+    )  # fmt: skip
+
+
+class Waits(TopK):
+    """A plug-in that says that it can be captured, and cannot."""
+
+    capturable = True
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+        total, terms = super().loss(x, labels, progress)
+        return Losses(total * (1.0 if total.item() >= 0 else 2.0), terms)
+
+
+class Inherits(TopK):
+    """A plug-in that does not say it: its base class cannot speak for it."""
+
+
+def test_a_plugin_that_waits_falls_back_with_a_note() -> None:
+    torch.manual_seed(0)
+    training = train(build(Waits, {}).cuda(), data(6 * N, "cuda"), 3, max_steps=30)
+    assert training.steps == 30
+    assert "not replayed as a CUDA graph" in (training.note or "")
+
+
+def test_a_subclass_is_captured_only_if_it_says_so() -> None:
+    assert Stepper(build(TopK, {}).cuda()).captures
+    assert not Stepper(build(Inherits, {}).cuda()).captures
+
+
+def test_a_run_ends_in_the_same_numbers_when_resumed(tmp_path: Path) -> None:
+    from bench.execute.run import run_one
+    from bench.store.runs import RunStore
+    from tests.bench.execute.helpers import job, spec_of, stop_after
+
+    spec = spec_of(tmp_path, models="vsae", set=[f"n_latents={M}"])
+    weights = []
+    for name, stops in (("whole", ()), ("parts", (25,))):
+        for n_steps in stops:
+            run_one(spec, job(tmp_path / name, device="cuda"), lambda _: None, stop=stop_after(n_steps))
+        run_one(spec, job(tmp_path / name, device="cuda"), lambda _: None)
+        weights.append(RunStore(tmp_path / name).folder(spec.run_id).weights())
+    torch.testing.assert_close(weights[1], weights[0], rtol=1e-3, atol=1e-4)
