@@ -95,6 +95,8 @@ class MetricInfo:
     """For a metric that returns a dict of numbers: the axis of its keys."""
     dimensions: tuple[Dimension, ...] = ()
     """For a metric that returns a tensor: what its axes run over. It is drawn as a heatmap or as a histogram."""
+    answer: str = ""
+    """What its best row does, as "reconstructs best": such metrics make the answer that a page begins with."""
 
 
 class Metric(Generic[P, R]):
@@ -138,6 +140,7 @@ def metric(
     price: bool = False,
     curve: Axis | None = None,
     dimensions: tuple[Dimension, ...] = (),
+    answer: str = "",
     validation: bool = False,
     needs: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[P, R]], Metric[P, R]]:
@@ -168,6 +171,7 @@ def metric(
             price,
             curve,
             dimensions,
+            answer,
         )
         return Metric(function, info, validation, needs)
 

@@ -41,7 +41,14 @@ def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
     return gamma_variance_share(gamma_hard, labels)
 
 
-@metric(label="activity var above floor", direction="min", range="[0, 1]", source=VARIANCE, headline=True)
+@metric(
+    label="activity var above floor",
+    direction="min",
+    range="[0, 1]",
+    source=VARIANCE,
+    headline=True,
+    answer="has the most class-consistent code",
+)
 def activity_variance_above_floor(gamma_hard: Matrix, labels: Tensor) -> float | NotApplicable:
     """The activity's share of variance within classes, s, above its floor f: (s - f) / (1 - f).
 

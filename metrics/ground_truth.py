@@ -34,7 +34,14 @@ NO_CHANGE = NotApplicable("no factor is present in some samples and absent in ot
 """Why no gate is scored."""
 
 
-@metric(label="MCC", direction="max", range="[0, 1]", source="Hyvarinen & Morioka 2016 (1605.06336)", headline=True)
+@metric(
+    label="MCC",
+    direction="max",
+    range="[0, 1]",
+    source="Hyvarinen & Morioka 2016 (1605.06336)",
+    headline=True,
+    answer="tracks the true factors best",
+)
 def mcc(z: Matrix, gates: Tensor) -> float | NotApplicable:
     """Mean |correlation| of each gate with its own unit, matched one to one by the Hungarian method.
 

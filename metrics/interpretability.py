@@ -36,7 +36,9 @@ CHEN = "Chen et al. 2018 (1802.04942), Eq. 5, one class against the rest"
 """Source of the information gap."""
 
 
-@metric(label="monosemanticity", direction="max", range="[-1, 1]", source=PACH)
+@metric(
+    label="monosemanticity", direction="max", range="[-1, 1]", source=PACH, answer="has the most monosemantic units"
+)
 def monosemanticity(
     z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor
 ) -> dict[str, float] | NotApplicable:

@@ -57,7 +57,14 @@ ONE_CLASS = NotApplicable("fewer than two classes occur in training")
 """Why there is no probe."""
 
 
-@metric(label="probe", direction="max", range="[0, 1]", source="Alain & Bengio 2016 (1610.01644)", headline=True)
+@metric(
+    label="probe",
+    direction="max",
+    range="[0, 1]",
+    source="Alain & Bengio 2016 (1610.01644)",
+    headline=True,
+    answer="serves a linear probe best",
+)
 def probe_accuracy(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> float | NotApplicable:
     """Accuracy of a linear probe for the class, fitted on the codes of 5,000 training images. n/a for one class."""
     if len(train_labels.unique()) < 2:

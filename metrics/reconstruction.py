@@ -21,7 +21,16 @@ TOLERANCE = 1e-6
 """By which rounding may carry a pixel out of [0, 1]."""
 
 
-@metric(label="FVU", direction="min", range="[0, inf)", source=NORMALISED, headline=True, against="l0", validation=True)
+@metric(
+    label="FVU",
+    direction="min",
+    range="[0, inf)",
+    source=NORMALISED,
+    headline=True,
+    against="l0",
+    answer="reconstructs best",
+    validation=True,
+)
 def fvu(x: Tensor, x_hat: Tensor) -> float:
     """Fraction of variance unexplained: sum ||x - x_hat||^2 / sum ||x - mean(x)||^2.
 

@@ -39,6 +39,7 @@ ALL_ZERO = NotApplicable("all codes are zero")
     source="definition",
     headline=True,
     price=True,
+    answer="needs the fewest active units",
     validation=True,
 )
 def l0(active: Matrix) -> float:

@@ -14,7 +14,14 @@ QUANTILES = (0.1, 0.5, 0.9)
 """Quantiles over live units."""
 
 
-@metric(label="dead", direction="min", range="[0, 1]", source="Gao et al. 2024; VAE: Burda et al. 2016", headline=True)
+@metric(
+    label="dead",
+    direction="min",
+    range="[0, 1]",
+    source="Gao et al. 2024; VAE: Burda et al. 2016",
+    headline=True,
+    answer="leaves the fewest units dead",
+)
 def dead_fraction(active: Matrix) -> float:
     """Share of units that are active on no evaluation sample (VAE: collapsed, Var_x(mu) < 0.01)."""
     return 1 - (column_sums(active) > 0).double().mean().item()

@@ -99,7 +99,8 @@ def test_boards_from_python(folder: Path) -> None:
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    helps = [bench(verb, "--help").stdout for verb in ("run", "claims", "cancel", "compare", "evaluate", "figures")]
+    verbs = ("run", "claims", "cancel", "compare", "evaluate", "figures", "leaderboard", "table")
+    helps = [bench(verb, "--help").stdout for verb in verbs]
     known = set(re.findall(r"--[a-z-]+", "".join(helps)))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named <= known, named - known

@@ -13,24 +13,30 @@ import typer
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app
 from bench.cli.options import Out, ResultsDir
+from bench.cli.readings import At, Columns, readings_at
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.compare.boards import Board
+    from bench.compare.readings import Reading
     from bench.show.tables import Tables
     from bench.store.record import Record
     from bench.store.runs import RunStore, Scan
 
 
 @app.command()
-def leaderboard(results: ResultsDir = RESULTS, out: Out = None) -> None:
+def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RESULTS, out: Out = None) -> None:
     """Rebuild the tables and the page from the records alone, and print the boards."""
     with _opened(results) as (console, store, scan):
         tables = build_tables(scan.records, store)
-        write_all(scan.records, tables, out or results, store)  # first: whoever reads the boards may stop reading
-        print_boards(console, tables.boards)
+        readings = readings_at(tables.boards, store, at, columns) if at else []  # first: a price may be misspelt
+        write_all(scan.records, tables, out or results, store)  # next: whoever reads the boards may stop reading
+        if readings:
+            print_readings(console, readings)
+        else:
+            print_boards(console, tables.boards, store)
         print_left_out(console, scan.records, store)
         print_places(console, out or results)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
@@ -81,14 +87,33 @@ def build_tables(records: Sequence[Record], store: RunStore) -> Tables:
     return Tables(build(records, columns(records, store)))
 
 
-def print_boards(console: Console, boards: Sequence[Board]) -> None:
-    """Print boards, and how to read them."""
+def print_readings(console: Console, readings: Sequence[Reading]) -> None:
+    """Print readings at a price, what to be wary of, and the ranks over data sets."""
+    from bench.show import readings as show
+    from bench.show.answers import wary
+    from bench.show.fitting import paragraph, room
+    from bench.show.printing import print_raw
+
+    for reading in readings:
+        print_raw(console, f"\n{show.text(reading, room())}")
+        for words in wary(reading):
+            print_raw(console, paragraph(words, room()))
+    for table in show.over_datasets(readings, room()):
+        print_raw(console, f"\n{table}")
+    print_raw(console, f"\n{paragraph(show.EXPLANATION, room())}")
+
+
+def print_boards(console: Console, boards: Sequence[Board], store: RunStore) -> None:
+    """Print the answer of each board, then the boards, and how to read them."""
+    from bench.compare.answers import answer, floors_of
     from bench.compare.boards import compared_at_a_price, not_ranked
     from bench.show import tables
+    from bench.show.answers import sentence
     from bench.show.fitting import paragraph, room
     from bench.show.printing import print_raw
 
     for board in boards:
+        print_raw(console, f"\n{paragraph(sentence(answer(board, floors_of(board, store))), room())}")
         print_raw(console, f"\n{tables.text(board, room())}")
     how = "± 95% t interval over seeds; * best, or not told from it (t tests, 5%)."
     if any(board.ties for board in boards):

@@ -262,7 +262,7 @@ def _row(label: str, runs: Mapping[int, Record], newest: Mapping[str, str]) -> R
     declared = any(record.deterministic for record in runs.values())
     n_done = len(runs) - len(failures)
     return Row(
-        spec.model, spec.variant, label, n_done, dict(values), _intervals(values), failures, dict(errors), declared
+        spec.model, spec.variant, label, n_done, dict(values), intervals_of(values), failures, dict(errors), declared
     )
 
 
@@ -298,7 +298,7 @@ def _newest_code(records: Sequence[Record]) -> dict[str, str]:
     return codes
 
 
-def _intervals(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
+def intervals_of(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
     """The interval of each metric; metrics with equally many seeds are computed together."""
     lengths: dict[int, list[str]] = defaultdict(list)
     for name, by_seed in values.items():

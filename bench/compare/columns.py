@@ -13,7 +13,7 @@ from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
 from metrics.base import MetricInfo
 
-PLAIN = {"unit": "", "headline": False, "given": "", "against": "", "price": False}
+PLAIN = {"unit": "", "headline": False, "given": "", "against": "", "price": False, "answer": ""}
 """What a declaration that does not mention it means."""
 
 

@@ -236,19 +236,16 @@ def latex(boards: Sequence[Board]) -> str:
     """A booktabs table per board."""
     parts = []
     for board in boards:
-        table = _table(board, lambda cell, best: rf"\textbf{{{cell}}}" if best else cell, _escape_latex)
-        rows = [" & ".join(row) + r" \\" for row in table]
-        parts.append(
-            "\n".join(
-                [
-                    rf"% {' '.join(board.title.split())}",
-                    rf"\begin{{tabular}}{{ll{'r' * (len(table[0]) - 2)}}}",
-                    *(r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"),
-                    r"\end{tabular}",
-                ]
-            )
-        )
+        table = _table(board, lambda cell, best: rf"\textbf{{{cell}}}" if best else cell, escape_latex)
+        parts.append(f"% {' '.join(board.title.split())}\n{booktabs(table)}")
     return "\n\n".join(parts) + "\n"
+
+
+def booktabs(table: Sequence[Sequence[str]]) -> str:
+    """A tabular environment: a header and rows, of which the first two columns are words."""
+    head, *rows = [" & ".join(row) + r" \\" for row in table]
+    begin = rf"\begin{{tabular}}{{ll{'r' * (len(table[0]) - 2)}}}"
+    return "\n".join([begin, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"])
 
 
 @lru_cache(maxsize=2**17)  # markdown, latex and the page print the same cells
@@ -376,7 +373,8 @@ def escape_markdown(text: str) -> str:
     return html.escape(text, quote=False).replace("|", r"\|")
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Text in which nothing is a command of latex."""
     replacements = {"\\": r"\textbackslash{}", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
     replacements |= {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     replacements |= {char: rf"\{char}" for char in "&%$#_{}"}

@@ -1,0 +1,171 @@
+"""The answer in words: a sentence that a board's readings make, true for any study, and what to be wary of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bench.compare.answers import Answer
+from bench.compare.boards import Board, Column, Row
+from bench.compare.readings import Reading
+from bench.compare.sweeps import Sweep
+from bench.errors import clipped
+from bench.show.tables import format_interval
+
+MOST_NAMES = 3
+"""Rows that a tie names; of more it says how many."""
+NO_MODEL = "no model"
+"""How a verdict begins that names none; such verdicts come last."""
+
+
+def sentence(answer: Answer) -> str:
+    """'At L0 10 on digits (...): mp reconstructs best (FVU 0.11 ± 0.01); ...'."""
+    board, price = answer.board, answer.price
+    if price is None:
+        return f"{board.title}: no price such as sparsity was measured, so no models can be compared at an equal one."
+    if answer.chosen is None:
+        return f"{board.title}: {_unlike(answer, price)}"
+    return f"{at(answer.chosen)}, {_verdicts(answer.chosen)}{_elsewhere(answer, answer.chosen)}{_rest(answer.chosen)}"
+
+
+def at(reading: Reading) -> str:
+    """'At L0 10 on digits (matched setting, quick budget)'."""
+    board = reading.source
+    version = f", data {board.data_version}" if board.data_version else ""
+    where = f"{board.dataset} ({board.settings} setting, {board.budget} budget{version})"
+    return f"{'Over' if reading.price.is_range else 'At'} {level(reading)} on {where}"
+
+
+def level(reading: Reading) -> str:
+    """'L0 10', or 'L0 4 to 32'."""
+    return f"{reading.column.info.label} {reading.price.value}"
+
+
+def _unlike(answer: Answer, price: Column) -> str:
+    rows = [row for row in answer.board.rows if row.model not in answer.floors]
+    paid = [row.intervals[price.name].mean for row in rows if price.name in row.intervals]
+    if not paid:
+        return f"no model has a number of {price.info.label}, so none can be compared at an equal one."
+    ends = " to ".join(dict.fromkeys(f"{value:.3g}" for value in (min(paid), max(paid))))
+    return (
+        f"no two models can be read at one {price.info.label}, so nothing says which is best at an equal one. "
+        f"The rows stand at {ends}; `--settings matched` sweeps the sparsity."
+    )
+
+
+def _verdicts(reading: Reading) -> str:
+    ranked = [column for column in reading.board.columns if column.info.direction != "none"]
+    told = sorted(filter(None, (_verdict(reading, column) for column in ranked)), key=lambda words: NO_MODEL in words)
+    few = "" if reading.board.ties else "too few seeds to tell models apart, but on average "
+    return few + ("; ".join(told) if told else "no ranked metric is there for two models")
+
+
+def _verdict(reading: Reading, column: Column) -> str:
+    """'mp reconstructs best (FVU 0.11 ± 0.01), not told from omp'; "" where there are not two rows."""
+    rows = [row for row in reading.ranked if column.name in row.intervals]
+    if len(rows) < 2 or not column.info.answer:
+        return ""
+    tied = reading.board.ties.get(column.name)
+    compared = [row for row in rows if row.label in tied] if tied else rows
+    best = leader(compared, column)
+    others = [row.label for row in compared if row is not best] if tied else []
+    number = f"{column.info.label} {format_interval(best.intervals[column.name])}"
+    if len(others) == len(rows) - 1:
+        return f"{NO_MODEL} is told from the others in {column.info.label} (best on average: {best.label}, {number})"
+    return f"{best.label} {column.info.answer} ({number}){_ties(others)}{_ahead(rows, best, column)}"
+
+
+def leader(rows: Sequence[Row], column: Column) -> Row:
+    """The row that is best on average."""
+    sign = -1 if column.info.direction == "max" else 1
+    return min(rows, key=lambda row: sign * row.intervals[column.name].mean)
+
+
+def _ties(others: Sequence[str]) -> str:
+    if not others:
+        return ""
+    few = len(others) <= MOST_NAMES
+    return f", not told from {' or '.join(others) if few else f'{len(others)} others'}"
+
+
+def _ahead(rows: Sequence[Row], best: Row, column: Column) -> str:
+    """A row that is better on average, and has too few seeds to be compared."""
+    first = leader(rows, column)
+    return "" if first is best else f" ({first.label} is ahead with {len(first.values[column.name])} seeds, too few)"
+
+
+def _elsewhere(answer: Answer, chosen: Reading) -> str:
+    """Where the curves cross: levels at which another model is told to be best in what the first verdict is on."""
+    ranked = [c for c in chosen.board.columns if c.info.direction != "none" and chosen.board.ties.get(c.name)]
+    if not ranked:
+        return ""
+    column, found = ranked[0], []
+    now = leader([row for row in chosen.ranked if row.label in chosen.board.ties[column.name]], column)
+    for reading in answer.readings:
+        tied = reading.board.ties.get(column.name) if reading.column is chosen.column else None
+        if tied and now.label not in tied and not reading.price.is_range:
+            best = leader([row for row in reading.ranked if row.label in tied], column)
+            reached = any(row.label == now.label and row.n_done for row in reading.ranked)
+            found += [f"at {level(reading)} {best.label} {column.info.answer}"] if reached else []
+    return f". Curves cross: {', '.join(found)}" if found else ""
+
+
+def _rest(reading: Reading) -> str:
+    """Who is not in the sentence, and what is not alike."""
+    missing = [row.label for row in reading.ranked if not row.n_done]
+    native = " Sizes and steps are each model's own; `--settings matched` makes them alike, and sweeps the sparsity."
+    absent = f" Not reached by {clipped(', '.join(missing))}." if missing else ""
+    return f".{absent}{native if reading.source.settings == 'native' else ''}"
+
+
+def wary(reading: Reading) -> list[str]:
+    """What a reader of a reading should know of its curves, one sentence each."""
+    name = reading.column.info.label
+    pairs = list(zip(reading.board.rows, reading.sweeps, strict=True))
+    some = [f"{row.label} ({row.n_done}/{len(reading.source.seeds)})" for row, _ in pairs if _some(row, reading.source)]
+    lost = [f"{row.label} ({_reach(sweep, reading)})" for row, sweep in pairs if not row.n_done]
+    alone = [row.label for row, sweep in pairs if len(sweep.rows) == 1]
+    folded = [f"{s.label} ({s.field})" for s in reading.sweeps if _folds(s, reading.price.metric)]
+    back = [s.label for s in reading.sweeps if _gets_worse(s, reading.source, reading.price.metric)]
+    unlike = [c.header for c in reading.board.columns if c.info.against and c.info.direction != "none"]
+    order = f"{name} does not rise or fall steadily with what is swept, so settings are read in the order of {name}"
+    said = {
+        f"Not reached, {name} from the lowest to the highest of their means": lost,
+        "Reached by some seeds, the mean is of these": some,
+        "One setting, so no curve: read only where it stands": alone,
+        order: folded,
+        f"Paying more {name} does not buy more everywhere": back,
+        "Not ranked, as it is bought with what is not alike here": unlike,
+    }
+    return [f"{words}: {clipped(', '.join(labels))}." for words, labels in said.items() if labels]
+
+
+def _some(row: Row, board: Board) -> bool:
+    return not row.deterministic and 0 < row.n_done < len(board.seeds)
+
+
+def _paid(sweep: Sweep, price: str) -> list[float]:
+    return [row.intervals[price].mean for row in sweep.rows if price in row.intervals]
+
+
+def _reach(sweep: Sweep, reading: Reading) -> str:
+    paid = _paid(sweep, reading.price.metric)
+    return " to ".join(dict.fromkeys(f"{value:.3g}" for value in (min(paid), max(paid)))) if paid else "none measured"
+
+
+def _folds(sweep: Sweep, price: str) -> bool:
+    """Whether the price turns back along the sweep, on average over seeds."""
+    paid = _paid(sweep, price)
+    return paid not in (sorted(paid), sorted(paid, reverse=True))
+
+
+def _gets_worse(sweep: Sweep, board: Board, price: str) -> bool:
+    """Whether what is bought with the price gets worse somewhere as more is paid, on average over seeds."""
+    bought = next((c for c in board.columns if c.info.against == price and c.info.answer), None)
+    if bought is None:
+        return False
+    rows = [row for row in sweep.rows if price in row.intervals and bought.name in row.intervals]
+    rows.sort(key=lambda row: row.intervals[price].mean)
+    sign = 1 if bought.info.direction == "max" else -1
+    gains = [sign * row.intervals[bought.name].mean for row in rows if math.isfinite(row.intervals[bought.name].mean)]
+    return gains != sorted(gains)

@@ -1,0 +1,207 @@
+"""Boards read at a price: exact where it can be computed by hand, never beyond a curve, and honest about its seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bench.compare.answers import answer, answering, offered
+from bench.compare.boards import Board
+from bench.compare.prices import Price, parse_price, round_levels
+from bench.compare.readings import Reading, interpolated, read
+from bench.compare.stats import t_intervals
+from bench.errors import BenchError
+from bench.store.record import Record
+from tests.bench.show.report import factory
+
+Quality = Callable[[float, int], float]
+L0_10 = Price("l0", 10.0, 10.0)
+
+
+def runs(model: str, ks: tuple[float, ...], fvu: Quality, seeds: int = 5) -> list[Record]:
+    """A model whose L0 is its k, with a value of FVU for each k and seed."""
+    return [
+        factory.record(model, "mnist", seed, {"fvu": fvu(k, seed), "l0": float(k), "probe_accuracy": 0.5}, {"k": k})
+        for k in ks
+        for seed in range(seeds)
+    ]
+
+
+def line(start: float, slope: float, noise: float = 0.01) -> Quality:
+    """Linear in log L0, and a shift for each seed that pairing does not remove."""
+    shifts = noise * np.array([0.3, -1.0, 0.9, -0.6, 0.4, 1.2])
+    return lambda k, seed: start + slope * math.log(k) + float(shifts[seed])
+
+
+def board_of(records: list[Record]) -> Board:
+    (board,) = factory.boards_of(records)
+    return board
+
+
+def read_at(records: list[Record], price: Price = L0_10, floors: tuple[str, ...] = ()) -> Reading:
+    board = board_of(records)
+    return read(board, price, answering(board), floors)
+
+
+def test_between_two_settings_a_straight_line_in_log_price_is_met() -> None:
+    at, values = np.log([4.0, 8, 16, 32]), np.array([[1.0], [0.8], [0.6], [0.4]])
+    found = interpolated(at, values, L0_10)
+    assert found is not None
+    assert found[0] == pytest.approx(1 - 0.2 * math.log2(10 / 4))
+    mean = interpolated(at, values, Price("l0", 4, 32))
+    assert mean is not None
+    assert mean[0] == pytest.approx(0.7), "the middle of a line"
+
+
+def test_a_curve_stays_between_its_points_and_the_mean_is_its_area() -> None:
+    rng = np.random.default_rng(0)
+    at, values = np.log([2.0, 5, 9, 40]), rng.normal(size=(4, 50))
+    grid = np.exp(np.linspace(at[0], at[-1], 401))
+    curve = np.array([interpolated(at, values, Price("l0", level, level)) for level in grid])
+    for i in range(3):
+        part = curve[(grid >= math.exp(at[i])) & (grid <= math.exp(at[i + 1]))]
+        low, high = np.minimum(*values[i : i + 2]), np.maximum(*values[i : i + 2])
+        assert (part >= low - 1e-12).all()
+        assert (part <= high + 1e-12).all()
+    mean = interpolated(at, values, Price("l0", 2, 40))
+    assert mean == pytest.approx(((curve[1:] + curve[:-1]) / 2).mean(0), abs=1e-3), "by trapezoids"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reached"),
+    [(3.8, 3.8, False), (3.95, 3.95, True), (16.2, 16.2, True), (16.5, 16.5, False), (4, 16, True), (3, 16, False)],
+)
+def test_nothing_is_read_beyond_the_ends(low: float, high: float, reached: bool) -> None:
+    found = interpolated(np.log([4.0, 16]), np.array([[1.0], [2.0]]), Price("l0", low, high))
+    assert (found is not None) == reached
+    if found is not None:
+        assert 1 <= found[0] <= 2
+
+
+def test_points_that_lack_a_metric_are_not_bridged() -> None:
+    """Known at 4, 8 and 32, not at 16: 20 lies beside the gap, 6 does not. A single point is read where it stands."""
+    at, values = np.log([4.0, 8, 16, 32]), np.array([[1.0, 5.0], [2.0, 6.0], [np.nan, 7.0], [4.0, 8.0]])
+    near, gap = (interpolated(at, values, Price("l0", level, level)) for level in (6.0, 20.0))
+    over = interpolated(at, values, Price("l0", 4, 32))
+    assert near is not None
+    assert gap is not None
+    assert over is not None
+    assert np.isfinite(near).all()
+    assert np.isnan(gap).tolist() == np.isnan(over).tolist() == [True, False]
+    assert interpolated(at[:1], values[:1], Price("l0", 4.0, 4.0)) == pytest.approx([1.0, 5.0])
+    assert interpolated(at[:0], values[:0], L0_10) is None
+
+
+def test_settings_of_one_price_count_as_one() -> None:
+    found = interpolated(np.log([8.0, 4, 8]), np.array([[1.0], [0.0], [3.0]]), Price("l0", 8, 8))
+    assert found == pytest.approx([2.0])
+
+
+@pytest.mark.parametrize("n_seeds", [3, 5, 10])
+@pytest.mark.parametrize("price", [L0_10, Price("l0", 5, 20)], ids=["level", "range"])
+def test_intervals_cover(n_seeds: int, price: Price) -> None:
+    """2,000 studies of a curve that is linear in log L0; a seed has its own L0s, a shift, and noise at each point."""
+    rng = np.random.default_rng(n_seeds)
+    readings = []
+    for _ in range(n_seeds):
+        at = np.log([4.0, 8, 16, 32]) + rng.normal(scale=0.03, size=4)
+        values = 1 - 0.2 * at[:, None] + rng.normal(scale=0.05, size=2000) + rng.normal(scale=0.03, size=(4, 2000))
+        readings.append(interpolated(at, values, price))
+    truth = 1 - 0.2 * math.log(10)  # 10 is the middle of 5 to 20, too
+    intervals = t_intervals(np.array(readings).T.tolist())
+    covered = [abs(interval.mean - truth) <= (interval.half_width or 0) for interval in intervals]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_models_are_compared_at_one_price_where_a_board_could_not() -> None:
+    """topk is better at every L0, mp was run at larger ones: the board's lowest FVU is mp's."""
+    found = read_at([*runs("topk", (4, 16), line(1.0, -0.2)), *runs("mp", (8, 64), line(1.1, -0.2))])
+    fvu = next(column for column in found.board.columns if column.name == "fvu")
+    assert min(found.source.rows, key=lambda row: row.intervals["fvu"].mean).model == "mp"
+    assert [row.label for row in found.board.rows] == ["topk", "mp"]
+    assert found.board.rows[0].intervals["fvu"].mean == pytest.approx(1 - 0.2 * math.log(10))
+    assert found.board.rows[0].intervals["fvu"].half_width == pytest.approx(
+        2.776445 * 0.01 * 0.605**0.5 / 5**0.5, rel=1e-5
+    )
+    assert found.board.ties["fvu"] == {"topk"}
+    assert found.ranks(fvu) == {"topk": (1, 1), "mp": (2, 2)}
+    assert "l0" not in {column.name for column in found.board.columns}
+
+
+def test_at_one_reconstruction_fewer_units_are_better() -> None:
+    ks = (4, 8, 16, 32)
+    records = [*runs("topk", ks, line(1.0, -0.2)), *runs("mp", ks, line(1.1, -0.2))]
+    found = read_at(records, Price("fvu", 0.5, 0.5))
+    l0 = next(column for column in found.board.columns if column.name == "l0")
+    assert l0.info.direction == "min"
+    assert found.board.ties["l0"] == {"topk"}
+    assert found.board.rows[0].intervals["l0"].mean == pytest.approx(math.exp(2.5), rel=0.03)
+
+
+def test_a_price_that_none_reaches_gives_rows_without_numbers() -> None:
+    found = read_at([*runs("topk", (4, 8), line(1, -0.1)), *runs("mp", (4, 8), line(1, -0.2))], Price("l0", 50, 50))
+    assert [(row.n_done, row.values) for row in found.board.rows] == [(0, {}), (0, {})]
+    assert found.board.ties == {}
+
+
+def test_seeds_that_miss_an_end_are_left_out_and_counted() -> None:
+    """Two of six seeds failed at k = 32: at 10 they do not reach, and the mean is of the four."""
+    records = [r for r in runs("topk", (4, 32), line(1, -0.2), 6) if r.spec.config["k"] == 4 or r.spec.seed > 1]
+    (row,) = read_at(records).board.rows
+    assert row.n_done == 4
+    assert set(row.values["fvu"]) == {2, 3, 4, 5}
+
+
+def test_floors_are_shown_and_not_ranked() -> None:
+    records = [*runs("topk", (4, 32), line(1, -0.2)), *runs("mp", (4, 32), line(1.1, -0.2))]
+    found = read_at([*records, *runs("pca", (4, 32), line(0.5, -0.1))], floors=("pca",))
+    fvu = found.board.columns[0]
+    assert found.board.rows[0].label == "pca"
+    assert found.ranks(fvu).keys() == {"topk", "mp"}
+    assert found.board.ties["fvu"] == {"topk"}
+
+
+def test_mixed_budgets_are_boards_of_their_own() -> None:
+    records = runs("topk", (4, 16), line(1, -0.2))
+    longer = [r.model_copy(update={"spec": r.spec.model_copy(update={"budget": "full"})}) for r in records]
+    assert len(factory.boards_of([*records, *longer])) == 2
+
+
+def test_levels_that_are_offered_are_reached_by_two_models() -> None:
+    records = [
+        *runs("topk", (4, 32), line(1, -0.2)),
+        *runs("mp", (8, 64), line(1, -0.1)),
+        *runs("relu", (400,), line(1, 0)),
+    ]
+    board = board_of(records)
+    l0 = next(column for column in board.columns if column.name == "l0")
+    assert offered(board, l0, ()) == [L0_10, Price("l0", 20, 20), Price("l0", 10, 20)]
+    chosen = answer(board, ()).chosen
+    assert chosen is not None
+    assert chosen.price == Price("l0", 20, 20)
+    assert offered(board, l0, ("mp",)) == []
+    assert answer(board, ("mp",)).chosen is None
+
+
+def test_prices_are_read_from_text() -> None:
+    known = ("l0", "fvu")
+    assert parse_price("l0=10", known) == L0_10
+    assert parse_price("fvu=0.1..0.4", known) == Price("fvu", 0.1, 0.4)
+    assert (L0_10.value, parse_price("l0=4..32", known).value) == ("10", "4 to 32")
+    assert round_levels(0.04, 3) == [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "text", ["l0", "l0=", "l0=x", "l0=0", "l0=-3", "l0=9..3", "l0=4..4", "l0=4..", "l0=inf", "l0=nan"]
+)
+def test_what_is_no_price_is_refused(text: str) -> None:
+    with pytest.raises(BenchError, match=r"--at l0.*Valid: METRIC=NUMBER"):
+        parse_price(text, ("l0",))
+
+
+def test_a_metric_that_no_run_has_is_named_with_a_guess() -> None:
+    with pytest.raises(BenchError, match=r"Unknown metric in --at 'fvuu'\. Did you mean 'fvu'"):
+        parse_price("fvuu=0.2", ("fvu", "l0"))

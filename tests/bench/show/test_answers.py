@@ -1,0 +1,142 @@
+"""The answer in words: true for any study."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.compare.answers import answer, answering
+from bench.compare.prices import Price
+from bench.compare.readings import read
+from bench.show.answers import sentence, wary
+from bench.show.readings import over_datasets, text
+from bench.store.record import Record
+from tests.bench.compare.test_readings import L0_10, board_of, line, runs
+from tests.bench.show.report import factory
+
+TWO = [*runs("topk", (4, 32), line(1.0, -0.2)), *runs("mp", (4, 32), line(1.2, -0.2))]
+WHERE = "on mnist (native setting, quick budget)"
+NATIVE = " Sizes and steps are each model's own; `--settings matched` makes them alike, and sweeps the sparsity."
+
+
+def said(records: list[Record], *floors: str) -> str:
+    return sentence(answer(board_of(records), floors))
+
+
+def wary_of(records: list[Record], price: Price = L0_10) -> list[str]:
+    board = board_of(records)
+    return wary(read(board, price, answering(board), ()))
+
+
+def test_the_best_is_named_with_its_number() -> None:
+    assert said(TWO) == (
+        f"At L0 10 {WHERE}, topk reconstructs best (FVU 0.5395 ± 0.0097); "
+        f"no model is told from the others in probe (best on average: topk, probe 0.5000 ± 0).{NATIVE}"
+    )
+
+
+def test_ties_are_named_up_to_three_and_counted_beyond() -> None:
+    noisy = [line(1.0, -0.2), lambda k, seed: line(1.0, -0.2)(k, (seed + 2) % 5)]
+    worse = runs("vsc", (4, 32), line(1.5, -0.2))
+    tied = [*runs("topk", (4, 32), noisy[0]), *runs("mp", (4, 32), noisy[1]), *worse]
+    assert "mp reconstructs best (FVU 0.5395 ± 0.0097), not told from topk;" in said(tied)
+    more = [record for i in range(4) for record in runs(f"m{i}", (4, 32), noisy[i % 2])]
+    assert ", not told from 4 others;" in said([*more, *tied[:10], *worse])
+
+
+def test_few_seeds_tell_nothing_apart() -> None:
+    records = [record for record in TWO if record.spec.seed < 3]
+    assert "too few seeds to tell models apart, but on average topk reconstructs best" in said(records)
+
+
+def test_a_row_that_is_ahead_with_few_seeds_is_not_passed_over() -> None:
+    lucky = [record for record in runs("lucky", (4, 32), line(0.5, -0.1)) if record.spec.seed < 2]
+    assert "topk reconstructs best (FVU 0.5395 ± 0.0097) (lucky is ahead with 2 seeds, too few)" in said([*TWO, *lucky])
+
+
+def test_floors_are_not_the_answer() -> None:
+    floor = runs("pca", (4, 32), line(0.4, -0.1))
+    assert "pca reconstructs best" in said([*TWO, *floor])
+    assert "topk reconstructs best" in said([*TWO, *floor], "pca")
+
+
+def test_curves_that_cross_are_said_to() -> None:
+    """They meet at L0 12: topk is better below, mp above."""
+    steep = line(0.9 + 0.1 * math.log(12), -0.3)
+    records = [*runs("topk", (4, 64), line(0.9, -0.2)), *runs("mp", (4, 64), steep)]
+    assert said(records).startswith(f"At L0 20 {WHERE}, mp reconstructs best")
+    assert ". Curves cross: at L0 5 topk reconstructs best, at L0 10 topk reconstructs best." in said(records)
+
+
+def test_runs_at_unlike_prices_are_not_compared() -> None:
+    native = [*runs("topk", (10,), line(0.5, 0)), *runs("mp", (30,), line(0.4, 0))]
+    assert said(native) == (
+        "mnist, native setting, quick budget: no two models can be read at one L0, so nothing says which is best at "
+        "an equal one. The rows stand at 10 to 30; `--settings matched` sweeps the sparsity."
+    )
+    some = said([*native, *runs("vsc", (10,), line(0.7, 0))])
+    assert "topk k=10 reconstructs best" in some
+    assert some.endswith(f" Not reached by mp k=30.{NATIVE}")
+
+
+def test_a_study_without_a_price_says_so() -> None:
+    records = [factory.record(model, seed=seed, metrics={"fvu": 0.1}) for model in ("a", "b") for seed in range(5)]
+    assert "no price such as sparsity was measured" in said(records)
+
+
+@pytest.mark.parametrize(
+    ("records", "price", "words"),
+    [
+        (TWO, Price("l0", 50, 50), "Not reached, L0 from the lowest to the highest of their means: mp (4 to 32)"),
+        (runs("relu", (10,), line(1, 0)), L0_10, "One setting, so no curve: read only where it stands: relu k=10."),
+        (TWO, Price("probe_accuracy", 0.5, 0.5), "Not ranked, as it is bought with what is not alike here: FVU ↓."),
+        (runs("relu", (4, 32), line(1, 0.1)), L0_10, "Paying more L0 does not buy more everywhere: relu."),
+    ],
+)
+def test_what_a_curve_lacks_is_said(records: list[Record], price: Price, words: str) -> None:
+    assert any(each.startswith(words) for each in wary_of(records, price))
+
+
+def test_a_sweep_that_turns_back_and_seeds_that_are_lost_are_said() -> None:
+    records = runs("topk", (4, 8, 32), line(1, -0.2))
+    turned = [
+        record.model_copy(update={"metrics": record.metrics | {"l0": 64.0}}) if record.spec.config["k"] == 8 else record
+        for record in records
+        if (record.spec.config["k"], record.spec.seed) != (4, 0)
+    ]
+    found = wary_of(turned)
+    assert any("so settings are read in the order of L0: topk (k)." in each for each in found)
+    assert "Reached by some seeds, the mean is of these: topk (4/5)." in found
+
+
+def test_the_table_shows_what_is_not_there() -> None:
+    """mp lacks its probe at k = 4, vsc is not reached, topk has one seed less with a probe."""
+    lost = {("mp k=4", seed) for seed in range(5)} | {("topk k=32", 3)}
+    records = [
+        record.model_copy(update={"metrics": {"l0": record.metrics["l0"], "fvu": record.metrics["fvu"]}})
+        if (record.spec.label, record.spec.seed) in lost
+        else record
+        for record in [*TWO, *runs("vsc", (40, 80), line(1, -0.1))]
+    ]
+    board = board_of(records)
+    lines = text(read(board, L0_10, answering(board), ())).splitlines()
+    cells = {line.split()[0]: line for line in lines[-3:]}
+    assert "(4/5)" in cells["topk"]
+    assert "n/a" in cells["mp"]
+    assert "not reached" in cells["vsc"]
+    assert "0.5395 ± 0.0097 [1] *" in cells["topk"]
+
+
+def test_ranks_over_data_sets_are_the_widest_interval() -> None:
+    swapped = {"topk": "mp", "mp": "topk"}
+    other = []
+    for record in TWO:
+        spec = record.spec.model_copy(update={"dataset": "fmnist", "model": swapped[record.spec.model]})
+        other.append(record.model_copy(update={"spec": spec, "run_id": spec.run_id}))
+    boards = factory.boards_of([*TWO, *other, *runs("vsc", (4, 32), line(2, -0.2))])
+    readings = [read(board, L0_10, answering(board), ()) for board in boards]
+    (table,) = over_datasets(readings)
+    rows = {row.split()[0]: row.split()[1:3] for row in table.splitlines()[3:]}
+    assert rows == {"topk": ["1-2", "(2/2)"], "mp": ["1-2", "(2/2)"], "vsc": ["3", "(1/2)"]}
+    assert over_datasets(readings[:1]) == []
