@@ -1,4 +1,4 @@
-"""Scalars that belong together: a metric at several thresholds or sizes, a model at several values of one field."""
+"""Scalars that belong together: a metric at several thresholds or sizes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from bench.compare.boards import Board, Column
+from bench.compare.boards import Column
 from metrics.base import Axis
 
 FEWEST_POINTS = 3
@@ -52,23 +52,3 @@ def _abscissas(columns: Sequence[Column]) -> list[float]:
     """Where the points of a curve are."""
     found = {_axis(column).places[_key(column)].at for column in columns}
     return sorted(at for at in found if at is not None)
-
-
-def sweeps(board: Board) -> list[dict[str, Any]]:
-    """The rows of a model whose hyperparameters differ in one number alone, each sweep in the order of that number.
-
-    Between the rows of a sweep one may interpolate; between variants that differ otherwise one may not.
-    """
-    configs = {record.spec.label: record.spec.config for record in board.records}
-    groups: dict[tuple[str, str, str], list[tuple[float, int]]] = defaultdict(list)
-    for index, row in enumerate(board.rows):
-        config = configs[row.label]
-        for field, value in config.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                rest = repr(sorted((k, v) for k, v in config.items() if k != field))
-                groups[row.model, field, rest].append((value, index))
-    return [
-        {"model": model, "field": field, "rows": [index for _, index in sorted(points)]}
-        for (model, field, _), points in groups.items()
-        if len(points) > 1
-    ]

@@ -10,10 +10,11 @@ from typing import Any
 from bench.compare.boards import compared_at_a_price
 from bench.compare.stats import LEVEL
 from bench.errors import BenchError, counted
+from bench.show.report.answers import answers
 from bench.show.report.artefacts import gather
 from bench.show.report.coverage import coverage
 from bench.show.report.packing import pack, packed_json, script_json
-from bench.show.report.payload import payload
+from bench.show.report.payload import families, payload
 from bench.show.report.pictures import pictures
 from bench.show.report.provenance import provenance
 from bench.show.tables import Tables, write_texts
@@ -26,7 +27,7 @@ MAX_BYTES = 7_500_000
 
 STYLES = ("page.css", "tables.css", "figures.css", "media.css")
 SCRIPTS = (
-    "core.js", "plots.js", "board.js", "pareto.js", "pairs.js", "pictures.js", "heatmaps.js", "curves.js",
+    "core.js", "plots.js", "answer.js", "board.js", "pareto.js", "pairs.js", "pictures.js", "heatmaps.js", "curves.js",
     "structure.js", "start.js",
 )  # fmt: skip
 
@@ -60,6 +61,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
     template = environment.get_template("page.html.j2")
     fixed = template.render(
         summary=_summary(records),
+        answers=answers(boards, families(boards, left)),
         coverage=coverage(boards),
         claims=_claims(store.root),
         provenance=provenance(boards),

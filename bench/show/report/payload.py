@@ -8,8 +8,9 @@ from typing import Any
 from bench.compare.boards import Board, Column
 from bench.compare.marks import ALIKE
 from bench.compare.stats import MIN_SEEDS, rank_intervals, t_quantiles
+from bench.compare.sweeps import Sweep, sweeps
 from bench.show.report.artefacts import Left
-from bench.show.report.curves import curves, sweeps
+from bench.show.report.curves import curves
 from bench.show.report.structure import structure
 from bench.show.tables import Tables, cell, seed_count
 
@@ -33,7 +34,7 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "boards": [_board(board, left) for board in boards],
         "columns": {name: _column(columns[name]) for name in order},
         "models": sorted(models),
-        "families": _families(boards, left),
+        "families": families(boards, left),
         "t": t_quantiles(most),
         "fewest": MIN_SEEDS,
         "alike": ALIKE,
@@ -49,9 +50,15 @@ def _board(board: Board, left: Mapping[str, Left]) -> dict[str, Any]:
         "cells": {column.name: [cell(row, column) for row in board.rows] for column in board.columns},
         "ranks": {column.name: _ranks(board, column) for column in board.columns if _has_ranks(column)},
         "curves": curves(board.columns),
-        "sweeps": sweeps(board),
+        "sweeps": [_sweep(sweep, board) for sweep in sweeps(board)],
         "structure": structure(board, left),
     }
+
+
+def _sweep(sweep: Sweep, board: Board) -> dict[str, Any]:
+    """Its name, and the places of its rows on the board."""
+    places = {row.label: place for place, row in enumerate(board.rows)}
+    return {"label": sweep.label, "rows": [places[row.label] for row in sweep.rows]}
 
 
 def _has_ranks(column: Column) -> bool:
@@ -73,11 +80,17 @@ def _column(column: Column) -> dict[str, Any]:
         "price": column.info.price,
         "against": column.info.against,
         "direction": column.info.direction,
-        "tip": f"{column.info.explanation}\nRange {column.info.range}. Source: {column.info.source}.",
+        "tip": tip(column),
     }
 
 
-def _families(boards: Sequence[Board], left: Mapping[str, Left]) -> dict[str, str]:
+def tip(column: Column) -> str:
+    """What the header of a column says when it is pointed at."""
+    info = column.info
+    return f"{info.explanation}\n`{column.name}`. Range {info.range}. Source: {info.source}."
+
+
+def families(boards: Sequence[Board], left: Mapping[str, Left]) -> dict[str, str]:
     """Model -> what kind it is of, as its runs say."""
     families: dict[str, str] = {}
     for board in boards:

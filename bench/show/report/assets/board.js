@@ -106,7 +106,7 @@ function boardSection(board) {
   );
   const area = make(
     "div",
-    {class: "scroll", role: "region", tabindex: "0", "aria-label": `Board of ${board.title}`},
+    {class: "scroll wide", role: "region", tabindex: "0", "aria-label": `Board of ${board.title}`},
     table,
   );
   return make("div", {class: "one-board", "data-board": board.index}, make("h3", {}, board.title), area);

@@ -23,9 +23,51 @@ function select(parent, label, options, value, onChange) {
     );
   }
   if (value != null && options.some(option => String(option.value) === String(value))) node.value = value;
-  node.addEventListener("change", onChange);
+  return control(parent, label, node, onChange);
+}
+
+function toggle(parent, label, checked, onChange) {
+  return control(parent, label, make("input", {type: "checkbox", checked}), onChange);
+}
+
+function control(parent, label, node, onChange) {
+  recall(node, `${parent.id.split("-")[0]}.${label}`);
+  node.addEventListener("change", () => {
+    onChange();
+    writeAddress(node.dataset.key);
+  });
   parent.append(make("label", {}, label, node));
   return node;
+}
+
+// What was chosen stands in the address, #answer.Board=1&..., so that a view can be sent.
+const wanted = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+const usual = new Map();
+const stateOf = node => (node.type === "checkbox" ? String(node.checked) : node.value);
+
+function recall(node, key) {
+  node.dataset.key = key;
+  if (!usual.has(key)) usual.set(key, stateOf(node));
+  const value = wanted.get(key);
+  wanted.delete(key);
+  if (value == null) return;
+  if (node.type === "checkbox") node.checked = value === "true";
+  else if ([...node.options].some(option => option.value === value)) node.value = value;
+}
+
+// The section that was changed last comes first: it is where the address leads.
+function writeAddress(last) {
+  const section = key => key.split(".")[0];
+  const nodes = [...document.querySelectorAll("[data-key]")];
+  const chosen = nodes.filter(node => stateOf(node) !== usual.get(node.dataset.key));
+  chosen.sort((a, b) => (section(b.dataset.key) === section(last)) - (section(a.dataset.key) === section(last)));
+  const state = new URLSearchParams(chosen.map(node => [node.dataset.key, stateOf(node)]));
+  history.replaceState(null, "", `#${chosen.length ? state : section(last)}`);
+}
+
+function followAddress() {
+  if (location.hash.includes("=")) find(location.hash.slice(1).split(".")[0])?.scrollIntoView();
+  addEventListener("hashchange", () => location.hash.includes("=") && location.reload());
 }
 
 // The controls behind the choice of a board depend on it, and are made again.
@@ -89,6 +131,13 @@ function rankedColumns(board) {
     ...ranked.filter(column => column.headline).map(option("headline")),
     ...ranked.filter(column => !column.headline).map(option()),
   ];
+}
+
+// Any other number of a board, by family.
+function otherColumns(board, known) {
+  const names = new Set(known.map(option => option.value));
+  const others = board.columns.filter(column => !names.has(column.name));
+  return others.map(({name}) => ({value: name, text: header(name), group: `${data.columns[name].family} `}));
 }
 
 // The row of another board that is called as the one chosen now.

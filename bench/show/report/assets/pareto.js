@@ -1,4 +1,4 @@
-// A quality against what it is paid with: front, and reading at a chosen abscissa.
+// A quality against what it is paid with: the models' curves, and the front of all rows.
 const pareto = {};
 
 function startPareto() {
@@ -10,42 +10,28 @@ function fillPareto() {
   const board = boards[pareto.board.value];
   const prices = board.columns.filter(column => data.columns[column.name].price);
   const usual = prices.find(column => column.headline) ?? prices[0];
-  const xs = prices.map(column => ({
-    value: column.name,
-    text: header(column.name),
-    group: data.columns[column.name].family,
-  }));
+  const xs = prices.map(({name}) => ({value: name, text: header(name), group: "price"}));
+  const ys = rankedColumns(board);
   const place = find("pareto-controls");
   const [y, x] = [pareto.y?.value, pareto.x?.value];
   keepFirst(place);
-  pareto.y = select(place, "Quality", rankedColumns(board), y, drawPareto);
-  pareto.x = select(place, "Price", xs, x ?? usual?.name, () => {
-    suggest();
-    drawPareto();
-  });
+  pareto.y = select(place, "Quality", [...ys, ...otherColumns(board, ys)], y, drawPareto);
+  pareto.x = select(place, "Price", [...xs, ...otherColumns(board, xs)], x ?? usual?.name, drawPareto);
   pareto.scale = select(
     place,
     "Axis of the price",
     [
-      {value: "linear", text: "linear"},
       {value: "log", text: "logarithmic"},
+      {value: "linear", text: "linear"},
     ],
     pareto.scale?.value,
     drawPareto,
   );
-  pareto.at = make("input", {type: "number", step: "any", "aria-label": "Read the models at"});
-  pareto.at.addEventListener("input", drawPareto);
-  place.append(make("label", {}, "Read the models at", pareto.at));
-  suggest();
+  pareto.floors = toggle(place, "Floors", pareto.floors?.checked ?? false, drawPareto);
   drawPareto();
 }
 
-// The median price is a place where models can be read.
-function suggest() {
-  const rows = points(boards[pareto.board.value], pareto.x.value, pareto.y.value).sort((a, b) => a.x - b.x);
-  pareto.at.value = rows.length ? Number(rows[Math.floor(rows.length / 2)].x.toPrecision(3)) : "";
-}
-
+// Rows that can be drawn; floors, if they are asked for, or there is nothing else.
 function points(board, x, y) {
   const found = board.rows.map((row, i) => ({
     i,
@@ -54,7 +40,10 @@ function points(board, x, y) {
     x: mean(row, x),
     y: mean(row, y),
   }));
-  return found.filter(point => Number.isFinite(point.x) && Number.isFinite(point.y));
+  const log = pareto.scale.value === "log";
+  const drawn = found.filter(({x, y}) => Number.isFinite(x) && Number.isFinite(y) && (!log || x > 0));
+  const models = drawn.filter(({row}) => data.families[row.model] !== "floors");
+  return pareto.floors.checked || !models.length ? drawn : models;
 }
 
 function front(rows, x, y) {
@@ -72,32 +61,29 @@ function drawPareto() {
   if (!rows.length) return caption.replaceChildren("No row of this board has both numbers.");
   const best = front(rows, x, y);
   draw(find("pareto-plot"), `${header(y)} against ${header(x)}, ${board.title}`, () =>
-    paretoFigure(rows, best, x, y),
+    paretoFigure(board, rows, best, x, y),
   );
   const models = [...new Set(rows.map(row => row.row.model))];
   const names = clip(best.map(row => clip(row.label, 60)).join("; "), 600);
   caption.replaceChildren(
     legend(models.map(model => ({glyph: look(model).glyph, text: model, model}))),
     make("p", {}, `${board.title}. On the front: ${names}.${undrawn(board, rows)}`),
-    make(
-      "p",
-      {id: "pareto-reading"},
-      pareto.at.value === "" ? "" : reading(board, rows, x, y, Number(pareto.at.value)),
-    ),
   );
 }
 
 function undrawn(board, rows) {
-  const known = new Set(rows.filter(row => pareto.scale.value === "linear" || row.x > 0).map(row => row.i));
-  const missing = board.labels.filter((_, i) => !known.has(i));
+  const known = new Set(rows.map(row => row.i));
+  const hidden = i => !pareto.floors.checked && data.families[board.rows[i].model] === "floors";
+  const missing = board.labels.filter((_, i) => !known.has(i) && !hidden(i));
   const names = clip(missing.map(label => clip(label, 60)).join("; "), 300);
   const wanted = pareto.scale.value === "log" ? "a number above zero" : "a number";
   return missing.length ? ` Not drawn, for want of ${wanted}: ${names}.` : "";
 }
 
-function paretoFigure(rows, best, x, y) {
+function paretoFigure(board, rows, best, x, y) {
   const value = (row, name) => `${plain(header(name))}: ${rowText(row.row, name)}`;
-  const runs = rows.flatMap(row => runsOf(row, x, y));
+  const log = pareto.scale.value === "log";
+  const runs = rows.flatMap(row => runsOf(row, x, y)).filter(run => !log || run.x > 0);
   const onFront = new Set(best.map(row => row.i));
   const marks = (points, rows, size, text) => ({
     x: points.map(point => point.x),
@@ -110,13 +96,7 @@ function paretoFigure(rows, best, x, y) {
   const ofRun = ({row, seed, x, y}) =>
     `${plain(row.label)}, seed ${seed}<br>${formatNumber(y)} at ${formatNumber(x)}`;
   const ofRow = row => `<b>${plain(row.label)}</b><br>${value(row, y)}<br>${value(row, x)}`;
-  const line = {
-    x: best.map(row => row.x),
-    y: best.map(row => row.y),
-    mode: "lines",
-    line: {color: ink().muted, width: 1.5, dash: "dot"},
-    hoverinfo: "skip",
-  };
+  const dotted = {color: ink().muted, width: 1.5, dash: "dot"};
   const seeds = marks(
     runs,
     runs.map(run => run.row),
@@ -124,9 +104,48 @@ function paretoFigure(rows, best, x, y) {
     ofRun,
   );
   return {
-    traces: [line, seeds, marks(rows, rows, 13, ofRow)],
-    layout: {xaxis: axis(header(x), {type: pareto.scale.value}), yaxis: axis(header(y))},
+    traces: [
+      ...sweepTraces(board, rows, y),
+      {...path(best), mode: "lines", line: dotted, hoverinfo: "skip"},
+      seeds,
+      marks(rows, rows, 13, ofRow),
+      frontNames(board, best),
+    ],
+    layout: {
+      xaxis: axis(header(x), log ? {type: "log", tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(short)} : {}),
+      yaxis: axis(header(y)),
+    },
   };
+}
+
+// Where a logarithmic axis has its ticks: 1, 2 and 5 times the powers of ten.
+const ROUND = Array.from({length: 19}, (_, i) => [1, 2, 5].map(digit => digit * 10 ** (i - 9))).flat();
+
+const path = rows => ({x: rows.map(row => row.x), y: rows.map(row => row.y)});
+
+// For each sweep a line through its rows, and the band of their intervals.
+function sweepTraces(board, rows, y) {
+  const half = row => row.row.metrics[y].ci95_half_width ?? 0;
+  return board.sweeps.flatMap(sweep => {
+    const own = rows.filter(row => sweep.rows.includes(row.i)).sort((a, b) => a.x - b.x);
+    if (own.length < 2) return [];
+    const {color} = look(own[0].row.model);
+    const around = [...own, ...own.toReversed()];
+    const sides = around.map((row, k) => row.y + (k < own.length ? 1 : -1) * half(row));
+    const band = {x: around.map(row => row.x), y: sides, mode: "lines", line: {width: 0}, fill: "toself"};
+    return [
+      {...band, fillcolor: `${color}2e`, hoverinfo: "skip"},
+      {...path(own), mode: "lines", line: {color, width: 2}, hoverinfo: "skip"},
+    ];
+  });
+}
+
+// Names at the marks of the front, each once.
+function frontNames(board, best) {
+  const sweepOf = row => board.sweeps.find(sweep => sweep.rows.includes(row.i));
+  const first = best.filter((row, k) => !best.slice(0, k).some(other => sweepOf(other) === sweepOf(row)));
+  const text = first.map(row => plain(sweepOf(row).label, 24));
+  return {...path(first), mode: "text", text, textposition: "top right", hoverinfo: "skip", cliponaxis: false};
 }
 
 // The seeds of a row that have both numbers.
@@ -149,44 +168,3 @@ function frontMarker(rows, onFront, size) {
 
 const rowText = (row, name) =>
   formatInterval(number(row.metrics[name].mean), row.metrics[name].ci95_half_width);
-
-const NEAR = 0.02;
-
-// Of each model the best of its rows within 2% of `at`, and of what lies between two rows of a sweep around it.
-function readings(board, rows, y, at) {
-  const byRow = new Map(rows.map(row => [row.i, row]));
-  const found = new Map();
-  const offer = (model, value, how) => {
-    const known = found.get(model);
-    if (!known || better(y) * value > better(y) * known.value) found.set(model, {value, how});
-  };
-  for (const sweep of board.sweeps) {
-    const path = sweep.rows.filter(i => byRow.has(i)).map(i => byRow.get(i));
-    path.sort((a, b) => a.x - b.x);
-    for (const [i, b] of path.slice(1).entries()) {
-      const a = path[i];
-      const value = a.y + ((b.y - a.y) * (at - a.x)) / (b.x - a.x);
-      if (a.x < at && at < b.x) offer(sweep.model, value, `between ${a.label} and ${b.label}`);
-    }
-  }
-  for (const row of rows)
-    if (Math.abs(row.x - at) <= NEAR * Math.abs(at))
-      offer(row.row.model, row.y, `${row.label} at ${formatNumber(row.x)}`);
-  return found;
-}
-
-function reading(board, rows, x, y, at) {
-  const where = `At ${quantity(x)} = ${at}`;
-  const found = readings(board, rows, y, at);
-  if (!found.size)
-    return `${where} no model can be read: none has a row within 2%, or rows of one sweep on both sides.`;
-  const order = [...found].sort(([, a], [, b]) => better(y) * (b.value - a.value));
-  const [first, ...others] = order.map(([model, item]) => `${clip(model, 60)} ${formatNumber(item.value)}`);
-  const how = clip(order[0][1].how, 160);
-  const then = others.length ? `; then ${others.join(", ")}` : "";
-  const rest = [...new Set(rows.map(row => row.row.model))].filter(model => !found.has(model));
-  const names = clip(rest.join(", "), 300);
-  const without = rest.length ? ` Not read, for want of rows near it or on both sides: ${names}.` : "";
-  const from = "from rows within 2%, or between two rows of a sweep";
-  return `${where}, ${from}, the best ${quantity(y)} is of ${first} (${how})${then}.${without}`;
-}

@@ -22,6 +22,11 @@ function startTheme() {
   show();
 }
 
+// An arXiv number in an explanation leads to the paper.
+const PAPER = /(\b\d{4}\.\d{4,5}\b)/;
+const linked = text =>
+  PAPER.test(text) ? make("a", {href: `https://arxiv.org/abs/${text}`, rel: "noreferrer"}, text) : text;
+
 function startTips() {
   const tip = find("tip");
   let owner = null;
@@ -33,7 +38,7 @@ function startTips() {
   const show = node => {
     hide();
     owner = node;
-    tip.textContent = node.dataset.tip;
+    tip.replaceChildren(...node.dataset.tip.split(PAPER).map(linked));
     tip.hidden = false;
     node.setAttribute("aria-describedby", "tip");
     place();
@@ -41,10 +46,10 @@ function startTips() {
   const place = () => {
     const box = owner.getBoundingClientRect();
     const left = Math.min(box.left, document.documentElement.clientWidth - tip.offsetWidth - 8);
-    const below = box.bottom + 6 + tip.offsetHeight < innerHeight;
+    const below = box.bottom + tip.offsetHeight < innerHeight; // no gap: its links can be reached
     Object.assign(tip.style, {
       left: `${Math.max(8, left)}px`,
-      top: `${below ? box.bottom + 6 : Math.max(8, box.top - tip.offsetHeight - 6)}px`,
+      top: `${below ? box.bottom : Math.max(8, box.top - tip.offsetHeight)}px`,
     });
   };
   const target = event => event.target.closest?.("[data-tip]");
@@ -63,5 +68,6 @@ function startTips() {
 
 startTheme();
 startTips();
-if (boards.length) for (const start of [startBoard, startPareto, startPairs, startStructure]) await start();
+if (boards.length) for (const start of [startAnswer, startPareto, startBoard, startPairs, startStructure]) await start();
+followAddress();
 document.documentElement.dataset.ready = "";

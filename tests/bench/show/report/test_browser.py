@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import re
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,16 +182,60 @@ def test_two_seeds_say_nothing(open_page: Open) -> None:
     assert opened.page.locator("td b").count() == 0
 
 
-def test_models_are_read_between_their_variants_only(open_page: Open) -> None:
-    opened = open_page([*factory.sweep("topk"), *factory.sweep("mp", offset=-0.1), *factory.sweep("vsc", ks=(5, 8))])
-    opened.page.get_by_label("Read the models at").fill("15")
-    told = opened.page.locator("#pareto-reading").text_content()
-    found = re.search(r"best FVU is of mp (\S+) \(between mp k=10 and mp k=20\); then topk (\S+)\.", told)
-    assert found, told
-    assert [float(text) for text in found.groups()] == pytest.approx([0.25, 0.35], abs=1e-3)
-    assert "Not read, for want of rows near it or on both sides: vsc." in told
-    opened.page.get_by_label("Read the models at").fill("8.1")
-    assert "vsc 0." in opened.page.locator("#pareto-reading").text_content()
+def swept() -> list[Any]:
+    """topk and mp over L0 5 to 20, random atoms beside them, vsc at 5 and 8 alone."""
+    floor = factory.sweep("random", offset=0.2)
+    return [*factory.sweep("topk"), *factory.sweep("mp", offset=-0.1), *floor, *factory.sweep("vsc", ks=(5, 8))]
+
+
+def shown_rows(opened: Opened) -> dict[str, list[str]]:
+    rows = opened.page.locator("#answer .reading:visible tbody tr:visible")
+    texts = [row.locator("th, td").all_text_contents() for row in rows.all()]
+    return {label: cells for label, *cells in texts}
+
+
+def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
+    opened = open_page(swept())
+    assert opened.page.locator("main section").first.get_attribute("id") == "answer"
+    told = opened.page.locator("#answer .sentence").text_content()
+    assert told.startswith("At L0 5 on mnist (native setting, quick budget), too few seeds to tell models apart")
+    assert "mp reconstructs best" in told
+    choose(opened, "answer", "Compared at", label="L0 10")
+    rows = shown_rows(opened)
+    assert rows.keys() == {"mp", "topk", "vsc"}, "floors are behind a switch"
+    assert float(rows["mp"][1].split()[0]) == pytest.approx(0.3, abs=1e-3)
+    assert rows["vsc"] == ["0/3", "not reached"]
+    opened.page.locator("#answer").get_by_label("Floors").check()
+    assert "random" in shown_rows(opened)
+    choose(opened, "answer", "Compared at", label="L0 5 to 20")
+    assert float(shown_rows(opened)["topk"][1].split()[0]) == pytest.approx(0.5 - 0.01 * 15 / math.log(4), rel=0.02)
+    assert (opened.requests, opened.complaints) == ([], [])
+
+
+def test_a_view_can_be_sent(open_page: Open) -> None:
+    """What is chosen stands in the address; opened there, the page looks the same, at the section that was changed."""
+    opened = open_page([*swept(), *factory.study(datasets=("fmnist",), n_seeds=2)])
+    choose(opened, "answer", "Board", label="mnist, native setting, quick budget")
+    choose(opened, "answer", "Compared at", label="L0 10")
+    choose(opened, "pareto", "Quality", value="dead_fraction")
+    choose(opened, "pareto", "Price", value="probe_accuracy")
+    opened.page.locator("#pareto").get_by_label("Floors").check()
+    rows, address = shown_rows(opened), opened.page.evaluate("location.hash")
+    opened.page.goto("about:blank")
+    opened.page.goto((opened.folder / "report.html").as_uri() + address)
+    opened.page.wait_for_selector("html[data-ready]", state="attached")
+    assert shown_rows(opened) == rows
+    assert "dead ↓ against probe ↑" in opened.page.locator("#pareto-plot").get_attribute("aria-label")
+    assert opened.page.locator("#pareto").get_by_label("Floors").is_checked()
+    assert opened.page.evaluate("scrollY") > 0
+    assert opened.complaints == []
+
+
+def test_a_header_leads_to_its_paper(study_page: Opened) -> None:
+    opened = study_page
+    opened.page.mouse.move(0, 0)
+    opened.page.locator("#boards th[data-column=probe_accuracy] button").first.focus()
+    assert opened.page.locator("#tip a").get_attribute("href") == "https://arxiv.org/abs/1610.01644"
 
 
 def test_units_have_their_roles(study_page: Opened) -> None:
@@ -256,25 +300,14 @@ def test_a_metric_that_does_not_apply_says_why(open_page: Open) -> None:
     assert button.get_attribute("aria-describedby") == "tip"
 
 
-def test_prices_are_the_metrics_that_are_declared_to_be(study_page: Opened) -> None:
+def test_any_number_may_be_the_price_those_that_are_declared_first(study_page: Opened) -> None:
     opened = study_page
-    offered = opened.page.get_by_label("Price", exact=True).locator("option").evaluate_all(
-        "nodes => nodes.map(node => node.value)"
-    )  # fmt: skip
-    assert offered == [column.name for column in opened.boards[0].columns if column.info.price]
-    assert "l0" in offered
-
-
-def test_what_is_typed_is_what_is_read(open_page: Open) -> None:
-    opened = open_page(factory.sweep("topk"))
-    field = opened.page.get_by_label("Read the models at")
-    assert field.input_value() == "10"
-    field.press("Control+a")
-    field.press("Backspace")
-    assert opened.page.locator("#pareto-reading").text_content() == ""
-    opened.page.keyboard.type("15")
-    assert field.input_value() == "15"
-    assert "At L0 [units] = 15" in opened.page.locator("#pareto-reading").text_content()
+    price = opened.page.get_by_label("Price", exact=True)
+    first = price.locator("optgroup").first.locator("option").evaluate_all("nodes => nodes.map(node => node.value)")
+    columns = opened.boards[0].columns
+    assert first == [column.name for column in columns if column.info.price]
+    assert price.locator("option").count() == len(columns)
+    assert opened.page.get_by_label("Quality", exact=True).locator("option").count() == len(columns)
 
 
 def test_another_board_leaves_nothing_of_the_last(open_page: Open) -> None:

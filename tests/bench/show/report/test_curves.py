@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from bench.compare.boards import Column
-from bench.show.report.curves import curves, sweeps
+from bench.show.report.curves import curves
 from metrics.base import Axis, MetricInfo, Place
 from tests.bench.show.report import factory
 
@@ -29,13 +27,3 @@ def test_a_curve_needs_three_places(n_points: int, n_curves: int) -> None:
     axis = Axis("size", {"all": Place("level", None), **{str(i): Place("", float(i)) for i in range(n_points)}})
     info = MetricInfo("probe", "max", "", "", "", curve=axis)
     assert len(curves([Column(f"probe.{key}", info) for key in (*axis.places, "elsewhere")])) == n_curves
-
-
-def test_sweeps_are_rows_that_differ_in_one_number() -> None:
-    variants: list[dict[str, Any]] = [{"k": 8}, {"k": 4}, {"k": 4, "mask": False}, {"name": "a"}]
-    variants += [{"k": 2, "mask": False}, {}]
-    records = [factory.record("topk", variant=variant, metrics={"fvu": 0.1}) for variant in variants]
-    board = factory.boards_of(records)[0]
-    found = [[board.rows[i].variant for i in item["rows"]] for item in sweeps(board)]
-    # The row without a variant has k = 10, its model's own.
-    assert sorted(found, key=str) == [[variants[4], variants[2]], [variants[1], variants[0], variants[5]]]

@@ -1,0 +1,60 @@
+"""The answer as the template draws it: a sentence for each board, and its tables at the prices that are offered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.compare.answers import answer
+from bench.compare.boards import Board, Row
+from bench.compare.readings import FLOORS, Reading
+from bench.show.answers import at, level, sentence, wary
+from bench.show.readings import cells, is_marked, rank_text, seeds
+from bench.show.report.payload import tip
+
+
+def answers(boards: Sequence[Board], families: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The answer of each board."""
+    floors = {model for model, family in families.items() if family == FLOORS}
+    found = [answer(board, floors) for board in boards]
+    return [
+        {
+            "title": each.board.title,
+            "sentence": sentence(each),
+            "readings": [_reading(reading) for reading in each.readings],
+            "chosen": next((i for i, reading in enumerate(each.readings) if reading is each.chosen), 0),
+        }
+        for each in found
+    ]
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    columns = reading.board.columns
+    ranks = [reading.ranks(column) for column in columns]
+    n_ranked = max(len(reading.ranked), 1)
+    return {
+        "title": at(reading),
+        "level": level(reading),
+        "columns": [{"header": c.header, "family": c.info.family or "other", "tip": tip(c)} for c in columns],
+        "rows": [_row(reading, row, ranks, n_ranked) for row in reading.board.rows],
+        "wary": wary(reading),
+    }
+
+
+def _row(reading: Reading, row: Row, ranks: Sequence[Mapping[str, tuple[int, int]]], n: int) -> dict[str, Any]:
+    own = [each.get(row.label) for each in ranks]
+    return {
+        "label": row.label,
+        "seeds": seeds(reading, row),
+        "floor": row.label in reading.floors,
+        "reached": row.n_done > 0,
+        "cells": [
+            {"text": text, "best": is_marked(reading, row, column), "rank": rank_text(rank), "bar": _bar(rank, n)}
+            for column, text, rank in zip(reading.board.columns, cells(reading, row), own, strict=True)
+        ],
+    }
+
+
+def _bar(rank: tuple[int, int] | None, n: int) -> tuple[float, float] | None:
+    """Where the bar of a rank begins and how long it is, in percent of a cell; where bars overlap, rows may be tied."""
+    return (round(100 * (rank[0] - 1) / n, 1), round(100 * (rank[1] - rank[0] + 1) / n, 1)) if rank else None
