@@ -14,18 +14,27 @@ from bench.show.tables import format_interval
 
 MOST_NAMES = 3
 """Rows that a tie names; of more it says how many."""
+MOST_LETTERS = 60
+"""Of a row's name in a sentence."""
 NO_MODEL = "no model"
 """How a verdict begins that names none; such verdicts come last."""
 
 
-def sentence(answer: Answer) -> str:
-    """'At L0 10 on digits (...): mp reconstructs best (FVU 0.11 ± 0.01); ...'."""
+def sentence(answer: Answer, reading: Reading | None = None) -> str:
+    """'At L0 10 on digits (...), mp reconstructs best (FVU 0.11 ± 0.01); ...'.
+
+    Parameters
+    ----------
+    reading : Reading, optional
+        The one of the answer's readings that it is of; None: the chosen one.
+    """
     board, price = answer.board, answer.price
     if price is None:
         return f"{board.title}: no price such as sparsity was measured, so no models can be compared at an equal one."
-    if answer.chosen is None:
+    reading = reading or answer.chosen
+    if reading is None:
         return f"{board.title}: {_unlike(answer, price)}"
-    return f"{at(answer.chosen)}, {_verdicts(answer.chosen)}{_elsewhere(answer, answer.chosen)}{_rest(answer.chosen)}"
+    return f"{at(reading)}, {_verdicts(reading)}{_elsewhere(answer, reading)}{_rest(reading)}"
 
 
 def at(reading: Reading) -> str:
@@ -68,11 +77,15 @@ def _verdict(reading: Reading, column: Column) -> str:
     tied = reading.board.ties.get(column.name)
     compared = [row for row in rows if row.label in tied] if tied else rows
     best = leader(compared, column)
-    others = [row.label for row in compared if row is not best] if tied else []
+    others = [_name(row) for row in compared if row is not best] if tied else []
     number = f"{column.info.label} {format_interval(best.intervals[column.name])}"
     if len(others) == len(rows) - 1:
-        return f"{NO_MODEL} is told from the others in {column.info.label} (best on average: {best.label}, {number})"
-    return f"{best.label} {column.info.answer} ({number}){_ties(others)}{_ahead(rows, best, column)}"
+        return f"{NO_MODEL} is told from the others in {column.info.label} (best on average: {_name(best)}, {number})"
+    return f"{_name(best)} {column.info.answer} ({number}){_ties(others)}{_ahead(rows, best, column)}"
+
+
+def _name(row: Row) -> str:
+    return clipped(row.label, MOST_LETTERS)
 
 
 def leader(rows: Sequence[Row], column: Column) -> Row:
@@ -91,7 +104,7 @@ def _ties(others: Sequence[str]) -> str:
 def _ahead(rows: Sequence[Row], best: Row, column: Column) -> str:
     """A row that is better on average, and has too few seeds to be compared."""
     first = leader(rows, column)
-    return "" if first is best else f" ({first.label} is ahead with {len(first.values[column.name])} seeds, too few)"
+    return "" if first is best else f" ({_name(first)} is ahead with {len(first.values[column.name])} seeds, too few)"
 
 
 def _elsewhere(answer: Answer, chosen: Reading) -> str:
@@ -106,7 +119,7 @@ def _elsewhere(answer: Answer, chosen: Reading) -> str:
         if tied and now.label not in tied and not reading.price.is_range:
             best = leader([row for row in reading.ranked if row.label in tied], column)
             reached = any(row.label == now.label and row.n_done for row in reading.ranked)
-            found += [f"at {level(reading)} {best.label} {column.info.answer}"] if reached else []
+            found += [f"at {level(reading)} {_name(best)} {column.info.answer}"] if reached else []
     return f". Curves cross: {', '.join(found)}" if found else ""
 
 

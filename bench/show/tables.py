@@ -209,7 +209,11 @@ def as_dict(boards: Sequence[Board]) -> dict[str, Any]:
 
 def _info(column: Column) -> dict[str, Any]:
     """How a column is read, without what only drawing needs."""
-    return {name: value for name, value in vars(column.info).items() if name not in ("curve", "dimensions", "price")}
+    return {
+        name: value
+        for name, value in vars(column.info).items()
+        if name not in ("curve", "dimensions", "price", "answer")
+    }
 
 
 def _row_dict(board: Board, row: Row) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def answers(boards: Sequence[Board], families: Mapping[str, str]) -> list[dict[s
         {
             "title": each.board.title,
             "sentence": sentence(each),
-            "readings": [_reading(reading) for reading in each.readings],
+            "readings": [{"sentence": sentence(each, reading), **_reading(reading)} for reading in each.readings],
             "chosen": next((i for i, reading in enumerate(each.readings) if reading is each.chosen), 0),
         }
         for each in found
@@ -31,7 +31,7 @@ def answers(boards: Sequence[Board], families: Mapping[str, str]) -> list[dict[s
 def _reading(reading: Reading) -> dict[str, Any]:
     columns = reading.board.columns
     ranks = [reading.ranks(column) for column in columns]
-    n_ranked = max(len(reading.ranked), 1)
+    n_ranked = sum(row.n_done > 0 for row in reading.ranked)
     return {
         "title": at(reading),
         "level": level(reading),

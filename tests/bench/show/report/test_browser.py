@@ -197,7 +197,7 @@ def shown_rows(opened: Opened) -> dict[str, list[str]]:
 def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
     opened = open_page(swept())
     assert opened.page.locator("main section").first.get_attribute("id") == "answer"
-    told = opened.page.locator("#answer .sentence").text_content()
+    told = opened.page.locator("#answer .sentence:visible").text_content()
     assert told.startswith("At L0 5 on mnist (native setting, quick budget), too few seeds to tell models apart")
     assert "mp reconstructs best" in told
     choose(opened, "answer", "Compared at", label="L0 10")
@@ -205,6 +205,7 @@ def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
     assert rows.keys() == {"mp", "topk", "vsc"}, "floors are behind a switch"
     assert float(rows["mp"][1].split()[0]) == pytest.approx(0.3, abs=1e-3)
     assert rows["vsc"] == ["0/3", "not reached"]
+    assert opened.page.locator("#answer .sentence:visible").text_content().startswith("At L0 10 on mnist")
     opened.page.locator("#answer").get_by_label("Floors").check()
     assert "random" in shown_rows(opened)
     choose(opened, "answer", "Compared at", label="L0 5 to 20")
