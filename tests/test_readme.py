@@ -40,7 +40,7 @@ def example(name: str) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder as the README supposes it: own code, own data, two runs that are done."""
     root = tmp_path_factory.mktemp("readme")
-    for file, name in FILES.items():
+    for file, name in {**FILES, "my_network.py": "network"}.items():
         (root / file).write_text(example(name), encoding="utf-8")
     rng = np.random.default_rng(0)
     x, labels = rng.standard_normal((300, 8)), np.arange(300) % 3
@@ -51,6 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i, pixels in enumerate(rng.integers(0, 256, (300, 4, 4), dtype=np.uint8)):
         (root / "photos" / str(i % 3)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(root / "photos" / str(i % 3) / f"{i}.png")
+    extracted = ("--inputs", "./photos", "--layer", "1", "--out", "acts")
+    assert bench("extract", "--backbone", "./my_network.py:network", *extracted, cwd=root).returncode == 0
     done = bench("run", "--models", "topk,mp", "--seeds", "1", "--budget", "smoke", *FEW, cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
     return root
@@ -62,7 +64,7 @@ def test_every_command_runs(folder: Path, command: str) -> None:
     run = next((folder / "results" / "runs").glob("topk-digits-*")).name
     words = shlex.split(command.replace("[RUN...]", run).replace("RUN_ID", run))
     if words[0] == "run" and "--dry-run" not in words:
-        own = any(name in command for name in ("acts.npy", "table.csv", "./photos"))
+        own = any(name in command for name in ("acts.npy", "./acts", "table.csv", "./photos"))
         words += ["--budget", "smoke", "--seeds", "1", *FEW] if own else ["--dry-run"]
     if words == ["evaluate"]:
         words += FEW
@@ -99,7 +101,7 @@ def test_boards_from_python(folder: Path) -> None:
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    verbs = ("run", "claims", "cancel", "compare", "evaluate", "figures", "leaderboard", "table")
+    verbs = ("run", "claims", "cancel", "compare", "evaluate", "extract", "figures", "leaderboard", "table")
     helps = [bench(verb, "--help").stdout for verb in verbs]
     known = set(re.findall(r"--[a-z-]+", "".join(helps)))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))

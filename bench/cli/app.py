@@ -21,7 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-VERBS = ("run", "claims", "evaluate", "check", "listing", "boards", "table", "figures", "runs", "verify", "cluster")
+VERBS = (
+    "run", "claims", "evaluate", "extract", "check", "listing", "boards", "table", "figures", "runs", "verify",
+    "cluster",
+)  # fmt: skip
 """Modules of this package, each with a verb or a few that belong together, in the order of the help."""
 
 

@@ -16,6 +16,7 @@ from bench.datasets import patches
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.beside import companions
 from bench.datasets.contents import content_of
+from bench.datasets.extracted import read_extracted, read_manifest
 from bench.datasets.image_folder import images_in, read_images
 from bench.datasets.normalising import normalised
 from bench.datasets.place import Place
@@ -56,7 +57,8 @@ class FileSource(DatasetSource):
         if len(sizes) > 1:
             raise BenchError(f"'{self.place.path}' has splits of unlike shapes: {', '.join(map(str, sizes))}.")
         splits, names = _labelled(self.place.path, parts)
-        train, validation, test = _three(self.place.path, splits)
+        groups = {name: part.groups for name, part in parts.items()}
+        train, validation, test = _three(self.place.path, splits, groups)
         categories = next((part.categories for part in parts.values() if part.categories), None)
         dataset = Dataset(train, validation, test, next(iter(sizes)) or (1,), names, categories)
         return normalised(dataset, self.place.options.get("normalise", "auto"))
@@ -66,6 +68,8 @@ def _read(path: Path, labels: str | None) -> dict[str, Samples]:
     """The samples of a file or folder, by split; "all" where there is none."""
     if not path.is_dir():
         return read_samples(path, labels)
+    if manifest := read_manifest(path):
+        return read_extracted(path, manifest)
     return completed(_by_split(path, labels) or {"all": _whole(path, labels)}, path)
 
 
@@ -172,11 +176,13 @@ def _inputs(x: Tensor) -> Tensor:
     return x.reshape(len(x), -1).float() / scale
 
 
-def _three(path: Path, splits: Mapping[str, Split]) -> tuple[Split, Split, Split]:
+def _three(
+    path: Path, splits: Mapping[str, Split], groups: Mapping[str, np.ndarray | None]
+) -> tuple[Split, Split, Split]:
     """Training, validation and test split: as given; what is missing is taken from the training split."""
     if "all" in splits:
         whole = splits["all"]
-        train, validation, test = (whole.take(part) for part in stratified(whole.labels))
+        train, validation, test = (whole.take(part) for part in stratified(whole.labels, groups=groups["all"]))
         return train, validation, test
     if "train" not in splits or "test" not in splits:
         raise BenchError(
@@ -184,5 +190,5 @@ def _three(path: Path, splits: Mapping[str, Split]) -> tuple[Split, Split, Split
         )
     if "validation" in splits:
         return splits["train"], splits["validation"], splits["test"]
-    train, validation = (splits["train"].take(part) for part in stratified(splits["train"].labels, 1))
+    train, validation = (splits["train"].take(part) for part in stratified(splits["train"].labels, 1, groups["train"]))
     return train, validation, splits["test"]

@@ -42,6 +42,8 @@ class Samples:
     """The category of each class, in their order."""
     names: tuple[str, ...] | None = None
     """The text or the path of each sample (N)."""
+    groups: np.ndarray | None = None
+    """A number a row: rows of one group, as the tokens of a text, stay in one split. None: each row is its own."""
 
 
 def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:

@@ -12,11 +12,12 @@ SHARE = 10
 """One sample in so many is for validation, and one for test."""
 
 
-def stratified(labels: Tensor, parts: int = 2) -> list[Tensor]:
+def stratified(labels: Tensor, parts: int = 2, groups: np.ndarray | None = None) -> list[Tensor]:
     """Indices of the samples of `1 + parts` splits, sorted: the first takes what the others leave.
 
     Each class gives a tenth of its samples, rounded, to each of the other splits: one of fewer than five samples stays
-    in the first. Samples without a label are a class of their own here.
+    in the first. Samples without a label are a class of their own here. Rows of one of `groups`, numbers (N,), stay in
+    one split: it is groups that are split, each by the label of its first row.
 
     Examples
     --------
@@ -24,6 +25,10 @@ def stratified(labels: Tensor, parts: int = 2) -> list[Tensor]:
     >>> len(train), len(validation), len(test)
     (80, 10, 10)
     """
+    if groups is not None:
+        _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+        whole = stratified(labels[torch.from_numpy(first)], parts)
+        return [torch.from_numpy(np.isin(group, part.numpy()).nonzero()[0]) for part in whole]
     rng = np.random.Generator(np.random.PCG64(SEED))
     chosen: list[list[np.ndarray]] = [[] for _ in range(1 + parts)]
     for label in labels.unique(sorted=True):

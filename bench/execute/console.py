@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,15 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from bench.datasets.progress import heard_by
 from bench.errors import clipped, first_line, printable
@@ -99,12 +108,13 @@ class Reporter:
 
 @contextmanager
 def following_data(console: Console) -> Iterator[None]:
-    """Show how far data sets are that take a while to make: a bar on a terminal, a line for each quarter elsewhere."""
+    """Show how far data are that take a while to make, with the time left: a bar on a terminal, else four lines."""
     progress = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
-        console=console, transient=True,
+        TimeRemainingColumn(), console=console, transient=True,
     )  # fmt: skip
     tasks: dict[str, TaskID] = {}
+    begun: dict[str, float] = {}
     quarters: dict[str, int] = {}
 
     def heard(what: str, share: float) -> None:
@@ -118,7 +128,9 @@ def following_data(console: Console) -> Iterator[None]:
                 progress.stop()
         elif int(4 * share) > quarters.get(what, -1):
             quarters[what] = int(4 * share)
-            console.print(f"{_shown(what)}: {share:.0%}", highlight=False, soft_wrap=True)
+            seconds = time.monotonic() - begun.setdefault(what, time.monotonic())
+            left = f", {format_seconds(seconds / share * (1 - share))} left" if 0 < share < 1 else ""
+            console.print(f"{_shown(what)}: {share:.0%}{left}", highlight=False, soft_wrap=True)
 
     try:
         with heard_by(heard):
