@@ -80,7 +80,8 @@ def load_backbone(wanted: Wanted) -> Backbone:
         ) from error
     if wanted.weights:
         restore(backbone.network, wanted.weights)
-    backbone.network.float().eval().requires_grad_(False)
+    nn.Module.float(backbone.network)  # transformers refuses its own on what was quantised, and is whole by now
+    backbone.network.eval().requires_grad_(False)
     return backbone
 
 
