@@ -19,6 +19,8 @@ from bench.plugins.plugin import Plugin
 from bench.plugins.registry import by_reference, load_object
 
 INSTALL = "Install it: pip install 'sparse-latent-bench[activations]'"
+LIBRARIES = {"timm": "timm", "torchvision": "torchvision", "hf": "transformers"}
+"""Kind of a backbone -> the package that its network is of."""
 CONTEXT = 512
 """Tokens of a text, where nothing else is asked for and the network takes as many."""
 
@@ -78,6 +80,12 @@ def load_backbone(wanted: Wanted) -> Backbone:
         raise BenchError(
             f"The backbone '{wanted.reference}' does not load: {type(error).__name__}: {first_line(message_of(error))}"
         ) from error
+    for option, given, takes in (
+        ("--image-size", wanted.image_size, isinstance(getattr(backbone.preparing, "transform", None), Resizing)),
+        ("--context", wanted.context, isinstance(backbone.preparing, Tokens)),
+    ):
+        if given and not takes:
+            raise BenchError(f"{option} {given} changes nothing of '{wanted.reference}'; leave it out.")
     if wanted.weights:
         restore(backbone.network, wanted.weights)
     nn.Module.float(backbone.network)  # transformers refuses its own on what was quantised, and is whole by now
@@ -174,7 +182,8 @@ def _transformers(wanted: Wanted, name: str) -> Backbone:
     elif path.exists():
         name = str(path)
     config = transformers.AutoConfig.from_pretrained(name, **options)
-    cls = getattr(transformers, (config.architectures or [""])[0], transformers.AutoModel)
+    usual = transformers.AutoModelForCausalLM if "gguf_file" in options else transformers.AutoModel
+    cls = getattr(transformers, (config.architectures or [""])[0], usual)
     if wanted.weights:
         network = cls._from_config(config) if hasattr(cls, "_from_config") else cls.from_config(config)
     else:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from bench.activations.backbones import Wanted, load_backbone
+from bench.activations.backbones import LIBRARIES, Wanted, load_backbone
 from bench.activations.feeding import Source, passes
 from bench.activations.inputs import read_inputs
 from bench.activations.layers import (
@@ -136,6 +137,8 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _manifest(request: Request, source: Source, weights: str, layer: str, output: Tensor, width: int) -> Manifest:
     inputs = source.inputs
+    kind = request.backbone.reference.partition(":")[0]
+    library = {LIBRARIES[kind]: version(LIBRARIES[kind])} if kind in LIBRARIES else {}
     row = "token" if isinstance(source.backbone.preparing, Tokens) else "patch"
     return Manifest.model_validate(
         {
@@ -157,7 +160,7 @@ def _manifest(request: Request, source: Source, weights: str, layer: str, output
             "splits": inputs.splits,
             "samples": len(inputs),
             "batch_size": request.batch_size,
-            "versions": {**request.versions, "device": request.device},
+            "versions": {**request.versions, **library, "device": request.device},
         }
     )
 

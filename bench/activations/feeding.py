@@ -17,7 +17,7 @@ from bench.activations.inputs import Inputs
 from bench.activations.layers import Returned, Rows, call, output_of, rows_of
 from bench.activations.preparing import Batch, Tokens
 from bench.datasets.extracted import Manifest, Sample
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError, first_line, message_of
 
 AHEAD = 2
 """Batches of inputs that are read and prepared while the network is busy."""
@@ -121,9 +121,16 @@ def _batches(source: Source, starts: range) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _prepare(source: Source, item: Any) -> Any:
-    """An input as the network takes it, or why it cannot be read."""
+    """An input as the network takes it, or why it cannot be read. BenchError where a transform fails on it."""
     try:
         raw = source.inputs.read(item)
     except OSError as error:
         return _Unread(first_line(str(error)))
-    return source.backbone.preparing.one(raw)
+    try:
+        return source.backbone.preparing.one(raw)
+    except BenchError:
+        raise
+    except Exception as error:  # a transform may be anybody's
+        raise BenchError(
+            f"'{item!s:.80}' cannot be prepared: {type(error).__name__}: {first_line(message_of(error))}"
+        ) from error

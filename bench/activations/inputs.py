@@ -125,6 +125,8 @@ def _dataset(name: str, data_dir: Path) -> Inputs:
     shape = dataset.image_shape
     if len(shape) != 2 and not (len(shape) == 3 and 3 in (shape[0], shape[-1])):
         raise BenchError(f"--inputs '{name}': its samples have the shape {shape}, and are no images.")
+    if any(part.x.min() < 0 or part.x.max() > 1 for part in dataset.splits.values()):
+        raise BenchError(f"--inputs '{name}': images have pixels in [0, 1]; name the data set as it is.")
     splits = {split: len(part) for split, part in dataset.splits.items()}
     items = [row for part in dataset.splits.values() for row in part.x]
     labels = np.concatenate([part.labels.numpy() for part in dataset.splits.values()])
@@ -149,7 +151,7 @@ def _table(path: Path) -> Inputs:
             table = pd.read_csv(path, keep_default_na=False)  # "None" is a text
         else:
             with path.open(encoding="utf-8") as lines:
-                table = pd.DataFrame([json.loads(line) for line in lines])
+                table = pd.DataFrame([json.loads(line) for line in lines if line.strip()])
     except (OSError, ValueError) as error:
         raise BenchError(f"'{path}' cannot be read: {first_line(str(error))}.") from error
     if "text" not in table:
@@ -206,7 +208,8 @@ def _coded(words: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
     """Labels as places in the sorted list of classes; -1 for an empty or a missing one."""
     import pandas as pd
 
-    column = pd.Categorical([None if word == "" else word for word in words])
+    plain = [word if isinstance(word, int | float) or word is None else str(word) for word in words]
+    column = pd.Categorical([None if word == "" else word for word in plain])
     return column.codes.astype(np.int64), [_word(value) for value in column.categories]
 
 

@@ -59,20 +59,22 @@ def watched(network: nn.Module, layers: Sequence[str], whole: bool) -> Iterator[
 
 
 def call(network: nn.Module, batch: Batch) -> None:
-    """A pass, as far as it is watched."""
-    with suppress(_Enough), torch.inference_mode():
-        network(*batch.positional, **batch.named)
+    """A pass, as far as it is watched. BenchError where the network does not take the batch."""
+    try:
+        with suppress(_Enough), torch.inference_mode():
+            network(*batch.positional, **batch.named)
+    except torch.OutOfMemoryError as error:
+        raise BenchError("A batch does not fit into the GPU's memory: give a smaller --batch-size.") from error
+    except Exception as error:  # a network may be anybody's
+        raise BenchError(
+            f"The backbone does not take these inputs: {type(error).__name__}: {first_line(message_of(error))}"
+        ) from error
 
 
 def probe(network: nn.Module, layers: Sequence[str], batch: Batch) -> Returned:
     """What layers return for a batch in a whole pass. BenchError where the network does not take it."""
     with watched(network, layers, whole=True) as returned:
-        try:
-            call(network, batch)
-        except Exception as error:  # a network may be anybody's
-            raise BenchError(
-                f"The backbone does not take these inputs: {type(error).__name__}: {first_line(message_of(error))}"
-            ) from error
+        call(network, batch)
     return returned
 
 

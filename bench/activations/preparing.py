@@ -86,7 +86,12 @@ class Pictures:
     def one(self, image: Image) -> Tensor:
         """An image as a tensor."""
         if self.transform is not None:
-            return self.transform(image)
+            made: object = self.transform(image)
+            if not isinstance(made, Tensor):
+                raise BenchError(
+                    f"The transform of images returns {type(made).__name__}; a tensor (C, H, W) is needed."
+                )
+            return made
         from torchvision.transforms import functional
 
         grey = image.mode in ("1", "L", "LA")

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.datasets.extracted import MANIFEST, Manifest, Sample, Shard, read_manifest, samples_in, shard_name
 from bench.errors import BenchError
-from bench.store.files import require_writable, write_atomically, write_text
+from bench.store.files import require_writable, sweep, write_atomically, write_text
 
 MADE_HERE = {"versions", "batch_size", "shards", "complete"}
 """Fields of a manifest that may differ where an extraction goes on."""
@@ -39,6 +39,7 @@ class Folder:
         self._values: list[np.ndarray] = []
         self._samples: list[Sample] = []
         require_writable(path, "--out")
+        sweep(path / "*")
         if before := read_manifest(path):
             if differing := _differences(before, manifest):
                 raise BenchError(
@@ -53,6 +54,7 @@ class Folder:
         """Forget all but the first shards: those of several layers are written in step."""
         if n_shards < len(self.manifest.shards):
             self.manifest.shards[n_shards:] = []
+            self.manifest.complete = False
             self._save()
 
     def add(self, values: np.ndarray, samples: Sequence[Sample]) -> None:
