@@ -105,19 +105,30 @@ def _samples(source: Source, start: int, prepared: Sequence[Any], counts: list[i
 
 def _batches(source: Source, starts: range) -> Iterator[tuple[int, list[Any]]]:
     """The prepared inputs from each start on, read ahead by threads: decoding an image holds no interpreter lock."""
-    items, waiting = source.inputs.items, deque[tuple[int, list[Future[Any]]]]()
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    items, waiting = source.inputs.items, deque[tuple[int, list[Future[list[Any]]]]]()
+    n_threads = torch.get_num_threads()
+    size = -(-starts.step // n_threads)
+
+    def prepared(parts: list[Future[list[Any]]]) -> list[Any]:
+        return [each for part in parts for each in part.result()]
+
+    with ThreadPoolExecutor(n_threads) as pool:
         try:
             for start in starts:
-                chosen = items[start : start + starts.step]
-                waiting.append((start, [pool.submit(_prepare, source, item) for item in chosen]))
+                end = min(start + starts.step, len(items))
+                parts = [items[i : min(i + size, end)] for i in range(start, end, size)]
+                waiting.append((start, [pool.submit(_prepare_all, source, part) for part in parts]))
                 if len(waiting) > AHEAD:
                     first, futures = waiting.popleft()
-                    yield first, [future.result() for future in futures]
+                    yield first, prepared(futures)
             for first, futures in waiting:
-                yield first, [future.result() for future in futures]
+                yield first, prepared(futures)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _prepare_all(source: Source, items: Sequence[Any]) -> list[Any]:
+    return [_prepare(source, item) for item in items]
 
 
 def _prepare(source: Source, item: Any) -> Any:

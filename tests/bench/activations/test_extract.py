@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d
 from bench.datasets.extracted import read_manifest, samples_in
 from bench.datasets.files import FileSource
 from bench.datasets.place import place_of
+from bench.datasets.splitting import stratified
 from bench.plugins.importing import import_target
 from bench.store.lock import acquire
 from tests.bench.activations.nets import image_net, photos, text_net, texts
@@ -89,11 +90,11 @@ def test_tokens_are_without_padding_and_of_one_split(tmp_path: Path, sentences: 
     place = place_of(f"{acts}:normalise=none")
     assert place is not None
     dataset = FileSource(place).load(tmp_path)
-    seen = [{tuple(row.tolist()) for row in split.x} for split in dataset.splits.values()]
-    of_row = np.load(acts / "sample.npy")
-    mine = [{of_row[i] for i, row in enumerate(rows(acts)) if tuple(row.tolist()) in part} for part in seen]
-    assert sum(map(len, dataset.splits.values())) == len(of_row)
-    assert 3 * round(10 / 10) <= len(mine[2])
+    chosen = stratified(torch.tensor([sample.label for sample in samples]))  # of samples, not of rows
+    for split, part in zip(dataset.splits.values(), chosen, strict=True):
+        own = np.isin(np.load(acts / "sample.npy"), part)
+        assert split.x.numpy().tolist() == rows(acts)[own].tolist()
+        assert split.labels.tolist() == np.load(acts / "labels.npy")[own].tolist()
     assert dataset.class_names == ("x", "y", "z")
 
 
@@ -197,7 +198,7 @@ def test_an_image_that_does_not_open_is_left_out(tmp_path: Path, images: tuple[s
         (("--layer", "act", "--weights", "none.pt"), "The weights 'none.pt' cannot be read"),
         (("--layer", "act", "--image-size", "9"), "--image-size 9 changes nothing"),
         (("--layer", "act", "--context", "9"), "--context 9 changes nothing"),
-        (("--layer", "act", "--inputs", "digits:normalise=unit"), "images have pixels in [0, 1]"),
+        (("--layer", "act", "--inputs", "digits:normalise=center"), "images have pixels in [0, 1]"),
         (("--layer", "act", "--backbone", "resnet18"), "names no network"),
         (("--layer", "act", "--backbone", "tim:resnet18"), "Unknown kind of backbone 'tim'. Did you mean 'timm'?"),
         ((), "--layer MODULE.NAME, or list them with --layers"),
