@@ -142,6 +142,8 @@ def samples_in(folder: Path, manifest: Manifest) -> Iterator[Sample]:
 def read_extracted(folder: Path, manifest: Manifest) -> dict[str, Samples]:
     """The rows of a folder, by split; "all" where the inputs had none. The rows of one sample are a group.
 
+    Rows are called by their token, else by their sample.
+
     Raises
     ------
     BenchError
@@ -156,11 +158,15 @@ def read_extracted(folder: Path, manifest: Manifest) -> dict[str, Samples]:
     rows = sum(shard.rows for shard in manifest.shards)
     labels, sample = (_column(folder / name, rows) for name in ("labels.npy", "sample.npy"))
     x = torch.from_numpy(np.concatenate([_shard(folder, manifest, number) for number in range(len(manifest.shards))]))
-    names = tuple(manifest.class_names) or None
+    classes = tuple(manifest.class_names) or None
+    categories = tuple(manifest.categories or ()) or None
+    samples = samples_in(folder, manifest)
+    names = [word for each in samples for word in each.tokens or [each.name] * each.rows]
     parts = {}
     for split, (first, end) in _bounds(manifest.splits, sample).items():
         own = slice(first, end)
-        parts[split] = Samples(x[own], labels[own] if names else None, names, sample[own])
+        known = labels[own] if classes else None
+        parts[split] = Samples(x[own], known, classes, categories, tuple(names[own]), sample[own])
     return parts
 
 

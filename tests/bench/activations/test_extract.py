@@ -95,7 +95,9 @@ def test_tokens_are_without_padding_and_of_one_split(tmp_path: Path, sentences: 
         own = np.isin(np.load(acts / "sample.npy"), part)
         assert split.x.numpy().tolist() == rows(acts)[own].tolist()
         assert split.labels.tolist() == np.load(acts / "labels.npy")[own].tolist()
-    assert dataset.class_names == ("x", "y", "z")
+        words_of_rows = [word for sample in samples for word in sample.tokens or ()]
+        assert split.names == tuple(np.array(words_of_rows)[own])
+    assert (dataset.class_names, dataset.categories) == (("x", "y", "z"), ("p", "q", "q"))
 
 
 def test_longer_texts_are_cut_and_counted(tmp_path: Path, sentences: tuple[str, ...]) -> None:
