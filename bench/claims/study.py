@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from bench.errors import unknown
 from bench.plan.request import comma_separated
 from bench.plan.runs import specs_of
 from bench.plugins.registry import DATASET_REGISTRY
-from bench.store.record import Record
+from bench.store.record import Record, metric_of
 from bench.store.spec import RunSpec
 
 ClaimRuns = dict[tuple[str, str], dict[str, dict[int, RunSpec]]]
@@ -36,6 +37,20 @@ def runs_of(claims: Sequence[Claim], seeds: Sequence[int], budget: str, data_dir
             for spec in specs_of(setup.request(claim.datasets, seeds, budget), data_dir):
                 runs.setdefault((claim.id, spec.dataset), {}).setdefault(arm, {})[spec.seed] = spec
     return runs
+
+
+def metrics_read(claims: Sequence[Claim]) -> list[str]:
+    """Names of the metrics that the claims' effects read, found by asking them for one of any numbers."""
+    read: set[str] = set()
+    numbers = random.Random(0)
+
+    def score(arm: str, metric: str) -> float:
+        read.add(metric_of(metric))
+        return numbers.random()
+
+    for claim in claims:
+        claim.effect(score)
+    return sorted(read)
 
 
 def all_specs(runs: ClaimRuns) -> list[RunSpec]:

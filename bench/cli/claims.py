@@ -25,9 +25,12 @@ def claims(
     *,
     execution: Execution,
 ) -> None:
-    """Check what the papers claim: run what is missing, then give a verdict with its interval for each."""
+    """Check what the papers claim: run what is missing, then give a verdict with its interval for each.
+
+    Runs get the metrics that the claims read, and no others; `bench evaluate` computes those.
+    """
     from bench.claims import study
-    from bench.cli.conduct import carry_out, make_job
+    from bench.cli.conduct import carry_out, make_job, print_lacking
     from bench.cli.executors import make_executor
     from bench.plan.request import Request
     from bench.plan.runs import load_existing, plan_of
@@ -43,7 +46,8 @@ def claims(
     runs = study.runs_of(chosen, request.seeds, request.budget, data_dir)
     store, specs = RunStore(results), study.all_specs(runs)
     plan = plan_of(specs, store, execution.retry_failed)
-    job = make_job(executor, execution, results, data_dir)
+    metrics = study.metrics_read(chosen)
+    job = make_job(executor, execution, results, data_dir, metrics)
     asked = f"{counted(len(chosen), 'claim')}, {budget} budget"
     if out and not execution.dry_run:
         require_writable(out, "--out")
@@ -54,6 +58,7 @@ def claims(
     console = make_console()
     print_raw(console, f"\n{claims_text(rows, room())}")
     write_claims(rows, records, out or results)
+    print_lacking(console, records, metrics, store)
     print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
     n_done = sum(record.status == "done" for record in records)
     raise typer.Exit(0 if n_done == len(specs) else EXIT_FAILED)

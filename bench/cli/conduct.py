@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
 from bench.cli.boards import build_tables, print_boards, print_left_out, print_places, write_all
 from bench.cli.options import Execution
 from bench.compare.boards import build
@@ -107,12 +109,18 @@ def print_summary(plan: Plan, store: RunStore, metrics: Sequence[str] = ("all",)
         print_left_out(console, mine, store)
         print_places(console, store.root)
     print_raw(console, _counts(plan, mine))
-    if lacking := [r for r in mine if r.status == "done" and not has_metrics(store.folder(r.run_id), metrics)]:
-        command = _evaluate_command(lacking, metrics, store.root)
-        print_raw(console, f"{counted(len(lacking), 'run')} done before without metrics that you name: {command}")
+    print_lacking(console, mine, metrics, store)
     for line in _next_steps(mine, metrics, store.root):
         print_raw(console, line)
     return len(mine) == len(wanted) and all(r.status == "done" and not r.metric_errors for r in mine)
+
+
+def print_lacking(console: Console, records: Sequence[Record], metrics: Sequence[str], store: RunStore) -> None:
+    """Say which runs were done before without the metrics, and the command that computes them."""
+    done = [record for record in records if record.status == "done"]
+    if lacking := [record for record in done if not has_metrics(store.folder(record.run_id), metrics)]:
+        command = _evaluate_command(lacking, metrics, store.root)
+        print_raw(console, f"{counted(len(lacking), 'run')} done before without metrics that are asked for: {command}")
 
 
 def _counts(plan: Plan, mine: Sequence[Record]) -> str:

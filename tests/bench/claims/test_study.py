@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.claims.study import all_specs, choose, runs_of, verdicts
+from bench.claims.study import all_specs, choose, metrics_read, runs_of, verdicts
 from bench.errors import BenchError
 from bench.store.failure import failed_record
 from bench.store.record import Record
@@ -17,6 +17,11 @@ def test_claims_share_their_runs(tmp_path: Path) -> None:
     together = all_specs(runs_of(choose("M4,M5"), (0,), "quick", tmp_path))
     assert alone == [3, 3]
     assert len(together) == 3
+
+
+def test_the_metrics_are_those_that_the_effects_read() -> None:
+    assert metrics_read(choose("A4,M2")) == ["class_specific_units", "global_units", "inference_fvu"]
+    assert metrics_read(choose("S4")) == ["explained_variance"]
 
 
 def test_an_unknown_claim_is_named() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bench.compare.stats import t_interval
 from bench.show.claims import row, write_claims
+from bench.store.runs import RunStore
 from tests.bench.claims.test_verdict import judged
 from tests.bench.cli.helpers import bench
 
@@ -34,6 +35,8 @@ def test_the_command_runs_judges_and_resumes(tmp_path: Path) -> None:
     assert entry["verdict"] in first.stdout
     assert pd.read_csv(tmp_path / "runs" / "claims.csv")["verdict"].tolist() == [entry["verdict"]]
     assert entry["claim"] in (tmp_path / "runs" / "claims.md").read_text(encoding="utf-8")
+    metrics = {key for record in RunStore(tmp_path / "runs").scan().records for key in record.metrics}
+    assert metrics == {"absorption"}
     again = bench(*flags)
     assert "12 done, 0 failed, 0 to run; nothing to do" in again.stdout
     assert again.returncode == 0
