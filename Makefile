@@ -3,13 +3,14 @@
 # make test-cluster  the cluster tests, on a real SLURM that they start (as root, with Debian's packages: slurm/README.md)
 # make test-gpu, make benchmark-gpu   the same on a GPU: its tests, and the time of its steps; without one, a line says so
 # make benchmark  training steps beside five peer libraries, which get an environment of their own (20 minutes)
+# make exchange   checkpoints written and read beside four peer libraries, in the same environment (2 minutes)
 # make fidelity   trained models beside published values, on MNIST and Fashion-MNIST (an hour)
 # make lint       ruff, mypy, and which room may import which
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test test-slow test-cluster test-gpu performance benchmark benchmark-gpu fidelity lint clean
+.PHONY: bench test test-slow test-cluster test-gpu performance benchmark benchmark-gpu exchange fidelity lint clean
 
 # The one way the environment is made: again whenever the dependencies change.
 .venv/installed: pyproject.toml
@@ -51,6 +52,9 @@ performance: .venv/installed
 
 benchmark: .venv-peers/installed
 	.venv-peers/bin/python -m tests.performance.benchmark
+
+exchange: .venv-peers/installed
+	.venv-peers/bin/python -m tests.exchange
 
 fidelity: .venv/installed
 	$(BIN)/python -m tests.fidelity

@@ -126,6 +126,9 @@ class Model(nn.Module, Generic[ConfigT]):
     deterministic: ClassVar[bool] = False
     """Whether nothing about it depends on the seed, as in a closed-form fit: it is run once, whatever the seeds."""
 
+    settled: ClassVar[Mapping[str, Any] | None] = None
+    """Every hyperparameter, of a model that was trained elsewhere: nothing can set another. None for all else."""
+
     config: ConfigT
     """The hyperparameters of this model."""
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
+from models.exchange.checkpoint import Checkpoint
 from models.parts.auxk import AuxKConfig
 from models.parts.batch_topk import NO_BATCH_YET, above_threshold, largest_of_batch
 from models.parts.linear_encoder import LinearEncoderModel
@@ -47,3 +48,7 @@ class BatchTopK(LinearEncoderModel[BatchTopKConfig]):
 
     def encode(self, x: Tensor) -> SparseCodes:
         return above_threshold(self.preactivations(x), self.threshold)
+
+    def as_checkpoint(self) -> Checkpoint:
+        """Pre-activations above the threshold of inference."""
+        return self._as("jumprelu", self.threshold.clamp_min(0))

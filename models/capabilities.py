@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from models.base import Codes, GradientConfig, Model, ModelConfig
+from models.exchange.checkpoint import Checkpoint
 
 
 @runtime_checkable
@@ -74,6 +75,14 @@ class HasLikelihood(Protocol):
         """Importance-weighted bound on log p(x) of each image, (N,) nats (Burda et al. 2016, Eq. 8)."""
 
 
+@runtime_checkable
+class Exportable(Protocol):
+    """A model that other libraries know: see `models.exchange.checkpoint`."""
+
+    def as_checkpoint(self) -> Checkpoint:
+        """Its tensors and how it selects units. Raises CheckpointError where its settings are nobody else's."""
+
+
 CALLS: dict[str, tuple[str, ...]] = {
     "prepare": ("x", "labels"),
     "loss": ("x", "labels", "progress"),
@@ -89,6 +98,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "posterior_mean": ("x",),
     "elbo": ("x",),
     "log_likelihood": ("x", "n_samples"),
+    "as_checkpoint": (),
 }
 """The methods that the harness calls, and the arguments that it passes by position."""
 

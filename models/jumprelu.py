@@ -21,6 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes
+from models.exchange.checkpoint import Checkpoint
 from models.parts.dictionary import TrainedKSparseConfig
 from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
@@ -78,6 +79,10 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
         """Codes of at most k units: the largest of those above their thresholds."""
         values, indices = top_k(self._jump(x), k)
         return SparseCodes(values, indices, self.config.n_latents)
+
+    def as_checkpoint(self) -> Checkpoint:
+        """Pre-activations above the threshold of their unit."""
+        return self._as("jumprelu", self.theta())
 
     def _jump(self, x: Tensor) -> Tensor:
         """Dense codes z (N, M) of x (N, D)."""

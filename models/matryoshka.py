@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.base import Losses, SparseCodes
 from models.batchtopk import BatchTopKConfig
+from models.exchange.checkpoint import Checkpoint
 from models.parts.batch_topk import NO_BATCH_YET, above_threshold, largest_of_batch
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection, decode
@@ -74,3 +75,7 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
 
     def encode(self, x: Tensor) -> SparseCodes:
         return above_threshold(self.preactivations(x), self.threshold)
+
+    def as_checkpoint(self) -> Checkpoint:
+        """Pre-activations above the threshold of inference."""
+        return self._as("jumprelu", self.threshold.clamp_min(0))

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
+from models.exchange.checkpoint import Checkpoint, CheckpointError
 from models.parts.dictionary import TiedModel, TrainedKSparseConfig
 from models.parts.pursuit import Choice, pursuit, use_gram
 
@@ -51,3 +52,12 @@ class MatchingPursuit(TiedModel[MatchingPursuitConfig]):
             x, self.bias, self.dictionary, k, False, choice=config.selection, threshold=config.threshold
         )
         return SparseCodes(values, selection.indices, config.n_latents)
+
+    def as_checkpoint(self) -> Checkpoint:
+        """The same pursuit; one that is at rest to begin with makes a step there."""
+        config = self.config
+        if config.selection == "absolute":
+            raise CheckpointError("no other library selects by the absolute value, as `selection: absolute` does")
+        tensors = {"dictionary": self.dictionary, "bias": self.bias, "centre": self.bias}
+        signed = config.selection == "signed"
+        return Checkpoint.of("pursuit", tensors, k=config.k, signed=signed, stop_norm=config.threshold)

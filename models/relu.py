@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
+from models.exchange.checkpoint import Checkpoint
 from models.parts.atoms import summed_variance
 from models.parts.dictionary import TrainedDictionaryConfig
 from models.parts.linear_encoder import LinearEncoderModel
@@ -61,3 +62,7 @@ class ReLU(LinearEncoderModel[ReLUConfig]):
 
     def encode(self, x: Tensor) -> SparseCodes:
         return sparse_codes(self.preactivations(x).relu())
+
+    def as_checkpoint(self) -> Checkpoint:
+        """Rectified pre-activations."""
+        return self._as("relu")

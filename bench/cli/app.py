@@ -22,8 +22,8 @@ app = typer.Typer(
 )
 
 VERBS = (
-    "run", "claims", "evaluate", "extract", "check", "listing", "boards", "table", "figures", "runs", "verify",
-    "cluster",
+    "run", "claims", "evaluate", "export", "extract", "check", "listing", "boards", "table", "figures", "runs",
+    "verify", "cluster",
 )  # fmt: skip
 """Modules of this package, each with a verb or a few that belong together, in the order of the help."""
 

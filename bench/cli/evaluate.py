@@ -68,7 +68,7 @@ def evaluate(
         require_records(make_console(), scan, results)
         records = scan.records
     job = Job(results, data_dir, choose_device(device), names, command=command())
-    trusted = Trusted(_plugins(MODEL_REGISTRY, models), _plugins(DATASET_REGISTRY, datasets))
+    trusted = Trusted(plugins_of(MODEL_REGISTRY, models), plugins_of(DATASET_REGISTRY, datasets))
     run_ids = [record.run_id for record in records if record.status == "done" or record.trained]
     with following_data(make_console()):
         outcomes = {run_id: _evaluate(run_id, store, job, trusted) for run_id in run_ids}
@@ -82,7 +82,8 @@ def evaluate(
     raise typer.Exit(EXIT_FAILED if counts["failed"] or counts["held"] else 0)
 
 
-def _plugins(registry: Registry, names: str | None) -> list[Plugin]:
+def plugins_of(registry: Registry, names: str | None) -> list[Plugin]:
+    """The plug-ins that an option names."""
     from bench.plan.request import comma_separated
 
     return registry.choose(comma_separated(names or ""))

@@ -57,6 +57,8 @@ class Row:
     """Metric -> seed -> message, for metrics that raised in runs that are done."""
     deterministic: bool
     """Whether its numbers do not depend on the seed, as its model declares or as its runs show: it has no interval."""
+    imported: bool = False
+    """Whether its models were trained elsewhere: its runs are of checkpoints, and not of seeds."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class Board:
 
     @cached_property
     def seeds(self) -> list[int]:
-        """The different seeds of its runs, without those of deterministic rows, unless there are no others."""
-        fixed = {row.label for row in self.rows if row.deterministic}
+        """The different seeds of its runs; of rows that no seed matters to only where there are no others."""
+        fixed = {row.label for row in self.rows if row.deterministic or row.imported}
         seeds = {record.spec.seed for record in self.records if record.spec.label not in fixed}
         return sorted(seeds or {record.spec.seed for record in self.records})
 
@@ -211,9 +213,12 @@ def _current(runs: Sequence[Record]) -> dict[int, Record]:
 
     def identity(record: Record) -> tuple[Any, ...]:
         spec = record.spec
-        return spec.config, spec.code, spec.min_steps, spec.max_steps, spec.max_eval
+        code = None if spec.imported else spec.code  # replicates of one recipe have files of their own
+        return spec.config, code, spec.min_steps, spec.max_steps, spec.max_eval
 
     same_kind = [run for run in runs if identity(run) == identity(runs[-1])]
+    if runs[-1].spec.imported:  # a checkpoint that has another number by now is the same one
+        same_kind = list({run.spec.code: run for run in same_kind}.values())
     versions = [run.provenance.version for run in same_kind]
     newest = next((version for version in reversed(versions) if version), None)
     return {run.spec.seed: run for run, version in zip(same_kind, versions, strict=True) if version in (None, newest)}
@@ -262,7 +267,16 @@ def _row(label: str, runs: Mapping[int, Record], newest: Mapping[str, str]) -> R
     declared = any(record.deterministic for record in runs.values())
     n_done = len(runs) - len(failures)
     return Row(
-        spec.model, spec.variant, label, n_done, dict(values), intervals_of(values), failures, dict(errors), declared
+        spec.model,
+        spec.variant,
+        label,
+        n_done,
+        dict(values),
+        intervals_of(values),
+        failures,
+        dict(errors),
+        declared,
+        spec.imported,
     )
 
 

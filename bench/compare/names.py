@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from bench.store.record import Record
+from bench.store.spec import CHECKPOINT
 
 MOST_LETTERS = 60
 """Of a path in a name."""
@@ -63,7 +64,7 @@ def _models(makes: Sequence[Make]) -> list[list[Make]]:
 
 def _ends(references: Sequence[str]) -> list[str]:
     """The shortest ends of the paths of some files that differ: 'a/my.py' and 'b/my.py'; [] where none are short."""
-    paths = [PurePath(reference.rpartition(":")[0]).parts for reference in references]
+    paths = [PurePath(_path(reference)).parts for reference in references]
     for n in range(1, max(map(len, paths)) + 1):
         ends = ["/".join(path[-n:]) for path in paths]
         if max(map(len, ends)) > MOST_LETTERS:
@@ -71,3 +72,10 @@ def _ends(references: Sequence[str]) -> list[str]:
         if len(set(ends)) == len(ends):
             return ends
     return []
+
+
+def _path(reference: str) -> str:
+    """What of a reference is a path: of `sae:PATH` all, of `FILE:OBJECT` the file."""
+    if reference.startswith(CHECKPOINT):
+        return reference.removeprefix(CHECKPOINT)
+    return reference.rpartition(":")[0]

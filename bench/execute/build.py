@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bench.datasets.base import Dataset
 from bench.errors import BenchError
 from bench.execute.seeding import seed_everything
 from bench.execute.training import require_batch_fits
+from bench.plugins.checkpoints import MODEL, PURSUIT
 from bench.plugins.loading import dataset_checksum, dataset_files, load_dataset, load_model_class, model_files
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
@@ -43,8 +45,8 @@ def load_data(spec: RunSpec, data_dir: Path, device: str = "cpu") -> Dataset:
 
 def model_plugin(spec: RunSpec) -> Plugin:
     """The model of a run. BenchError where its code has changed since the run was planned."""
-    plugin = Plugin(spec.model, spec.model_reference, spec.code is None)
-    if spec.code is not None:
+    plugin = Plugin(spec.model, spec.model_reference, spec.code is None, spec.seed if spec.imported else 0)
+    if spec.code is not None and spec.model_reference not in (MODEL, PURSUIT):
         _require_unchanged(plugin, spec.model_files, spec.code, model_files)
     return plugin
 
@@ -79,10 +81,14 @@ def trusted_spec(spec: RunSpec, models: Sequence[Plugin], datasets: Sequence[Plu
         ("dataset", DATASET_REGISTRY, spec.dataset, datasets),
     ):
         known = next((plugin for plugin in given if plugin.name == name), None) or registry.of_name(name)
+        if kind == "model" and spec.imported:  # its weights are beside the record, and its class is ours
+            known = Plugin(name, PURSUIT if spec.config.get("selection") == "pursuit" else MODEL, True)
         if known is None:
+            reference = getattr(spec, f"{kind}_reference")
+            file = f"FILE.py:{name}" if ".py:" in reference else shlex.quote(reference)
             raise BenchError(
-                f"The {kind} '{name}' of {spec.run_id} is neither built in nor installed, and code that a record names "
-                f"is not run: name its file, --{kind}s FILE.py:{name}"
+                f"The {kind} '{name}' of {spec.run_id} is neither built in nor installed, and what a record names is "
+                f"not read or run unless you name it too: --{kind}s {file}"
             )
         references[f"{kind}_reference"] = known.reference
     return spec.model_copy(update=references)

@@ -166,7 +166,7 @@ def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:
 
 def _kind(spec: RunSpec) -> tuple[str, ...]:
     """What tells runs apart but for their seed."""
-    return spec.model, spec.model_reference, str(spec.config), spec.dataset, spec.dataset_reference
+    return spec.model, spec.model_reference, str(spec.code), str(spec.config), spec.dataset, spec.dataset_reference
 
 
 def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:

@@ -132,8 +132,8 @@ def _ways(model: Model, sparse: bool) -> dict[str, Any]:
         ways["preactivations"] = model.preactivations
     if isinstance(model, HasLikelihood):
         ways["likelihood"] = model
-    if hasattr(model.config, "k"):
-        ways["k"] = model.config.k
+    if (k := getattr(model.config, "k", None)) is not None:
+        ways["k"] = k
     return ways
 
 

@@ -119,7 +119,7 @@ def _problem(spec: RunSpec, dataset: Dataset, needs: Collection[str], job: Job) 
         if not flaws:
             return ""
     fix = "leave it out of --models, or change it with --set"
-    if not plugin.builtin:
+    if not plugin.builtin and not plugin.checkpoint:
         fix = f"mend it (`python -m bench check {plugin.reference}` tells all), or leave it out of --models"
     where = "" if plugin.builtin else f" of {plugin.target}"
     return f"The model '{spec.label}'{where} cannot run on '{spec.dataset}': {flaws[0].rstrip('.')}. To go on, {fix}."

@@ -83,12 +83,14 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
 
 
 def _seeds(choice: ModelChoice, request: Request) -> Sequence[int]:
-    """The seeds that a model is run with: 0 alone for one that does not depend on the seed."""
-    return (0,) if choice.cls.deterministic else request.seeds
+    """The seeds that a model is run with: 0 alone where none matters; the number of a checkpoint in their place."""
+    return (choice.plugin.replicate,) if choice.cls.deterministic or choice.plugin.checkpoint else request.seeds
 
 
 def _base(choice: ModelChoice, dataset: DatasetChoice, settings: str, budget: Budget) -> dict[str, Any]:
     """The values of a data set, a setting and a budget, the last one winning, for the fields that the model has."""
+    if choice.cls.settled is not None:
+        return dict(choice.cls.settled)
     wanted = {**dataset.hyperparameters, **(MATCHED if settings == "matched" else {})}
     if budget.epochs is not None:
         wanted["epochs"] = budget.epochs
@@ -124,6 +126,8 @@ def _check_size(request: Request, models: Sequence[ModelChoice], n_datasets: int
 
 def _grid(choice: ModelChoice, settings: str, overrides: Sequence[Override]) -> dict[str, Sequence[Any]]:
     """Field -> its values: those that the setting sweeps, and those that were asked for."""
+    if choice.cls.settled is not None:
+        return {}
     grid: dict[str, Sequence[Any]] = dict(choice.cls.matched_grid if settings == "matched" else {})
     for override in sorted(overrides, key=lambda override: override.model is not None):  # the model's own wins
         if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
@@ -149,11 +153,15 @@ def _dump(choice: ModelChoice, values: dict[str, Any]) -> dict[str, Any]:
 
 def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice]) -> None:
     """Check that every override applies to a requested model, and names a field that the model has."""
+    settled = {choice.plugin.name for choice in models if choice.cls.settled is not None}
     fields = {choice.plugin.name: set(choice.cls.Config.model_fields) for choice in models}
+    fields |= {name: set() for name in settled}
     for model, field, values in overrides:
         if model is not None and model not in fields:
             raise unknown("model in --set", model, fields, "It must be one of --models.")
         valid = fields[model] if model else set().union(*fields.values())
+        if model in settled or len(settled) == len(fields):
+            raise BenchError(f"--set {field}: {model or 'each of --models'} is trained already; leave this out.")
         if field not in valid:
             raise unknown(f"field of {model or 'any chosen model'}", field, valid)
         if not values:

@@ -35,21 +35,25 @@ class Plan:
     def size(self) -> str:
         """'27 runs = 9 models x 1 dataset x 3 seeds'; it counts variants if there are more of them than models.
 
-        Deterministic models, which are run once whatever the seeds, are named.
+        Deterministic models, which are run once whatever the seeds, are named. Of models that were trained elsewhere
+        it counts the checkpoints: '+ 2 checkpoints x 1 dataset'.
         """
+        trained, imported = ([spec for spec in self.specs if spec.imported is there] for there in (False, True))
         seeds: dict[str, set[int]] = defaultdict(set)
-        for spec in self.specs:
+        for spec in trained:
             seeds[spec.model].add(spec.seed)
         counts = {
             "model": len(seeds),
-            "variant": len({(spec.label, spec.settings) for spec in self.specs}),
+            "variant": len({(spec.label, spec.settings) for spec in trained}),
             "dataset": len({spec.dataset for spec in self.specs}),
             "seed": max(map(len, seeds.values()), default=0),
+            "checkpoint": len({spec.code for spec in imported}),
         }
         rows = "variant" if counts["variant"] > counts["model"] else "model"
-        factors = " x ".join(counted(counts[kind], kind) for kind in (rows, "dataset", "seed"))
+        factors = [(rows, "dataset", "seed")] * bool(trained) + [("checkpoint", "dataset")] * bool(imported)
+        sums = " + ".join(" x ".join(counted(counts[kind], kind) for kind in kinds) for kinds in factors)
         once = ", ".join(model for model, own in seeds.items() if len(own) < counts["seed"])
-        return f"{counted(len(self.specs), 'run')} = {factors}" + (f", one seed of {once}" if once else "")
+        return f"{counted(len(self.specs), 'run')} = {sums}" + (f", one seed of {once}" if once else "")
 
 
 def resolve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bench.plan.expand import DatasetChoice, ModelChoice, expand
@@ -30,12 +31,16 @@ def plan_of(specs: list[RunSpec], store: RunStore, retry_failed: bool = False, f
 
 def specs_of(request: Request, data_dir: Path) -> list[RunSpec]:
     """The runs of a request."""
-    models = [
-        ModelChoice(plugin, load_model_class(plugin), model_files(plugin))
-        for plugin in MODEL_REGISTRY.choose(request.models)
-    ]
+    plugins = [each for plugin in MODEL_REGISTRY.choose(request.models) for each in _replicates(plugin)]
+    models = [ModelChoice(plugin, load_model_class(plugin), model_files(plugin)) for plugin in plugins]
     datasets = [_dataset(plugin, data_dir) for plugin in DATASET_REGISTRY.choose(request.datasets)]
     return expand(request, models, datasets)
+
+
+def _replicates(plugin: Plugin) -> list[Plugin]:
+    """A plug-in for each checkpoint that it names; of all else, itself."""
+    place = plugin.checkpoint
+    return [replace(plugin, replicate=n) for n in range(len(place.replicates))] if place else [plugin]
 
 
 def _dataset(plugin: Plugin, data_dir: Path) -> DatasetChoice:

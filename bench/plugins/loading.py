@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.datasets.base import Dataset, DatasetSource
 from bench.datasets.place import place_of
 from bench.errors import BenchError, message_of
+from bench.plugins.checkpoints import imported_class
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from bench.plugins.sources import digest_of
@@ -27,6 +28,8 @@ UNDECORATED = (
 
 def load_model_class(plugin: Plugin) -> type[Model]:
     """The class of a model plug-in. BenchError that names everything that is wrong with it."""
+    if plugin.checkpoint:
+        return imported_class(plugin.reference, plugin.replicate, plugin.content())
     cls = MODEL_REGISTRY.load(plugin)
     from models.base import Model
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from bench.datasets.place import options_of
 from bench.errors import BenchError
+from bench.plugins.checkpoints import MODEL, CheckpointPlace, checkpoint_files, checkpoint_place
 from bench.plugins.sources import checksums, digest_of, origin_of
 
 Definition = TypeVar("Definition", ast.FunctionDef, ast.ClassDef)
@@ -27,17 +28,24 @@ class Plugin:
     """`package.module:Object` or `path/to/file.py:Object`; of a data set, with what is asked for: `:normalise=rms`."""
     builtin: bool
     """Whether this package ships it."""
+    replicate: int = 0
+    """Which of the checkpoints that its reference names."""
+
+    @property
+    def checkpoint(self) -> CheckpointPlace | None:
+        """Where it is, if it is a model that another library has trained."""
+        return checkpoint_place(self.reference)
 
     @property
     def target(self) -> str:
         """Module name or file path, without the object; of data that are named by their path, that."""
-        named, _ = options_of(self.reference)
+        named = MODEL if self.checkpoint else options_of(self.reference)[0]
         return named.rpartition(":")[0] or named
 
     @property
     def object_name(self) -> str:
         """The object in it."""
-        return options_of(self.reference)[0].rpartition(":")[2]
+        return (MODEL if self.checkpoint else options_of(self.reference)[0]).rpartition(":")[2]
 
     @property
     def normalise(self) -> str:
@@ -71,8 +79,11 @@ class Plugin:
         """Path -> SHA-256, of its own file, of what that imports from the same folder or package, and of what it reads.
 
         Paths count from that folder. Of a built-in it is its own file alone. BenchError where a file that it reads,
-        named from its own file, is not there.
+        named from its own file, is not there. Of a checkpoint it is the files of that.
         """
+        if self.checkpoint:
+            files = checkpoint_files(self.checkpoint, self.replicate)
+            return checksums(files, files[0].parent)
         origin = origin_of(self.target)
         if origin is None:
             return {}

@@ -11,6 +11,7 @@ from typing import Any
 from bench.datasets import DATASETS
 from bench.datasets.place import NORMALISATIONS, normalisation_of, options_of, place_of
 from bench.errors import BenchError, unknown
+from bench.plugins.checkpoints import checkpoint_place
 from bench.plugins.importing import import_target, require_importable
 from bench.plugins.plugin import Plugin
 from bench.store.files import expanded
@@ -21,11 +22,13 @@ FORMS = "Or give package.module:Object or file.py:Object."
 
 
 def by_reference(reference: str, kind: str) -> Plugin | None:
-    """The plug-in of `package.module:Object`, `file.py:Object` or a path of data, not loaded; None for a name.
+    """The plug-in of `package.module:Object`, `file.py:Object`, a path of data or `sae:PATH`; None for a name.
 
-    BenchError where there can be no such file or module, or no object is named.
+    It is not loaded. BenchError where there can be no such file or module, or no object is named.
     """
     reference = _from_home(reference)
+    if kind == "model" and (checkpoint := checkpoint_place(reference)):
+        return Plugin(checkpoint.name, checkpoint.reference, False)
     if place := place_of(reference):
         return Plugin(place.name, place.reference, True)
     target, colon, name = options_of(reference)[0].rpartition(":")
@@ -93,7 +96,8 @@ class Registry:
                 return self.find(named).normalised(how)
         own = by_reference(reference, self.kind)
         if own is None:
-            raise unknown(self.kind, reference, self.plugins, FORMS)
+            also = " Or sae:PATH, for a checkpoint of another library." if self.kind == "model" else ""
+            raise unknown(self.kind, reference, self.plugins, FORMS + also)
         if known := self.plugins.get(own.name):
             raise BenchError(
                 f"The {self.kind} '{reference}' has the name of one that is there already, {known.reference}; "

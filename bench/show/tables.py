@@ -227,6 +227,7 @@ def _row_dict(board: Board, row: Row) -> dict[str, Any]:
         for name, interval in row.intervals.items()
     }
     head = {"model": row.model, "variant": row.variant, "seeds": row.n_done, "deterministic": row.deterministic}
+    head |= {"imported": True} if row.imported else {}
     return head | {"failed": row.failures, "metric_errors": row.metric_errors, "metrics": metrics}
 
 
@@ -296,7 +297,12 @@ def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str
 
 
 def seed_count(board: Board, row: Row) -> str:
-    """How many of the board's seeds a row has done: '2/3 failed' where one failed; 'fixed' where no seed matters."""
+    """How many of the board's seeds a row has done: '2/3 failed' where one failed; 'fixed' where no seed matters.
+
+    Of checkpoints of another library, which have no seeds, 'imported', or how many there are: '3 imported'.
+    """
+    if row.imported:
+        return ("" if row.n_done == 1 else f"{row.n_done} ") + "imported" + (" failed" if row.failures else "")
     if row.deterministic:
         return "fixed"
     return f"{row.n_done}/{len(board.seeds)}" + (" failed" if row.failures else "")

@@ -16,6 +16,9 @@ MOST_LETTERS = 20_000
 """Of all hyperparameters of a run, written out."""
 
 
+CHECKPOINT = "sae:"
+"""How the reference, and the name, of a model begins that another library has trained."""
+
 REFERENCES = {"model_reference", "dataset_reference"}
 IMPLIED = {"variant", "model_files", "dataset_files"}
 """Fields that others imply: `config`, `code` and `dataset_checksum`."""
@@ -86,6 +89,11 @@ class RunSpec(BaseModel):
         if len(str(self.config)) + len(str(self.variant)) > MOST_LETTERS:
             raise ValueError(f"config and variant have more than {MOST_LETTERS:,} characters")
         return self
+
+    @property
+    def imported(self) -> bool:
+        """Whether its model was trained elsewhere; its seed is the number of the checkpoint among its replicates."""
+        return self.model_reference.startswith(CHECKPOINT)
 
     @property
     def hash(self) -> str:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.base import ConfigT, Model, SparseCodes
+from models.exchange.checkpoint import Checkpoint
 from models.parts.atoms import project_gradient, random_atoms, summed_variance
 from models.parts.auxk import AuxK, AuxKConfig
 from models.parts.dictionary import Dictionary
@@ -63,6 +64,19 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
         """The k largest of each sample's rectified pre-activations."""
         values, indices = self.largest(x, k)
         return SparseCodes(values.relu(), indices, self.config.n_latents)
+
+    def as_checkpoint(self) -> Checkpoint:
+        """The k largest of rectified pre-activations."""
+        return self._as("topk")
+
+    def _as(self, selection: str, threshold: Tensor | None = None) -> Checkpoint:
+        """Itself as other libraries know it; the threshold is that of each unit or of all."""
+        tensors: dict[str, Tensor] = {"encoder": self.encoder, "encoder_bias": self.encoder_bias}
+        tensors |= {"dictionary": self.dictionary, "bias": self.bias, "centre": self.bias}
+        if threshold is not None:
+            tensors["threshold"] = threshold.expand(len(self.encoder))
+        how = {"k": getattr(self.config, "k", None)} if selection == "topk" else {}
+        return Checkpoint.of(selection, tensors, **how)
 
     def after_backward(self) -> None:
         """Project the gradient of the atoms, so that a step only rotates them."""

@@ -23,6 +23,7 @@ from bench.plugins.registry import (
     by_reference,
     load_object,
 )
+from bench.store.spec import CHECKPOINT
 from metrics.base import Metric
 from models.base import Model
 
@@ -46,6 +47,8 @@ def check_object(reference: str, data_dir: Path) -> list[Outcome]:
     BenchError
         Where there is no such object, or it is none of the three kinds.
     """
+    if reference.startswith(CHECKPOINT):
+        raise BenchError(f"'{reference}' is trained already: `bench run --models {reference} --dry-run` reads it.")
     plugin = by_reference(reference, "plug-in") or _named(options_of(reference)[0])
     if place_of(plugin.reference):
         return check_source(plugin, data_dir)

@@ -76,7 +76,7 @@ class Subject:
     @property
     def budgets(self) -> Sequence[int]:
         """Numbers of active units that a model whose budget can be set is tried with."""
-        return sorted({1, getattr(self.config, "k", 1), self.config.n_latents})
+        return sorted({1, getattr(self.config, "k", None) or 1, self.config.n_latents})
 
     def fresh(self) -> Model:
         """An untrained model, always the same, where the data are."""

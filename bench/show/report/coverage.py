@@ -35,7 +35,7 @@ def _table(title: str, boards: Sequence[Board]) -> dict[str, Any]:
         {(r.spec.label, r.spec.seed if r.spec.seed in own else own[0]): r for r in board.records}
         for board, own in zip(boards, seeds, strict=True)
     ]
-    known_labels = [{row.label for row in board.rows if not row.deterministic} for board in boards]
+    known_labels = [{row.label for row in board.rows if not (row.deterministic or row.imported)} for board in boards]
     labels = sorted({row.label for board in boards for row in board.rows})
     rows: list[dict[str, Any]] = [
         {

@@ -1,0 +1,61 @@
+"""sparsify: a folder with cfg.json and sae.safetensors. TopK alone; transcoders are no autoencoders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from models.exchange.checkpoint import Checkpoint, CheckpointError
+from models.exchange.format import Format
+from models.exchange.reading import number, read_config, read_tensors
+
+CONFIG, WEIGHTS = "cfg.json", "sae.safetensors"
+
+
+def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
+    config, weights = read_config(paths[0]), read_tensors(paths[1])
+    for key, valid in {"activation": "topk", "transcode": False, "skip_connection": False}.items():
+        if config.get(key, valid) != valid:
+            raise CheckpointError(f"{key} = {config[key]!r} is not supported; {valid!r} is")
+    d = number(config, "d_in")
+    m = config.get("num_latents") or d * number(config, "expansion_factor")
+    bias = weights.take("b_dec", d)
+    tensors = {
+        "encoder": weights.take("encoder.weight", m, d),
+        "encoder_bias": weights.take("encoder.bias", m),
+        "dictionary": weights.take("W_dec", m, d),
+        "bias": bias,
+        "centre": bias,
+    }
+    weights.done()
+    return Checkpoint.of("topk", tensors, k=number(config, "k"))
+
+
+def _write(checkpoint: Checkpoint, folder: Path) -> None:
+    config = checkpoint.config
+    if config.selection != "topk":
+        raise CheckpointError(f"sparsify has TopK alone, not {config.selection}; write the format saelens or torch")
+    old = checkpoint.centred_on(checkpoint.tensors["bias"]).tensors
+    tensors = {
+        "encoder.weight": old["encoder"],
+        "encoder.bias": old["encoder_bias"],
+        "W_dec": old["dictionary"],
+        "b_dec": old["bias"],
+    }
+    content = {"activation": "topk", "num_latents": config.n_latents, "k": config.k, "d_in": config.n_features}
+    content |= {"normalize_decoder": True, "transcode": False, "skip_connection": False, "multi_topk": False}
+    save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    (folder / CONFIG).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+FORMAT = Format(
+    "sparsify",
+    (CONFIG, WEIGHTS),
+    _read,
+    _write,
+    opening='from sparsify import SparseCoder\n\nsae = SparseCoder.load_from_disk("DIR")\n'
+    "values, indices, _ = sae.encode(x)",
+)

@@ -1,0 +1,42 @@
+"""torch: a folder with checkpoint.json and checkpoint.safetensors, which holds every checkpoint as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from models.exchange.checkpoint import SHAPES, TENSORS, Checkpoint, CheckpointError
+from models.exchange.format import Format
+from models.exchange.reading import number, read_config, read_tensors
+
+CONFIG, WEIGHTS = "checkpoint.json", "checkpoint.safetensors"
+
+
+def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
+    config, weights = read_config(paths[0]), read_tensors(paths[1])
+    sizes = {"M": number(config, "n_latents"), "D": number(config, "n_features")}
+    selection = config.get("selection")
+    if selection not in TENSORS:
+        raise CheckpointError(f"selection = {selection!r}; valid are {', '.join(TENSORS)}")
+    tensors = {name: weights.take(name, *(sizes[size] for size in SHAPES[name])) for name in TENSORS[selection]}
+    weights.done()
+    how = {key: value for key, value in config.items() if key not in ("selection", "n_latents", "n_features")}
+    return Checkpoint.of(selection, tensors, **how)
+
+
+def _write(checkpoint: Checkpoint, folder: Path) -> None:
+    save_file({name: tensor.clone() for name, tensor in checkpoint.tensors.items()}, folder / WEIGHTS)
+    (folder / CONFIG).write_text(checkpoint.config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+FORMAT = Format(
+    "torch",
+    (CONFIG, WEIGHTS),
+    _read,
+    _write,
+    opening="from safetensors.torch import load_file\n\n"
+    'sae = load_file("DIR/checkpoint.safetensors")  # checkpoint.json says how it selects\n'
+    'pre = (x - sae["centre"]) @ sae["encoder"].T + sae["encoder_bias"]  # of a pursuit, there is none',
+)
