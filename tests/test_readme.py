@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.bench.cli.helpers import FEW, bench
+from tests.exchange.made import MADE
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -42,11 +44,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("readme")
     for file, name in {**FILES, "my_network.py": "network"}.items():
         (root / file).write_text(example(name), encoding="utf-8")
+    shutil.copytree(MADE / "saelens-topk", root / "their_sae")
+    shutil.copytree(MADE / "saelens-topk", root / "sweep" / "seed_0")
     rng = np.random.default_rng(0)
-    x, labels = rng.standard_normal((300, 8)), np.arange(300) % 3
+    x, labels = rng.standard_normal((300, 6)), np.arange(300) % 3
     np.save(root / "acts.npy", x)
     np.save(root / "acts.labels.npy", labels)
-    table = pd.DataFrame(x, columns=list("abcdefgh")).assign(species=np.array(["cod", "eel", "ray"])[labels])
+    table = pd.DataFrame(x, columns=list("abcdef")).assign(species=np.array(["cod", "eel", "ray"])[labels])
     table.to_csv(root / "table.csv", index=False)
     for i, pixels in enumerate(rng.integers(0, 256, (300, 4, 4), dtype=np.uint8)):
         (root / "photos" / str(i % 3)).mkdir(parents=True, exist_ok=True)
@@ -101,7 +105,7 @@ def test_boards_from_python(folder: Path) -> None:
 
 
 def test_every_option_that_the_readme_names_exists() -> None:
-    verbs = ("run", "claims", "cancel", "compare", "evaluate", "extract", "figures", "leaderboard", "table")
+    verbs = ("run", "claims", "cancel", "compare", "evaluate", "export", "extract", "figures", "leaderboard", "table")
     helps = [bench(verb, "--help").stdout for verb in verbs]
     known = set(re.findall(r"--[a-z-]+", "".join(helps)))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))

@@ -28,7 +28,8 @@ DataDir = Annotated[Path, path_option(envvar="BENCH_DATA_DIR", help="Where data 
 Models = Annotated[
     str | None,
     typer.Option(
-        help="all, or names, package.module:Class, file.py:Class; commas between.", autocompletion=completion.models
+        help="all, or names, package.module:Class, file.py:Class, sae:PATH; commas between.",
+        autocompletion=completion.models,
     ),
 ]
 Datasets = Annotated[

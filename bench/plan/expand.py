@@ -52,6 +52,7 @@ class DatasetChoice:
 
 def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
     """All runs of a request. BenchError for an unknown field or an invalid value, before anything runs."""
+    _check_recipes(models)
     _check_overrides(request.set, models)
     _check_size(request, models, len(datasets))
     specs = {}
@@ -149,6 +150,23 @@ def _dump(choice: ModelChoice, values: dict[str, Any]) -> dict[str, Any]:
         return _validate(choice, values).model_dump(mode="json")
     except PydanticSerializationError as error:
         raise BenchError(f"{choice.plugin.name}.Config has a field that cannot be written as JSON: {error}") from error
+
+
+def _check_recipes(models: Sequence[ModelChoice]) -> None:
+    """BenchError where checkpoints that one reference names, as replicates, differ in more than their tensors."""
+    first: dict[str, ModelChoice] = {}
+    for choice in models:
+        known = first.setdefault(choice.plugin.name, choice).cls.settled or {}
+        differs = [
+            f"{key} = {known[key]} and {value}"
+            for key, value in (choice.cls.settled or {}).items()
+            if known[key] != value
+        ]
+        if differs:
+            raise BenchError(
+                f"The checkpoints of {choice.plugin.reference} are no replicates of one recipe: number 0 and number "
+                f"{choice.plugin.replicate} have {', '.join(differs)}. Name those of each recipe by themselves."
+            )
 
 
 def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice]) -> None:

@@ -92,6 +92,14 @@ def test_two_of_one_name_are_refused_together(folder: Path) -> None:
     assert "Two models are called 'sae:theirs/mp'" in done.stderr
 
 
+def test_replicates_are_of_one_recipe(folder: Path, tmp_path: Path) -> None:
+    for name in ("saelens-topk", "saelens-jumprelu"):
+        shutil.copytree(MADE / name, tmp_path / name)
+    done = bench("run", "--models", f"sae:{tmp_path}/*", "--datasets", DATA, "--budget", "smoke", cwd=folder)
+    assert done.returncode == 2
+    assert "no replicates of one recipe: number 0 and number 1 have selection = jumprelu and topk" in done.stderr
+
+
 def test_a_checkpoint_cannot_be_checked(folder: Path) -> None:
     done = bench("check", "sae:theirs/mp", cwd=folder)
     assert (done.returncode, "is trained already" in done.stderr) == (2, True)
