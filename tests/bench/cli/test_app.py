@@ -18,7 +18,7 @@ from slurm.errors import SlurmError
 from tests.bench.cli.helpers import bench
 
 NAMES = {"run", "claims", "evaluate", "check", "list", "leaderboard", "report", "compare", "figures", "verify"}
-NAMES |= {"status", "show", "logs", "cancel", "cluster", "table", "export"}
+NAMES |= {"status", "show", "logs", "cancel", "cluster", "table", "export", "extract"}
 
 
 def test_every_verb_stands_in_the_help_with_a_line_of_its_own() -> None:
