@@ -131,6 +131,8 @@ class Model(nn.Module, Generic[ConfigT]):
 
     config: ConfigT
     """The hyperparameters of this model."""
+    n_train: int | None = None
+    """Training samples, of which `prepare` may see some only; set by the harness before it, None elsewhere."""
 
     def __init__(self, config: ConfigT, n_features: int) -> None:
         super().__init__()
@@ -147,6 +149,7 @@ class Model(nn.Module, Generic[ConfigT]):
     def prepare(self, x: Tensor, labels: Tensor) -> None:
         """Initialise what depends on the training inputs x (N, D) and labels (N,); called once, before the first step.
 
+        Of data that are larger than memory they are a sample, evenly spread: see `n_train`.
         Raises ValueError if the model cannot be trained on them, DoesNotApplyError if no hyperparameter would help.
         """
 

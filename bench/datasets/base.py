@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets.conversion import DataError, as_inputs, as_labels
+from bench.datasets.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,7 @@ class Split:
 
         Neither samples that are sorted by class nor classes that take turns can hide a class from it.
         """
-        if n is None or n >= len(self):
-            return self
-        within = torch.rand(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        return self.take(((torch.arange(n) + within) * len(self) / n).long().clamp_max(len(self) - 1))
+        return self if n is None or n >= len(self) else self.take(spread_indices(len(self), n))
 
     def take(self, samples: Tensor) -> Split:
         """The samples at some indices."""
@@ -92,6 +90,25 @@ class Scaling(NamedTuple):
         return f"{self.how}: {'minus the training mean, ' if self.shift.any() else ''}{factor}"
 
 
+def spread_indices(n: int, limit: int) -> Tensor:
+    """At most `limit` indices below n: one from a fixed random place of each of `limit` equal stretches."""
+    if limit >= n:
+        return torch.arange(n)
+    within = torch.rand(limit, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return ((torch.arange(limit) + within) * n / limit).long().clamp_max(n - 1)
+
+
+class Whole(NamedTuple):
+    """Of a data set that is larger than memory, whose splits are samples: where all of it is."""
+
+    train: Stream
+    """What training batches are made of."""
+    n_validation: int
+    """Samples of the whole validation split."""
+    n_test: int
+    """Samples of the whole test split."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A loaded data set."""
@@ -113,6 +130,14 @@ class Dataset:
     the atoms that generated it."""
     scaling: Scaling | None = None
     """How its inputs were normalised; None where they are as they came."""
+    whole: Whole | None = None
+    """Where it is larger than memory: then its splits are some of their samples, evenly spread. Models are initialised,
+    fitted and measured on them, and trained on all."""
+
+    @property
+    def batched(self) -> Split | Stream:
+        """What training batches are made of."""
+        return self.whole.train if self.whole else self.train
 
     @property
     def n_features(self) -> int:

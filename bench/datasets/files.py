@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,15 +20,22 @@ from bench.datasets.beside import companions
 from bench.datasets.contents import content_of
 from bench.datasets.extracted import read_extracted, read_manifest
 from bench.datasets.image_folder import images_in, read_images
+from bench.datasets.larger import IN_MEMORY, larger_dataset
+from bench.datasets.moments import require_finite
 from bench.datasets.normalising import normalised
 from bench.datasets.place import Place
 from bench.datasets.readers import READERS, SPLITS, Samples, completed, read_samples
 from bench.datasets.saved import is_saved
 from bench.datasets.splitting import stratified
+from bench.datasets.stored import Rows, concatenated
+from bench.datasets.stream import Stream, as_float_rows
 from bench.errors import BenchError
 
-VERSION = "files 1"
-"""Of how files become splits; part of the checksum."""
+VERSION, VERSION_LARGER = "files 1", "larger files 1"
+"""Of how files become splits, and how those larger than memory become batches; part of the checksum."""
+
+Part = TypeVar("Part", Split, Stream)
+"""A split, in memory or on disk."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +47,18 @@ class FileSource(DatasetSource):
 
     place: Place
     """Where it is, and how it is read."""
+    in_memory: int = IN_MEMORY
+    """Numbers that it has at most where it is read at once; of more, batches are read when they are needed."""
 
     def checksum(self, data_dir: Path) -> str:
+        version = VERSION
+        if self._bytes() > self.in_memory:  # what cannot be read is refused before all of it is
+            version = VERSION_LARGER if self._is_larger(self._read()) else VERSION
         try:
             contents = [content_of(path) for path in (self.place.path, *companions(self.place.path))]
         except OSError as error:
             raise BenchError(f"'{self.place.path}' cannot be read: {error}.") from error
-        version = f"{VERSION}, {patches.VERSION}" if "patches" in self.place.options else VERSION
+        version = f"{version}, {patches.VERSION}" if "patches" in self.place.options else version
         words = [version, *contents, *(f"{key}={value}" for key, value in sorted(self.place.options.items()))]
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
@@ -52,16 +66,37 @@ class FileSource(DatasetSource):
         if "patches" in self.place.options:
             cut = patches.read_patches(self.place.path, int(self.place.options["patches"]))
             return normalised(cut, self.place.options.get("normalise", "none"))
-        parts = _read(self.place.path, self.place.options.get("labels"))
+        parts, how = self._read(), self.place.options.get("normalise", "auto")
         sizes = {tuple(part.x.shape[1:]) for part in parts.values()}
         if len(sizes) > 1:
             raise BenchError(f"'{self.place.path}' has splits of unlike shapes: {', '.join(map(str, sizes))}.")
-        splits, names = _labelled(self.place.path, parts)
+        codes, names = _coded(self.place.path, parts)
         groups = {name: part.groups for name, part in parts.items()}
-        train, validation, test = _three(self.place.path, splits, groups)
         categories = next((part.categories for part in parts.values() if part.categories), None)
-        dataset = Dataset(train, validation, test, next(iter(sizes)) or (1,), names, categories)
-        return normalised(dataset, self.place.options.get("normalise", "auto"))
+        shape = next(iter(sizes)) or (1,)
+        if self._is_larger(parts):
+            streams = {name: _stream(part.x, codes[name]) for name, part in parts.items()}
+            three = _three(self.place.path, streams, groups)
+            return replace(larger_dataset(three, shape, names, how, self.checksum(data_dir)), categories=categories)
+        splits = {name: Split(_inputs(part.x), codes[name], names=part.names) for name, part in parts.items()}
+        return normalised(Dataset(*_three(self.place.path, splits, groups), shape, names, categories), how)
+
+    def _read(self) -> dict[str, Samples]:
+        return _read(self.place.path, self.place.options.get("labels"))
+
+    def _bytes(self) -> int:
+        path = self.place.path
+        files = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files if file.suffix in (".npy", ".safetensors") and file.is_file())
+
+    def _is_larger(self, parts: Mapping[str, Samples]) -> bool:
+        rows = [part.x for part in parts.values()]
+        return all(isinstance(x, Rows) for x in rows) and sum(math.prod(x.shape) for x in rows) > self.in_memory
+
+
+def _stream(x: Tensor | Rows, labels: Tensor) -> Stream:
+    assert isinstance(x, Rows)
+    return Stream(x, labels, torch.arange(len(x)))
 
 
 def _read(path: Path, labels: str | None) -> dict[str, Samples]:
@@ -95,18 +130,29 @@ def _whole(folder: Path, labels: str | None) -> Samples:
     if not files:
         raise BenchError(f"'{folder}' holds no images and no files that end in {', '.join(READERS)}.")
     parts = [_single(file, labels) for file in files]
-    shapes = {tuple(part.x.shape[1:]) for part in parts}
-    if len(shapes) > 1 or len({part.labels is None for part in parts}) > 1:
-        raise BenchError(f"The files of '{folder}' are not alike: each needs the same shape, and labels or none.")
+    forms = [_form(part) for part in parts]
+    odd = next((i for i, form in enumerate(forms) if form != forms[0]), None)
+    if odd is not None:
+        raise BenchError(
+            f"The files of '{folder}' are not alike: '{files[0].name}' has {forms[0]}, '{files[odd].name}' "
+            f"{forms[odd]}. Save all in one type and shape, with labels or without."
+        )
     known = [part.labels for part in parts if part.labels is not None]
     names = [part.names for part in parts if part.names is not None]
+    rows = [part.x for part in parts if isinstance(part.x, Rows)]
     return Samples(
-        torch.cat([part.x for part in parts]),
+        concatenated(rows) if len(rows) == len(parts) else torch.cat([_loaded(part.x) for part in parts]),
         np.concatenate(known) if known else None,
         parts[0].class_names,
         parts[0].categories,
         tuple(chain(*names)) if len(names) == len(parts) else None,
     )
+
+
+def _form(part: Samples) -> str:
+    """'float16 (N, 768) and labels'."""
+    sizes = ", ".join(["N", *map(str, part.x.shape[1:])])
+    return f"{str(part.x.dtype).removeprefix('torch.')} ({sizes}) {'without' if part.labels is None else 'and'} labels"
 
 
 def _single(file: Path, labels: str | None) -> Samples:
@@ -116,8 +162,8 @@ def _single(file: Path, labels: str | None) -> Samples:
     return parts["all"]
 
 
-def _labelled(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Splits of float32 inputs with labels 0, 1, ... (-1 for none), and the names of the classes."""
+def _coded(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The labels of each split as 0, 1, ... (-1 for none), and the names of the classes."""
     for name, part in parts.items():
         if part.labels is not None and part.labels.shape != (len(part.x),):
             raise BenchError(
@@ -126,11 +172,7 @@ def _labelled(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Split
     names = next((part.class_names for part in parts.values() if part.class_names), None)
     known = [part.labels for part in parts.values() if part.labels is not None]
     words = list(names) if names else _classes(known)
-    splits = {
-        name: Split(_inputs(part.x), _codes(path, part, words, bool(names)), names=part.names)
-        for name, part in parts.items()
-    }
-    return splits, tuple(words)
+    return {name: _codes(path, part, words, bool(names)) for name, part in parts.items()}, tuple(words)
 
 
 def _classes(labels: list[np.ndarray]) -> list[str]:
@@ -162,23 +204,28 @@ def _codes(path: Path, part: Samples, words: list[str], numbered: bool) -> Tenso
             )
         codes = part.labels
     else:
-        known = [_word(value) for value in part.labels[~missing].tolist()]
+        values, which = np.unique(part.labels[~missing], return_inverse=True)
+        known = [_word(value) for value in values.tolist()]
         if strange := [word for word in known if word not in places]:
             raise BenchError(f"'{path}' has the label '{strange[0]:.80}', which is not among its classes {words[:20]}.")
         codes = np.full(len(missing), -1)
-        codes[~missing] = [places[word] for word in known]
+        codes[~missing] = np.array([places[word] for word in known], np.int64)[which]
     return torch.from_numpy(np.where(missing, -1, codes).astype(np.int64))
 
 
-def _inputs(x: Tensor) -> Tensor:
-    """(N, D) float32; bytes of images are scaled into [0, 1]."""
-    scale = 255 if x.dtype == torch.uint8 and x.dim() > 2 else 1
-    return x.reshape(len(x), -1).float() / scale
+def _loaded(x: Tensor | Rows) -> Tensor:
+    return x.read() if isinstance(x, Rows) else x
 
 
-def _three(
-    path: Path, splits: Mapping[str, Split], groups: Mapping[str, np.ndarray | None]
-) -> tuple[Split, Split, Split]:
+def _inputs(x: Tensor | Rows) -> Tensor:
+    """(N, D) float32; bytes of images are scaled into [0, 1]. BenchError for NaN and infinities in rows of files."""
+    inputs = as_float_rows(_loaded(x))
+    if isinstance(x, Rows):
+        require_finite(x, inputs)
+    return inputs
+
+
+def _three(path: Path, splits: Mapping[str, Part], groups: Mapping[str, np.ndarray | None]) -> tuple[Part, Part, Part]:
     """Training, validation and test split: as given; what is missing is taken from the training split."""
     if "all" in splits:
         whole = splits["all"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,27 +18,47 @@ Affine = tuple[Tensor, Tensor]
 """Shift (D,), and scale (D,) or (): x becomes (x - shift) * scale."""
 
 
-def _center(x: Tensor) -> Affine:
-    return x.double().mean(0).float(), torch.ones(())
+class Moments(NamedTuple):
+    """What normalisation needs to know of the training split, each (D,) float64."""
+
+    mean: Tensor
+    """Of each input."""
+    std: Tensor
+    """Standard deviation of each input."""
+    low: Tensor
+    """Least value of each input."""
+    high: Tensor
+    """Largest value of each input."""
 
 
-def _standardise(x: Tensor) -> Affine:
-    spread = x.double().std(0, correction=0).float()
-    return x.double().mean(0).float(), torch.where(spread > 0, 1 / spread, 1.0)
+def moments_of(x: Tensor) -> Moments:
+    """The moments of inputs (N, D)."""
+    low, high = x.double().aminmax(dim=0)
+    return Moments(x.double().mean(0), x.double().std(0, correction=0), low, high)
 
 
-def _rms(x: Tensor) -> Affine:
-    mean = x.double().mean(0)
-    squares = (x.double() - mean).square().mean().item()
-    return mean.float(), torch.tensor(squares**-0.5 if squares > 0 else 1.0, dtype=torch.float32)
+def _center(of: Moments) -> Affine:
+    return of.mean.float(), torch.ones(())
 
 
-def _unit(x: Tensor) -> Affine:
-    squared_norm = x.double().square().sum(1).mean().item()
-    return torch.zeros(()), torch.tensor(squared_norm**-0.5 if squared_norm > 0 else 1.0, dtype=torch.float32)
+def _standardise(of: Moments) -> Affine:
+    spread = of.std.float()
+    return of.mean.float(), torch.where(spread > 0, 1 / spread, 1.0)
 
 
-AFFINES: dict[str, Callable[[Tensor], Affine]] = {
+def _rms(of: Moments) -> Affine:
+    return of.mean.float(), _inverse_root(of.std.square().mean().item())
+
+
+def _unit(of: Moments) -> Affine:
+    return torch.zeros(()), _inverse_root((of.std.square() + of.mean.square()).sum().item())
+
+
+def _inverse_root(squares: float) -> Tensor:
+    return torch.tensor(squares**-0.5 if squares > 0 else 1.0, dtype=torch.float32)
+
+
+AFFINES: dict[str, Callable[[Moments], Affine]] = {
     "center": _center,
     "standardise": _standardise,
     "rms": _rms,
@@ -49,15 +70,19 @@ unexplained is what it was. unit: mean squared norm 1, by one factor and without
 variational SAE's authors scale activations (Lieberum et al. 2024, arXiv 2408.05147, section 3.1)."""
 
 
-def normalised(dataset: Dataset, how: str) -> Dataset:
-    """A data set whose splits are all shifted and scaled as its training split asks for.
+def scaling_of(moments: Moments, how: str) -> Scaling | None:
+    """How inputs of some moments are normalised; None where they stay as they are.
 
     auto: none for inputs in [0, 1], else rms.
     """
-    x = dataset.train.x
     if how == "auto":
-        how = "none" if x.min() >= 0 and x.max() <= 1 else "rms"
-    if how == "none":
+        how = "none" if moments.low.min() >= 0 and moments.high.max() <= 1 else "rms"
+    return None if how == "none" else Scaling(how, *AFFINES[how](moments))
+
+
+def normalised(dataset: Dataset, how: str) -> Dataset:
+    """A data set whose splits are all shifted and scaled as its training split asks for."""
+    scaling = None if how == "none" else scaling_of(moments_of(dataset.train.x), how)
+    if scaling is None:
         return dataset
-    scaling = Scaling(how, *AFFINES[how](x))
     return replace(dataset.with_splits(lambda split: replace(split, x=scaling.of(split.x))), scaling=scaling)

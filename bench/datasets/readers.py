@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench.datasets.beside import beside
 from bench.datasets.saved import saved_content
+from bench.datasets.stored import Rows, npy_rows, safetensors_rows
 from bench.errors import BenchError, first_line
 
 INPUTS = ("x", "X", "activations", "data", "features", "images", "image", "embeddings", "embedding", "hidden_states")
@@ -32,10 +33,10 @@ SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "te
 class Samples:
     """Samples as they lie on disk."""
 
-    x: Tensor
+    x: Tensor | Rows
     """Inputs (N, ...), of any numeric type."""
     labels: np.ndarray | None = None
-    """Labels (N,), integers or words; None where there are none."""
+    """Labels (N,), integers or words; None where there are none. A column (N, 1) is taken as them."""
     class_names: tuple[str, ...] | None = None
     """The class of label 0, 1, ...; None where labels name themselves."""
     categories: tuple[str, ...] | None = None
@@ -44,6 +45,10 @@ class Samples:
     """The text or the path of each sample (N)."""
     groups: np.ndarray | None = None
     """A number a row: rows of one group, as the tokens of a text, stay in one split. None: each row is its own."""
+
+    def __post_init__(self) -> None:
+        if self.labels is not None and self.labels.ndim == 2 and self.labels.shape[1] == 1:
+            object.__setattr__(self, "labels", self.labels[:, 0])
 
 
 def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
@@ -65,7 +70,7 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
         content = saved_content(path) if path.is_dir() else READERS[path.suffix](path)
     except (OSError, ValueError, EOFError, RuntimeError, ImportError, KeyError, zipfile.BadZipFile) as error:
         raise BenchError(f"'{path}' cannot be read: {_reason(error)}.") from error
-    if isinstance(content, Tensor):
+    if isinstance(content, Tensor | Rows):
         return completed({"all": Samples(content)}, path)
     if not isinstance(content, Mapping):
         return completed({"all": _columns(path, content, labels)}, path)
@@ -85,13 +90,13 @@ def completed(parts: Mapping[str, Samples], path: Path) -> dict[str, Samples]:
 
 def _reason(error: Exception) -> str:
     words = first_line(str(error))
-    if "pickle" in words.lower() or "weights_only" in words.lower():
+    if any(word in words.lower() for word in ("pickle", "python objects", "weights_only")):
         return "it holds pickled objects, which could run code: save plain numbers, as x.astype('float32') has them"
     return words.rstrip(".")
 
 
-def _npy(path: Path) -> Tensor:
-    return _tensor(np.load(path, allow_pickle=False))
+def _npy(path: Path) -> Tensor | Rows:
+    return npy_rows(path) or _tensor(np.load(path, allow_pickle=False))
 
 
 def _npz(path: Path) -> dict[str, Any]:
@@ -99,12 +104,11 @@ def _npz(path: Path) -> dict[str, Any]:
         return dict(archive)
 
 
-def _safetensors(path: Path) -> dict[str, Any]:
+def _safetensors(path: Path) -> Mapping[str, Any]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     try:
-        return dict(load_file(path))
+        return safetensors_rows(path)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
 
@@ -157,13 +161,17 @@ READERS: dict[str, Callable[[Path], Any]] = {
 """Extension -> what reads it: a tensor, a mapping of arrays, or a table."""
 
 
-def _tensor(array: Any) -> Tensor:
-    if isinstance(array, Tensor):
+def _tensor(array: Any) -> Tensor | Rows:
+    if isinstance(array, Tensor | Rows):
         return array
     array = np.asarray(array)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"it holds {array.dtype} where numbers belong")
     return torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)))
+
+
+def _array(values: Any) -> np.ndarray:
+    return np.asarray(values.read() if isinstance(values, Rows) else values)
 
 
 def _arrays(path: Path, content: Mapping[str, Any], labels: str | None) -> dict[str, Samples]:
@@ -178,7 +186,7 @@ def _arrays(path: Path, content: Mapping[str, Any], labels: str | None) -> dict[
             if y is None and labels:
                 raise BenchError(f"'{path}' has no array '{labels}' for labels; it has {', '.join(sorted(content))}.")
             names = _words(_first(content, NAMES, words))
-            found[split] = Samples(_tensor(x), None if y is None else np.asarray(y), classes, categories, names)
+            found[split] = Samples(_tensor(x), None if y is None else _array(y), classes, categories, names)
     if not found:
         raise BenchError(
             f"'{path}' has no inputs among {', '.join(sorted(content)) or 'nothing'}; call them x (and labels), "

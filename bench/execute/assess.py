@@ -74,10 +74,16 @@ def inapplicable(model: Model, metrics: Sequence[str], reason: str) -> Assessmen
 
 
 def _notes(dataset: Dataset, split: Split) -> list[str]:
-    """On how inputs were normalised, and on labels that some samples lack."""
+    """On samples that stand for more of them, on how inputs were normalised, and on labels that some samples lack."""
     scaled = f"inputs are normalised ({dataset.scaling}); squared errors are in the data's own units"
     notes = [scaled] if dataset.scaling else []
-    counts = [(int((part.labels >= 0).sum()), len(part)) for part in (split, dataset.train)]
+    if dataset.whole:
+        notes.append(
+            f"the data are larger than memory: measured on {len(split):,} of {dataset.whole.n_test:,} test samples, "
+            f"initialised or fitted on {len(dataset.train):,} of {len(dataset.whole.train):,} training samples, "
+            "each evenly spread"
+        )
+    counts = [(int((part.labels >= 0).sum()), len(part)) for part in (split, dataset.batched)]
     if not counts[0][0] or all(known in (0, n) for known, n in counts):
         return notes
     tested, trained = (f"{known:,} of {n:,}" for known, n in counts)

@@ -106,7 +106,7 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
             "it was when this run was planned. Plan a new run of it by issuing `bench run` again."
         ) from error
     if isinstance(config, GradientConfig):
-        require_batch_fits(spec.model, config.batch_size, len(dataset.train))
+        require_batch_fits(spec.model, config.batch_size, len(dataset.batched))
     seed_everything(spec.seed, spec.dataset, "initialisation")
     return cls(config, dataset.n_features)
 

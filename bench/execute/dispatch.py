@@ -178,9 +178,12 @@ def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
         raise
     except Exception:  # a model may be anybody's: its run says what is wrong
         return []
-    for name, split in dataset.splits.items():
+    inputs = {name: split.x for name, split in dataset.splits.items()}
+    if dataset.whole and dataset.whole.train.bounds is not None:
+        inputs["train"] = dataset.whole.train.bounds
+    for name, x in inputs.items():
         try:
-            model.require_inputs(split.x)
+            model.require_inputs(x)
         except ValueError as error:
             return [f"{spec.label} cannot run on {spec.dataset} ({name} split): {error}."]
     return []

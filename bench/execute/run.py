@@ -199,7 +199,7 @@ class _Attempt:
         batches_seed = derive_seed(self.spec.seed, self.spec.dataset, "batches")
         with intact(f"The model '{self.spec.model}'", {"x": dataset.train.x, "labels": dataset.train.labels}):
             steps = self.spec.min_steps, self.spec.max_steps
-            return train(model, dataset.train, batches_seed, *steps, progressed, checkpoints)
+            return train(model, dataset.train, batches_seed, *steps, progressed, checkpoints, dataset.batched)
 
     def _maker(self) -> str:
         """Whose checkpoints may be taken up: anybody's, but where a record is replaced those of this submission."""

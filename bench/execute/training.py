@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.datasets.base import Split
+from bench.datasets.stream import Stream
 from bench.errors import BenchError
+from bench.execute.batches import batches
 from bench.execute.checkpoint import MIN_SECONDS, Checkpoints, StopRequestedError, TrainingState
-from bench.execute.seeding import derive_seed
 from bench.execute.stepping import Stepper
 from models.base import Model
 from models.capabilities import Fittable
@@ -63,6 +64,7 @@ def train(
     max_steps: int | None = None,
     report: Callable[[float], None] = lambda _: None,
     checkpoints: Checkpoints | None = None,
+    batched: Split | Stream | None = None,
 ) -> Training:
     """Fit or train a model in place; from its checkpoint, where there is one.
 
@@ -71,7 +73,7 @@ def train(
     model : Model
         On the device of `data`.
     data : Split
-        Training split.
+        Training split, or a sample of it: what a model is initialised or fitted on.
     batches_seed : int
         Seed of the order of the batches: the same for every model of a run's seed, so that differences are paired.
     min_steps, max_steps : int, optional
@@ -80,6 +82,8 @@ def train(
         Told the progress in [0, 1] now and then.
     checkpoints : Checkpoints, optional
         Where to keep them, and when to stop.
+    batched : Split or Stream, optional
+        What batches are made of, where that is not `data`.
 
     Raises
     ------
@@ -90,7 +94,9 @@ def train(
     ValueError
         For inputs with NaN or infinities, or labels that the model cannot be trained on.
     """
+    batched = batched or data
     model.require_inputs(data.x)
+    model.n_train = len(batched)
     device = data.x.device
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -101,14 +107,14 @@ def train(
         return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
     # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
     stepper = Stepper(model)
-    total_steps = n_steps(len(data), model.config.batch_size, model.config.epochs, min_steps, max_steps)
+    total_steps = n_steps(len(batched), model.config.batch_size, model.config.epochs, min_steps, max_steps)
     clock = _Clock(device)
     model.prepare(data.x, data.labels)
     checkpoints = checkpoints or Checkpoints()
     state = checkpoints.restore(model, stepper.optimiser)
     if state.resumed:
         clock = _Clock(device, state.seconds)
-    step_seconds = _descend(stepper, data, batches_seed, total_steps, state, clock, report, checkpoints)
+    step_seconds = _descend(stepper, batched, batches_seed, total_steps, state, clock, report, checkpoints)
     history, memory = pd.DataFrame(state.rows), _peak_memory_mb(device)
     return Training(state.step, clock.read(), step_seconds, state.flops, memory, history, state.resumed, stepper.note)
 
@@ -128,20 +134,9 @@ def n_steps(n_samples: int, batch_size: int, epochs: int, min_steps: int | None,
     return steps if max_steps is None else min(steps, max_steps)
 
 
-def batches(data: Split, batch_size: int, seed: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless shuffled batches (x, labels) from the `first` on; an epoch's order depends on it and the seed alone."""
-    epoch, skipped = divmod(first, math.ceil(len(data) / batch_size))
-    while True:
-        generator = torch.Generator().manual_seed(derive_seed(seed, "epoch", str(epoch)))
-        order = torch.randperm(len(data), generator=generator).to(data.x.device)
-        for rows in order.split(batch_size)[skipped:]:
-            yield data.x[rows], data.labels[rows]
-        epoch, skipped = epoch + 1, 0
-
-
 def _descend(
     stepper: Stepper,
-    data: Split,
+    data: Split | Stream,
     seed: int,
     total_steps: int,
     state: TrainingState,
@@ -153,7 +148,7 @@ def _descend(
     model = stepper.model
     batch_size = model.config.batch_size
     steps_per_epoch = math.ceil(len(data) / batch_size)
-    stream = batches(data, batch_size, seed, first=state.step)
+    stream = batches(data, batch_size, seed, state.step, clock.device)
     counter = FlopCounterMode(display=False)
     model.train()
     warm = min(WARM_STEPS, total_steps // 2)

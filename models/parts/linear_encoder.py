@@ -46,7 +46,7 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
         super().prepare(x, labels)
         if isinstance(self.config, AuxKConfig):
             self.variance.copy_(summed_variance(x))
-            self.auxk.prepare(len(x))
+            self.auxk.prepare(self.n_train or len(x))
 
     def preactivations(self, x: Tensor) -> Tensor:
         """W (x - b) + b_enc of x (N, D): (N, M)."""

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
+from bench.execute.batches import batches
 from bench.execute.outputs import outputs_of
-from bench.execute.training import batches, train
+from bench.execute.training import train
 from bench.plugins.loading import load_dataset, load_model_class
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from models.base import Losses

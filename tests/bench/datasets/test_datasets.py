@@ -13,7 +13,7 @@ from bench.datasets.digits import Digits
 from bench.datasets.fmnist import FashionMNIST
 from bench.datasets.mnist import MNIST
 from bench.errors import BenchError
-from bench.execute.training import batches
+from bench.execute.batches import batches
 
 
 def check(dataset: Dataset, sizes: tuple[int, int, int]) -> None:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from bench.datasets.base import Split
 from bench.errors import BenchError
+from bench.execute.batches import batches
 from bench.execute.checkpoint import Checkpoints, StopRequestedError
-from bench.execute.training import DivergedError, batches, n_steps, require_batch_fits, train
+from bench.execute.training import DivergedError, n_steps, require_batch_fits, train
 from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
 from models.base import DenseCodes, GradientConfig, Losses, Model
