@@ -18,7 +18,7 @@ IN_MEMORY = 2**28
 """Numbers that a data set in memory has at most: 1 GiB as float32. Not a share of this machine's memory: the order of
 the batches depends on it, and a run is to have the same numbers anywhere."""
 
-SAMPLE, SAMPLE_NUMBERS = 50_000, 2**26
+SAMPLE, SAMPLE_NUMBERS = 20_000, 2**25
 """Samples of a split that are in memory at most, and their numbers at most."""
 
 

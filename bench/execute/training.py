@@ -73,7 +73,7 @@ def train(
     model : Model
         On the device of `data`.
     data : Split
-        Training split, or a sample of it: what a model is initialised or fitted on.
+        What it is initialised or fitted on: the training split, or a sample of it.
     batches_seed : int
         Seed of the order of the batches: the same for every model of a run's seed, so that differences are paired.
     min_steps, max_steps : int, optional
@@ -83,7 +83,7 @@ def train(
     checkpoints : Checkpoints, optional
         Where to keep them, and when to stop.
     batched : Split or Stream, optional
-        What batches are made of, where that is not `data`.
+        What batches are made of, if not of `data`.
 
     Raises
     ------
@@ -101,10 +101,7 @@ def train(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     if isinstance(model, Fittable):
-        start = _now(device)
-        model.fit(data.x)
-        seconds, memory = _now(device) - start, _peak_memory_mb(device)
-        return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
+        return _fit(model, data.x)
     # Made before the clock starts: the first optimiser of a process imports torch's compiler, for seconds.
     stepper = Stepper(model)
     total_steps = n_steps(len(batched), model.config.batch_size, model.config.epochs, min_steps, max_steps)
@@ -117,6 +114,13 @@ def train(
     step_seconds = _descend(stepper, batched, batches_seed, total_steps, state, clock, report, checkpoints)
     history, memory = pd.DataFrame(state.rows), _peak_memory_mb(device)
     return Training(state.step, clock.read(), step_seconds, state.flops, memory, history, state.resumed, stepper.note)
+
+
+def _fit(model: Fittable, x: Tensor) -> Training:
+    start = _now(x.device)
+    model.fit(x)
+    seconds, memory = _now(x.device) - start, _peak_memory_mb(x.device)
+    return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
 
 
 def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:
