@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Split
+from bench.datasets.files import FileSource
+from bench.datasets.place import Place
 from bench.execute.assess import assess, code_of
 from bench.execute.build import build_model
 from bench.plugins.registry import METRIC_REGISTRY
@@ -86,3 +89,13 @@ def test_how_many_samples_have_a_label_is_said_where_some_have_none(tmp_path: Pa
     assert assess(model, digits, spec, ["fvu"]).notes == assess(model, none, spec, ["fvu"]).notes == []
     words = "metrics of classes are of the samples that have a label: 270 of 360 tested, 1,257 of 1,257 in training"
     assert assess(model, some, spec.model_copy(update={"max_eval": None}), ["fvu"]).notes == [words]
+
+
+def test_a_sample_of_data_larger_than_memory_is_told(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).random((300, 8), np.float32))
+    dataset = FileSource(Place(tmp_path / "a.npy", {}), in_memory=100).load(tmp_path)
+    dataset = replace(dataset, test=dataset.test.spread(20))
+    spec = spec_of(tmp_path)
+    (note,) = assess(build_model(spec, dataset), dataset, spec, ["fvu"]).notes
+    assert "measured on 20 of 30 test samples" in note
+    assert "fitted on 240 of 240 training samples" in note
