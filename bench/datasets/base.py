@@ -103,8 +103,6 @@ class Whole(NamedTuple):
 
     train: Stream
     """What training batches are made of."""
-    n_validation: int
-    """Samples of the whole validation split."""
     n_test: int
     """Samples of the whole test split."""
 

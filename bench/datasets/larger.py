@@ -47,7 +47,7 @@ def larger_dataset(
     affine = (scaling.shift, scaling.scale) if scaling else (0.0, 1.0)
     bounds = scaling.of(bounds) if scaling else bounds
     train, validation, test = (replace(split, affine=affine, bounds=bounds) for split in splits)
-    whole = Whole(train, len(validation), len(test))
+    whole = Whole(train, len(test))
     return Dataset(_sample(train), _sample(validation), _sample(test), shape, names, scaling=scaling, whole=whole)
 
 

@@ -96,7 +96,7 @@ def test_splits_are_evenly_spread_samples(tmp_path: Path, monkeypatch: pytest.Mo
     torch.testing.assert_close(ours.test.x, theirs.test.spread(90).x)
     assert torch.equal(ours.train.labels, theirs.train.spread(90).labels)
     assert ours.whole
-    assert (len(ours.whole.train), ours.whole.n_validation, ours.whole.n_test) == (2400, 300, 300)
+    assert (len(ours.whole.train), ours.whole.n_test) == (2400, 300)
 
 
 def test_bytes_of_images_are_scaled(tmp_path: Path) -> None:
