@@ -10,7 +10,8 @@ position.npy      (rows,) int64: its place in the sample: of a token in its text
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +20,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.datasets.readers import Samples
+from bench.datasets.stored import Rows, concatenated, npy_rows
 from bench.errors import BenchError, first_line
 
 MANIFEST = "manifest.json"
 """The file that makes a folder one of activations."""
+
+MOST_NAMED = 2**20
+"""Rows that have names in memory, at most."""
 
 Row = Literal["sample", "token", "patch"]
 """What a row of activations is of."""
@@ -142,7 +147,7 @@ def samples_in(folder: Path, manifest: Manifest) -> Iterator[Sample]:
 def read_extracted(folder: Path, manifest: Manifest) -> dict[str, Samples]:
     """The rows of a folder, by split; "all" where the inputs had none. The rows of one sample are a group.
 
-    Rows are called by their token, else by their sample.
+    Rows stay in their files. They are called by their token, else by their sample, where they are not too many.
 
     Raises
     ------
@@ -157,16 +162,20 @@ def read_extracted(folder: Path, manifest: Manifest) -> dict[str, Samples]:
         )
     rows = sum(shard.rows for shard in manifest.shards)
     labels, sample = (_column(folder / name, rows) for name in ("labels.npy", "sample.npy"))
-    x = torch.from_numpy(np.concatenate([_shard(folder, manifest, number) for number in range(len(manifest.shards))]))
+    x = concatenated([_shard(folder, manifest, number) for number in range(len(manifest.shards))])
     classes = tuple(manifest.class_names) or None
     categories = tuple(manifest.categories or ()) or None
     samples = samples_in(folder, manifest)
-    names = [word for each in samples for word in each.tokens or [each.name] * each.rows]
+    named = (
+        [word for each in samples for word in each.tokens or [each.name] * each.rows] if rows <= MOST_NAMED else None
+    )
     parts = {}
     for split, (first, end) in _bounds(manifest.splits, sample).items():
         own = slice(first, end)
         known = labels[own] if classes else None
-        parts[split] = Samples(x[own], known, classes, categories, tuple(names[own]), sample[own])
+        parts[split] = Samples(
+            x.between(first, end), known, classes, categories, tuple(named[own]) if named else None, sample[own]
+        )
     return parts
 
 
@@ -178,20 +187,25 @@ def _bounds(splits: Mapping[str, int], sample: np.ndarray) -> dict[str, tuple[in
     return dict(zip(splits, zip([0, *ends[:-1]], ends, strict=True), strict=True))
 
 
-def _shard(folder: Path, manifest: Manifest, number: int) -> np.ndarray:
-    shape = (manifest.shards[number].rows, manifest.width)
-    return _array(folder / shard_name(number), shape, manifest.dtype)
+def _shard(folder: Path, manifest: Manifest, number: int) -> Rows:
+    """The rows of a shard, which stay in their file."""
+    file, shape = folder / shard_name(number), (manifest.shards[number].rows, manifest.width)
+    rows: Rows | None = _read(file, npy_rows)
+    if rows is None or rows.shape != shape or rows.dtype != getattr(torch, manifest.dtype):
+        held = "no rows of numbers" if rows is None else f"{rows.dtype} {rows.shape}".removeprefix("torch.")
+        raise BenchError(f"'{file}' holds {held}, expected {manifest.dtype} {shape}. Extract again.")
+    return rows
 
 
 def _column(file: Path, rows: int) -> np.ndarray:
-    return _array(file, (rows,), "int64")
+    array: np.ndarray = _read(file, partial(np.load, allow_pickle=False))
+    if array.shape != (rows,) or array.dtype != "int64":
+        raise BenchError(f"'{file}' holds {array.dtype} {array.shape}, expected int64 {(rows,)}. Extract again.")
+    return array
 
 
-def _array(file: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def _read(file: Path, read: Callable[[Path], Any]) -> Any:
     try:
-        array: np.ndarray = np.load(file, allow_pickle=False)
+        return read(file)
     except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"'{file}' cannot be read: {first_line(str(error))}. Extract again.") from error
-    if array.shape != shape or array.dtype != dtype:
-        raise BenchError(f"'{file}' holds {array.dtype} {array.shape}, expected {dtype} {shape}. Extract again.")
-    return array

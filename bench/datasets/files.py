@@ -85,10 +85,8 @@ class FileSource(DatasetSource):
         return _read(self.place.path, self.place.options.get("labels"))
 
     def _bytes(self) -> int:
-        """Of the files that may be too large to be read at once; 0 of extracted activations, which are read at once."""
+        """Of the files that may be too large to be read at once."""
         path = self.place.path
-        if path.is_dir() and read_manifest(path):
-            return 0
         files = path.rglob("*") if path.is_dir() else [path]
         return sum(file.stat().st_size for file in files if file.suffix in (".npy", ".safetensors") and file.is_file())
 

@@ -10,7 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -121,6 +121,16 @@ class Rows:
             if first < stop and start < first + part.shape[0]
         ]
         return found[0] if len(found) == 1 else torch.cat(found) if found else self.parts[0].read(0, 0)
+
+    def between(self, start: int, stop: int) -> Rows:
+        """The rows from `start` to `stop`, which stay where they are."""
+        parts = []
+        for part, first in zip(self.parts, self._starts, strict=False):
+            begin, end = max(start - first, 0), min(stop - first, part.shape[0])
+            if begin < end:
+                offset = part.offset + begin * self.row_bytes
+                parts.append(replace(part, offset=offset, shape=(end - begin, *part.shape[1:])))
+        return Rows(tuple(parts) or (replace(self.parts[0], shape=(0, *self.shape[1:])),))
 
     def take(self, rows: Tensor) -> Tensor:
         """The rows at some numbers, which ascend. BenchError as of `read`."""

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from bench.datasets import larger
 from bench.datasets.base import Dataset
+from bench.datasets.extracted import MANIFEST, Manifest, Sample, Shard, shard_name
 from bench.datasets.files import FileSource
 from bench.datasets.place import NORMALISATIONS, place_of
 from bench.datasets.stream import Stream
@@ -66,7 +67,26 @@ def splits(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("make", [npy, shards, tensors, splits])
+def extracted(folder: Path) -> Path:
+    """Activations of samples of three rows each, in four shards, whose splits begin in the middle of one."""
+    parts = np.array_split(np.arange(N), [600, 1200, 2100])
+    for i, rows in enumerate(parts):
+        np.save(folder / shard_name(i), X[rows])
+        lines = [Sample(name=f"s{row // 3}", rows=3).model_dump_json() for row in rows[::3]]
+        (folder / shard_name(i, ".jsonl")).write_text("\n".join(lines) + "\n", "utf-8")
+    np.save(folder / "labels.npy", Y)
+    np.save(folder / "sample.npy", np.arange(N) // 3)
+    manifest = Manifest(
+        backbone="net.py:net", weights="", layer="1", pool="none", preprocessing={}, inputs="i", inputs_checksum="",
+        dtype="float16", row="token", width=D, output_shape=[3, D], class_names=["a", "b", "c"], samples=N // 3,
+        splits={"train": 700, "validation": 100, "test": 200}, batch_size=1, versions={}, complete=True,
+        shards=[Shard(rows=len(rows), samples=len(rows) // 3) for rows in parts],
+    )  # fmt: skip
+    (folder / MANIFEST).write_text(manifest.model_dump_json(), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("make", [npy, shards, tensors, splits, extracted])
 def test_it_is_the_data_set_that_fits_in_memory(tmp_path: Path, make: object) -> None:
     path = make(tmp_path)  # type: ignore[operator]
     ours, theirs = load(path), load(path, 10**9)
@@ -155,6 +175,7 @@ import re, sys
 from dataclasses import replace
 from pathlib import Path
 from bench.datasets import larger
+from bench.datasets.extracted import MANIFEST, Manifest, Sample, Shard, shard_name
 from bench.datasets.files import FileSource
 from bench.datasets.place import place_of
 from bench.execute.batches import batches
