@@ -23,7 +23,8 @@ def plan_text(plan: Plan, store: RunStore, what: str, place: str, seconds: Mappi
     seconds : mapping
         Of the runs to do whose like has run before, by run id.
     """
-    known = f"estimate: {format_seconds(sum(seconds.values()))} for the {len(seconds)} whose like has run before"
+    work = format_seconds(sum(seconds.values()))
+    known = f"estimate: {work} of work, one run after another, for the {len(seconds)} whose like has run before"
     time = known if seconds else "no estimate yet"
     then = f"executor: {place}; {time}" if plan.todo else "nothing to do"
     counts = [f"{len(plan.done)} done", f"{len(plan.failed)} failed", f"{len(plan.todo)} to run"]

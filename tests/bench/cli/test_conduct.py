@@ -218,7 +218,8 @@ def test_a_plan_as_text(tmp_path: Path) -> None:
     store, plan = RunStore(tmp_path), make(tmp_path, seeds="3")
     ids = [spec.run_id for spec in plan.specs]
     text = plan_text(plan, store, "words", "here", {ids[0]: 60.0, ids[1]: 30.0})
-    assert text.endswith("3 to run; executor: here; estimate: 1 min 30 s for the 2 whose like has run before")
+    estimate = "1 min 30 s of work, one run after another, for the 2 whose like has run before"
+    assert text.endswith(f"3 to run; executor: here; estimate: {estimate}")
     other = type(plan)(plan.specs, [], [], [], ids[:1], ids[1:2], ids[2:])
     lines = plan_text(other, store, "words", "here", {}).splitlines()
     assert lines[1] == "  0 done, 0 failed, 1 unreadable, 1 submitted, 1 lost, 0 to run; nothing to do"
@@ -248,7 +249,7 @@ def test_an_estimate_is_of_runs_like_these(tmp_path: Path, capsys: pytest.Captur
     put(RunStore(tmp_path), record(spec, timings={"total": 60.0}))
     assert conducted(tmp_path, Scripted())
     said = " ".join(capsys.readouterr().out.split())
-    assert "estimate: 1 min 00 s for the 1 whose like has run before" in said
+    assert "estimate: 1 min 00 s of work, one run after another, for the 1 whose like has run before" in said
 
 
 def test_what_makes_a_metric_file_is_left_to_others(tmp_path: Path) -> None:
