@@ -116,7 +116,7 @@ def test_every_field_of_a_record_has_a_line_below_it() -> None:
     assert bare == []
 
 
-@pytest.mark.parametrize("room", ["plan", "execute", "store", "compare", "claims", "cluster", "plugins", "cli"])
+@pytest.mark.parametrize("room", ["plan", "execute", "store", "compare", "claims", "cluster", "plugins", "cli", "api"])
 def test_rooms_name_no_metric(room: str) -> None:
     """What a figure, a table or a verb must know of a metric stands in the metric's declaration."""
     from metrics import METRICS

@@ -96,12 +96,13 @@ def test_the_examples_keep_the_contract(folder: Path, file: str, name: str) -> N
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_boards_from_python(folder: Path) -> None:
+def test_from_python(tmp_path: Path) -> None:
     names: dict[str, Any] = {}
-    with chdir(folder):
-        exec(example("build"), names)
-    digits = next(board for board in names["boards"] if board.dataset == "digits")
-    assert {row.label for row in digits.rows} == {"topk", "mp"}
+    with chdir(tmp_path):
+        exec(example("bench.run"), names)
+    assert names["runs"].run.nunique() == 5
+    assert names["x_hat"].shape == names["x"].shape
+    assert names["coder"].transform(names["x"]).shape == (1000, 64)
 
 
 def test_every_option_that_the_readme_names_exists() -> None:

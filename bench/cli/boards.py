@@ -13,7 +13,7 @@ import typer
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app
 from bench.cli.options import Out, ResultsDir
-from bench.cli.readings import At, Columns, readings_at
+from bench.cli.readings import At, Columns
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 @app.command()
 def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RESULTS, out: Out = None) -> None:
     """Rebuild the tables and the page from the records alone, and print the boards."""
+    from bench.api.boards import readings_at
+
     with _opened(results) as (console, store, scan):
         tables = build_tables(scan.records, store)
         readings = readings_at(tables.boards, store, at, columns) if at else []  # first: a price may be misspelt
@@ -80,11 +82,10 @@ def compare(
 
 def build_tables(records: Sequence[Record], store: RunStore) -> Tables:
     """The tables of all boards of some records."""
-    from bench.compare.boards import build
-    from bench.compare.columns import columns
+    from bench.api.boards import build_boards
     from bench.show.tables import Tables
 
-    return Tables(build(records, columns(records, store)))
+    return Tables(build_boards(records, store))
 
 
 def print_readings(console: Console, readings: Sequence[Reading]) -> None:

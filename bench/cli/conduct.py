@@ -10,10 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.api.boards import build_boards
 from bench.cli.boards import build_tables, print_boards, print_left_out, print_places, write_all
 from bench.cli.options import Execution
-from bench.compare.boards import build
-from bench.compare.columns import columns
 from bench.compare.names import told_apart
 from bench.errors import Interrupted, counted
 from bench.execute.console import Reporter, following_data
@@ -105,7 +104,7 @@ def print_summary(plan: Plan, store: RunStore, metrics: Sequence[str] = ("all",)
         tables = build_tables(scan.records, store)
         same = len(mine) == len(scan.records)
         write_all(scan.records, tables, store.root, store)
-        print_boards(console, tables.boards if same else build(mine, columns(mine, store)), store)
+        print_boards(console, tables.boards if same else build_boards(mine, store), store)
         print_left_out(console, mine, store)
         print_places(console, store.root)
     print_raw(console, _counts(plan, mine))

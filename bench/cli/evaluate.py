@@ -12,7 +12,7 @@ import typer
 
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app, say
-from bench.cli.options import DataDir, DeviceName, Metrics, ResultsDir, RunIds, require_device
+from bench.cli.options import DataDir, DeviceName, Metrics, ResultsDir, RunIds
 from bench.errors import BenchError, counted, first_line
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def evaluate(
     from bench.show.printing import make_console
     from bench.store.runs import RunStore
 
-    require_device(device)
+    device = choose_device(device)
     store, names = RunStore(results), Request.build(metrics=metrics).metrics
     load_metrics(names)
     if runs:
@@ -67,7 +67,7 @@ def evaluate(
         scan = store.scan()
         require_records(make_console(), scan, results)
         records = scan.records
-    job = Job(results, data_dir, choose_device(device), names, command=command())
+    job = Job(results, data_dir, device, names, command=command())
     trusted = Trusted(plugins_of(MODEL_REGISTRY, models), plugins_of(DATASET_REGISTRY, datasets))
     run_ids = [record.run_id for record in records if record.status == "done" or record.trained]
     with following_data(make_console()):

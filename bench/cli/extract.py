@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.app import app, say
-from bench.cli.options import DataDir, DeviceName, path_option, require_device
+from bench.cli.options import DataDir, DeviceName, path_option
 from bench.errors import BenchError, counted
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ def extract(
         raise BenchError("Name a layer with --layer MODULE.NAME, or list them with --layers.")
     if layer and out is None:
         raise BenchError("Name a folder for the activations: --out DIR.")
-    require_device(device)
     from bench.activations.backbones import Wanted
     from bench.activations.extract import Request, extract, layers_of, load
     from bench.execute.console import following_data

@@ -12,10 +12,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bench.cli import completion
-from bench.errors import unknown
+from bench.execute.machine import require_device
 from bench.store.files import expanded
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def path_option(*names: str, **settings: Any) -> Any:
@@ -94,12 +92,6 @@ class Execution:
 
     def __post_init__(self) -> None:
         require_device(self.device)
-
-
-def require_device(name: str) -> None:
-    """BenchError for a device that there is not."""
-    if name not in DEVICES:
-        raise unknown("--device", name, DEVICES)
 
 
 def with_execution(verb: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from bench import RESULTS
 from bench.cli.app import app, say
 from bench.cli.boards import build_tables
 from bench.cli.options import ResultsDir
-from bench.cli.readings import At, Columns, readings_at
+from bench.cli.readings import At, Columns
 from bench.errors import BenchError, unknown
 
 Rows = Annotated[str | None, typer.Option(help="Models or rows to show, in this order; commas between. Default: all.")]
@@ -27,6 +27,7 @@ def table(
     results: ResultsDir = RESULTS,
 ) -> None:
     """Print tables for a paper, one for each data set and price: models at an equal price."""
+    from bench.api.boards import readings_at
     from bench.plan.request import comma_separated
     from bench.show.papers import FORMATS, paper
     from bench.store.runs import RunStore

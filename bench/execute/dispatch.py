@@ -19,7 +19,7 @@ from bench.errors import BenchError
 from bench.execute import pool
 from bench.execute.build import build_model, load_data
 from bench.execute.job import Job, OnEvent
-from bench.execute.machine import n_at_a_time
+from bench.execute.machine import n_at_a_time, require_device
 from bench.execute.preflight import require_models
 from bench.execute.run import run_one, settle_process
 from bench.store.runs import RunStore
@@ -190,7 +190,8 @@ def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
 
 
 def choose_device(device: str) -> str:
-    """The device meant: for "auto" the GPU where there is one. BenchError for a GPU that is not there."""
+    """The device meant: for "auto" the GPU where there is one. BenchError for one that is not there."""
+    require_device(device)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():

@@ -5,10 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bench.errors import unknown
+
 GROUP = Path("/sys/fs/cgroup")
 """Where a container finds its limits."""
 WORKER_GIB = 2
 """Memory that a run on CPU is reckoned to take."""
+DEVICES = ("auto", "cpu", "cuda")
+"""What a run may be asked to compute on."""
+
+
+def require_device(name: str) -> None:
+    """BenchError for a device that there is not."""
+    if name not in DEVICES:
+        raise unknown("--device", name, DEVICES)
 
 
 def n_cores() -> int:

@@ -36,7 +36,7 @@ def paper(readings: Sequence[Reading], names: Sequence[str], form: str, caption:
         known = {name for reading in readings for row in reading.board.rows for name in (row.model, row.label)}
         raise unknown("row in --rows", min(unread), known)
     if form == "csv":
-        return csv_text(pd.DataFrame([line for reading, rows in shown for line in _lines(reading, rows)])).rstrip()
+        return csv_text(pd.DataFrame([line for reading, rows in shown for line in lines(reading, rows)])).rstrip()
     draw = _latex if form == "latex" else _markdown
     labels = [f"{label}-{i}" if label and i > 1 else label for i in range(1, len(shown) + 1)]
     parts = [draw(*each, caption or f"{at(each[0])}.", name) for each, name in zip(shown, labels, strict=True)]
@@ -71,17 +71,17 @@ def _cells(reading: Reading, row: Row, escape: Any, bold: str) -> list[str]:
     return [escape(row.label), seeds(reading, row), *numbers]
 
 
-def _lines(reading: Reading, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def lines(reading: Reading, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """A line for each row, as csv has it: what is not reached, or not there, is empty."""
     board = reading.source
     where = {"dataset": board.dataset, "settings": board.settings, "budget": board.budget}
     where |= {"price": reading.price.metric, "at": reading.price.value}
-    lines = []
+    found = []
     for row in rows:
         line: dict[str, Any] = {"model": row.label, **where, "seeds": row.n_done}
         for column in reading.board.columns:
             interval = row.intervals.get(column.name)
             line[column.name] = interval.mean if interval else None
             line[f"{column.name}{HALF_WIDTH}"] = interval.half_width if interval else None
-        lines.append(line)
-    return lines
+        found.append(line)
+    return found

@@ -91,7 +91,7 @@ def text(board: Board, width: int | None = None) -> str:
 
     In a width that does not hold it the columns that say most are shown, and the others named.
     """
-    header, *rows = _table(
+    header, *rows = cells_of(
         board,
         mark=lambda cell, best: f"{cell}{' *' if best else '  '}",
         escape=lambda words: clipped(words, LABEL_WIDTH),
@@ -123,7 +123,7 @@ def markdown(boards: Sequence[Board]) -> str:
     """All boards with their legend and provenance."""
     parts = ["# Leaderboards", *filter(None, (_READING, compared_at_a_price(boards)))]
     for board in boards:
-        table = _table(board, lambda cell, best: f"**{cell}**" if best else cell, escape_markdown)
+        table = cells_of(board, lambda cell, best: f"**{cell}**" if best else cell, escape_markdown)
         body = tabulate(table[1:], table[0], "pipe", disable_numparse=True, colalign=_align(table))
         parts += [f"## {escape_markdown(board.title)}", body, *_failures(board)]
     columns = {column.name: column for board in boards for column in board.headline}
@@ -241,7 +241,7 @@ def latex(boards: Sequence[Board]) -> str:
     """A booktabs table per board."""
     parts = []
     for board in boards:
-        table = _table(board, lambda cell, best: rf"\textbf{{{cell}}}" if best else cell, escape_latex)
+        table = cells_of(board, lambda cell, best: rf"\textbf{{{cell}}}" if best else cell, escape_latex)
         parts.append(f"% {' '.join(board.title.split())}\n{booktabs(table)}")
     return "\n\n".join(parts) + "\n"
 
@@ -280,7 +280,7 @@ def _plain(value: float) -> str:
     return f"{value:.3e}" if decimals > MAX_DECIMALS else f"{value:,.{max(0, decimals)}f}"
 
 
-def _table(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str], str]) -> list[list[str]]:
+def cells_of(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str], str]) -> list[list[str]]:
     """Header and rows of the headline columns, every cell a string."""
     columns = board.headline
     table = [["model", "seeds", *(escape(column.header) for column in columns)]]

@@ -10,8 +10,9 @@ from typing import get_type_hints
 import pytest
 import typer
 
-from bench.cli.options import DEVICES, DataDir, Execution, with_execution
+from bench.cli.options import DataDir, Execution, with_execution
 from bench.errors import BenchError
+from bench.execute.machine import DEVICES
 from bench.store.runs import RunStore
 from tests.bench.cli.helpers import bench, metric_file, model_file
 

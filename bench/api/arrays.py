@@ -1,0 +1,122 @@
+"""Arrays of one's own: as inputs of a model, and as files that are data sets."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from bench.datasets.conversion import DataError, as_inputs
+from bench.errors import BenchError
+from bench.store.files import require_writable, write_atomically
+from bench.store.runs import RunStore
+
+Arrays = Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]]
+"""Name -> inputs (N, ...), or inputs and labels (N,), of data sets that are in memory."""
+
+FOLDER = "arrays"
+"""Of a results folder: where data sets are kept that came as arrays."""
+NAME = r"\w[\w-]*"
+"""Of such a data set."""
+
+
+def data_folder(given: Path | str | None) -> Path:
+    """Where data sets are: as given, else by BENCH_DATA_DIR, else `data`."""
+    return Path(given or os.environ.get("BENCH_DATA_DIR") or "data")
+
+
+def inputs(values: Any) -> Tensor:
+    """Inputs (N, D), float32, of an array (N, ...): as data sets in files are read. BenchError for what is no such."""
+    try:
+        array = values if isinstance(values, Tensor) else np.asarray(values)
+        if array.ndim < 2:
+            raise DataError(f"it has the shape {tuple(array.shape)}; expected (N, D), a row for each sample.")
+        flat = array.reshape(len(array), -1)
+        if isinstance(flat, np.ndarray) and flat.dtype.kind in "iu":
+            flat = flat.astype(np.float32) / (255 if array.dtype == np.uint8 and array.ndim > 2 else 1)
+        return as_inputs(flat)
+    except ValueError as error:
+        raise BenchError(f"The array cannot be taken as inputs: {error}") from error
+
+
+def kept(arrays: Arrays, store: RunStore) -> list[str]:
+    """Paths of files that hold some arrays: a run can be looked at again only while its data are there.
+
+    BenchError for a name that is none, what is no array of numbers, and a name under which runs have other numbers.
+    """
+    paths = []
+    for name, given in arrays.items():
+        if not re.fullmatch(NAME, name):
+            raise BenchError(f"The data set's name '{name}' is no plain word; use letters, digits, - and _.")
+        x, labels = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+        content = {"x": _plain(name, x)} | ({} if labels is None else {"labels": _plain(name, labels)})
+        path = store.root / FOLDER / f"{name}.npz"
+        if not path.exists() or (not _holds(path, content) and not _used(name, store)):
+            require_writable(path.parent, "results")
+            write_atomically(path, lambda new, content=content: _write(new, content))  # type: ignore[misc]
+        elif not _holds(path, content):
+            raise BenchError(
+                f"'{path}' holds other numbers under the name '{name}', of which there are runs. Give these another."
+            )
+        paths.append(str(path.absolute()))
+    return paths
+
+
+def kept_as(name: str, results: Path) -> list[str]:
+    """The path of the file that holds the array of this name; none where there is none."""
+    path = results / FOLDER / f"{name}.npz"
+    return [str(path.absolute())] if re.fullmatch(NAME, name) and path.is_file() else []
+
+
+def _used(name: str, store: RunStore) -> bool:
+    """Whether there are runs on data of this name."""
+    scan = store.scan()
+    return bool(scan.unreadable) or any(record.spec.dataset == name for record in scan.records)
+
+
+def _plain(name: str, values: Any) -> np.ndarray:
+    """An array of numbers or words, without objects, which would be pickled."""
+    try:
+        array = values.numpy(force=True) if isinstance(values, Tensor) else np.asarray(values)
+    except ValueError as error:
+        raise BenchError(f"The data set '{name}' is no array: {error}.") from error
+    array = array.astype(str) if array.dtype == object and all(isinstance(v, str) for v in array.flat) else array
+    if array.dtype == object or array.ndim == 0:
+        raise BenchError(f"The data set '{name}' is {type(values).__name__}; give an array (N, D), or (x, labels).")
+    return array
+
+
+def _write(path: Path, content: Mapping[str, np.ndarray]) -> None:
+    with path.open("wb") as file:  # numpy would add .npz to a name
+        np.savez(file, **content)  # type: ignore[arg-type]
+
+
+def _holds(path: Path, content: Mapping[str, np.ndarray]) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as known:
+            return set(known.files) == set(content) and all(
+                known[key].dtype == array.dtype and known[key].tobytes() == array.tobytes()
+                for key, array in content.items()
+            )
+    except (OSError, ValueError) as error:
+        raise BenchError(f"'{path}' cannot be read: {error}. Remove it.") from error
+
+
+@contextmanager
+def settings_restored() -> Iterator[None]:
+    """Leave the caller's random numbers, threads and treatment of denormals as they were."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_flush_denormal(False)

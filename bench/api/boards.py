@@ -1,0 +1,151 @@
+"""`bench.leaderboard`: boards from the records alone, which a notebook shows as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import RESULTS
+from bench.compare.boards import Board, Column, build
+from bench.compare.columns import columns as columns_of
+from bench.compare.readings import Reading
+from bench.errors import BenchError, unknown
+from bench.show import notebook, readings as show_readings, tables
+from bench.show.papers import lines
+from bench.store.files import expanded
+from bench.store.record import Record
+from bench.store.runs import RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Boards, and what they say at a price. A notebook shows it as tables; `str` is what a terminal shows."""
+
+    boards: Sequence[Board]
+    """One for each data set, setting and budget."""
+    readings: Sequence[Reading] = ()
+    """Where a price was asked for: each board at each price, shown in place of the boards."""
+
+    def frame(self) -> pd.DataFrame:
+        """A row for each row of the tables: means, and half-widths of the 95% intervals in columns `*_ci95`."""
+        import pandas as pd
+
+        if not self.readings:
+            return tables.frame(self.boards)
+        return pd.DataFrame([line for reading in self.readings for line in lines(reading, reading.board.rows)])
+
+    def __str__(self) -> str:
+        parts = [show_readings.text(r) for r in self.readings] or [tables.text(board) for board in self.boards]
+        return "\n\n".join(parts)
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self) -> str:
+        return notebook.markdown(self.boards, self.readings)
+
+    def _repr_html_(self) -> str:
+        return notebook.html(self.boards, self.readings)
+
+
+def leaderboard(
+    results: Path | str | pd.DataFrame = RESULTS,
+    at: str | Sequence[str] = (),
+    columns: str | Sequence[str] | None = None,
+) -> Leaderboard:
+    """Rank models, with intervals over seeds and ties, from the records alone.
+
+    Parameters
+    ----------
+    results : path or DataFrame
+        A results folder; or what `bench.run` or `bench.results` returned, or rows of it: of these runs alone.
+    at : str or sequence of str
+        Compare at an equal price: "l0=10", "fvu=0.2", any metric; "l0=4..32" is the mean over a range.
+    columns : str or sequence of str, optional
+        At a price: the metrics to show; by default those of the printed board.
+
+    Raises
+    ------
+    BenchError
+        There are no records, or a price or a column is none.
+
+    Examples
+    --------
+    >>> import bench
+    >>> table = bench.run("topk,pca", "digits", seeds=1, budget="smoke", metrics="fvu,l0", verbose=False)
+    >>> board = bench.leaderboard(table)
+    >>> print(str(board).splitlines()[0])
+    digits, native setting, smoke budget
+    >>> board.frame()[["model", "seeds", "failed"]].values.tolist()
+    [['pca', 1, 0], ['topk', 1, 0]]
+    """
+    store, records = _chosen(results)
+    boards = build_boards(records, store)
+    prices = [at] if isinstance(at, str) else list(at)
+    names = columns if columns is None or isinstance(columns, str) else ",".join(columns)
+    return Leaderboard(boards, readings_at(boards, store, prices, names) if prices else ())
+
+
+def _chosen(results: Path | str | pd.DataFrame) -> tuple[RunStore, list[Record]]:
+    """The records of a folder, or of the runs in a table. BenchError where there are none."""
+    if isinstance(results, Path | str):
+        store = RunStore(expanded(Path(results)))
+        records = store.scan().records
+    elif "run" in results and "results" in results.attrs:
+        store = RunStore(Path(results.attrs["results"]))
+        records = [store.find(run_id) for run_id in results["run"].unique()]
+    else:
+        raise BenchError(
+            "This table is no longer one of bench.run or bench.results: it lacks the column 'run', or its attrs. "
+            "Choose rows of theirs, or name the results folder."
+        )
+    if not records:
+        raise BenchError(f"No records that can be read in '{store.root}'. Make some with bench.run(...).")
+    return store, records
+
+
+def build_boards(records: Sequence[Record], store: RunStore) -> list[Board]:
+    """All boards of some records."""
+    return build(records, columns_of(records, store))
+
+
+def readings_at(
+    boards: Sequence[Board], store: RunStore, at: Sequence[str] | None, columns: str | None
+) -> list[Reading]:
+    """Each board at each price that is asked for, else at the one that its answer is about. BenchError for none."""
+    from bench.compare.answers import answer, floors_of
+    from bench.compare.prices import parse_price
+    from bench.compare.readings import read
+
+    known = {column.name for board in boards for column in board.columns}
+    found = []
+    for board in boards:
+        floors, shown = floors_of(board, store), _columns(board, columns, known)
+        chosen = None if at else answer(board, floors).chosen
+        prices = [parse_price(text, known) for text in at or ()] if not chosen else [chosen.price]
+        own = {column.name for column in board.columns}
+        found += [read(board, price, shown, floors) for price in prices if price.metric in own]
+    if not found:
+        raise BenchError("No two models reach one price; name one that you want to see with --at, e.g. --at l0=10.")
+    return found
+
+
+def _columns(board: Board, names: str | None, known: Collection[str]) -> list[Column]:
+    """The columns of a board that are asked for: of a metric of several numbers all, or the one that is named."""
+    from bench.compare.answers import answering
+    from bench.plan.request import comma_separated
+    from bench.store.record import metric_of
+
+    if names is None:
+        first = answering(board)
+        return [column for column in board.columns if column.info.headline or column in first]
+    valid = {*known, *map(metric_of, known)}
+    asked = comma_separated(names)
+    for name in asked:
+        if name not in valid:
+            raise unknown("metric in --columns", name, valid, "`python -m bench list metrics` says what each is.")
+    return [c for name in asked for c in board.columns if name in (c.name, metric_of(c.name))]

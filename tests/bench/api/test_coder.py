@@ -1,0 +1,91 @@
+"""Every model as an estimator of scikit-learn: its contract, and what comes out of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import bench
+from models import MODELS
+
+ANY_NUMBERS = {name: {"likelihood": "gaussian"} for name in ("vae", "vsc", "vsc-aligned")}
+"""Hyperparameters of models whose inputs are in [0, 1] unless they are told otherwise."""
+
+
+@pytest.fixture
+def x() -> np.ndarray:
+    """Inputs (200, 6) far from 0, whose dimensions are correlated."""
+    rng = np.random.default_rng(0)
+    return 50 + rng.standard_normal((200, 6)) @ rng.normal(scale=10, size=(6, 6))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_it_keeps_the_contract_of_scikit_learn(model: str) -> None:
+    hyperparameters = ANY_NUMBERS.get(model)
+    check_estimator(bench.SparseCoder(model, 16, hyperparameters=hyperparameters, max_steps=3), on_skip=None)
+
+
+def test_all_of_the_directions_give_back_the_data_in_their_units(x: np.ndarray) -> None:
+    coder = bench.SparseCoder("pca", n_latents=6).fit(x)
+    np.testing.assert_allclose(coder.inverse_transform(coder.transform(x)), x, atol=1e-4)
+    assert coder.score(x) == pytest.approx(1)
+
+
+def test_the_score_is_the_explained_variance(x: np.ndarray) -> None:
+    theirs = PCA(2).fit(x[:100])
+    left = x[100:] - theirs.inverse_transform(theirs.transform(x[100:]))
+    expected = 1 - np.square(left).sum() / np.square(x[100:] - x[100:].mean(0)).sum()
+    assert bench.SparseCoder("pca", n_latents=2).fit(x[:100]).score(x[100:]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_it_searches_in_a_pipeline(x: np.ndarray) -> None:
+    """Two units a sample code more than one; the names of the codes are those of the step."""
+    coder = bench.SparseCoder("topk", n_latents=12, max_steps=200)
+    grid = {"sparsecoder__hyperparameters": [{"k": 1}, {"k": 6}]}
+    search = GridSearchCV(make_pipeline(StandardScaler(), coder), grid, cv=2).fit(x)
+    assert search.best_params_["sparsecoder__hyperparameters"] == {"k": 6}
+    codes = search.best_estimator_.transform(x)
+    assert list(search.best_estimator_.get_feature_names_out()) == [f"sparsecoder{i}" for i in range(12)]
+    assert 0 < (codes != 0).sum(axis=1).max() <= 6
+
+
+def test_one_seed_gives_one_model_and_leaves_the_caller_his_numbers(x: np.ndarray) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    codes = [bench.SparseCoder("relu", 8, max_steps=5, random_state=s).fit_transform(x) for s in (3, 3, 4)]
+    assert torch.rand(1) == expected
+    np.testing.assert_array_equal(codes[0], codes[1])
+    assert not np.array_equal(codes[0], codes[2])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"model": "topkk"}, bench.BenchError, "Did you mean 'topk'"),
+        ({"hyperparameters": {"kk": 3}}, bench.BenchError, "Unknown hyperparameter of topk 'kk'. Did you mean 'k'"),
+        ({"hyperparameters": {"k": -1}}, bench.BenchError, "topk.k = -1: Input should be greater"),
+        ({"hyperparameters": {"k": True}}, bench.BenchError, "give a number, not true or false"),
+        ({"normalise": "rmss"}, bench.BenchError, "Did you mean 'rms'"),
+        ({"device": "tpu"}, bench.BenchError, "auto, cpu, cuda"),
+        ({"model": "vae", "normalise": "none"}, ValueError, "likelihood"),
+        ({"model": "vsc-aligned", **{"hyperparameters": ANY_NUMBERS["vsc"]}}, ValueError, "label"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said(x: np.ndarray, options: dict, error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        bench.SparseCoder(**options).fit(x)
+
+
+def test_classes_are_for_models_that_use_them(x: np.ndarray) -> None:
+    """Whatever they are called; a target of a regression is none."""
+    aligned = bench.SparseCoder("vsc-aligned", 8, hyperparameters=ANY_NUMBERS["vsc"], max_steps=2)
+    assert aligned.fit(x, np.where(x[:, 0] > 50, "high", "low")).transform(x).shape == (200, 8)
+    with pytest.raises(ValueError, match="label"):
+        aligned.fit(x, x[:, 0])

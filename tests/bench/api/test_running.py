@@ -1,0 +1,121 @@
+"""`bench.run` and `bench.results`: the runs are those of the command line, and nothing is lost or made twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import bench
+from bench.store.runs import RunStore
+from tests.bench.api.conftest import REQUEST
+from tests.bench.cli import helpers
+from tests.bench.execute.helpers import MODEL
+
+
+def test_importing_it_costs_nothing_and_says_what_there_is() -> None:
+    code = "import bench, sys; print(sorted({'torch', 'pandas', 'pydantic'} & sys.modules.keys()), dir(bench))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("[] ")
+    assert all(f"'{name}'" in done.stdout for name in bench.NAMES)
+    assert all(callable(getattr(bench, name)) for name in bench.NAMES)
+    with pytest.raises(AttributeError, match="no attribute 'leaderbord'"):
+        bench.leaderbord  # noqa: B018
+
+
+def test_it_makes_the_runs_of_the_command_line(tmp_path: Path) -> None:
+    """With the same numbers; what one has made, the other does not make again."""
+    words = ("--models", "topk,mean", "--seeds", "1", "--budget", "smoke", "--metrics", "fvu,l0")
+    assert helpers.bench("run", *words, "--results", str(tmp_path / "cli")).returncode == 0
+    keys = {"seeds": 1, "budget": "smoke", "metrics": ["fvu", "l0"], "verbose": False}
+    table = bench.run(["topk", "mean"], results=tmp_path / "api", **keys)
+    pd.testing.assert_frame_equal(table, bench.run("topk,mean", results=tmp_path / "cli", **keys))
+    again = helpers.bench("run", *words, "--results", str(tmp_path / "api"))
+    assert "2 done (2 of them before)" in again.stdout
+    assert "bench.run(models=['topk', 'mean']" in RunStore(tmp_path / "api").find("topk").provenance.command
+
+
+def test_a_row_for_each_number_and_each_reason(table: pd.DataFrame, folder: Path) -> None:
+    assert set(table.model + " " + table.variant) == {"topk n_latents=16 k=1", "topk n_latents=16 k=3", "pca "}
+    assert table.run.nunique() == 5
+    record = RunStore(folder).find(table.run[0])
+    first = table[table.run == record.run_id].dropna(subset="value")
+    assert dict(zip(first.metric, first.value, strict=True)) == record.metrics
+    (reason,) = set(table[table.metric == "neg_elbo"].reason)
+    assert reason.startswith("n/a: ")
+    assert table.attrs["units"]["l0"] == "units"
+    assert table.attrs["directions"] == {"fvu": "min", "l0": "none", "probe_accuracy": "max"}
+    everything = bench.results(folder).sort_values(["run", "metric"], ignore_index=True)
+    pd.testing.assert_frame_equal(everything, table.sort_values(["run", "metric"], ignore_index=True))
+
+
+def test_the_same_array_is_the_same_data(x: np.ndarray, labels: np.ndarray, folder: Path, table: pd.DataFrame) -> None:
+    """And another one of that name is refused: the runs that are there could not be looked at again."""
+    records = {path: path.stat().st_mtime_ns for path in folder.glob("*/record.json")}
+    bench.run("pca", {"mine": (torch.from_numpy(x), labels.tolist())}, 1, results=folder, **REQUEST)
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*/record.json")} == records
+    with pytest.raises(bench.BenchError, match="holds other numbers under the name 'mine'"):
+        bench.run("pca", {"mine": x}, 1, results=folder, **REQUEST)
+
+
+def test_a_name_whose_array_was_refused_is_free(x: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(bench.BenchError, match="nan"):
+        bench.run("mean", {"mine": np.where(x > 20, x, np.nan)}, 1, results=tmp_path, **REQUEST)
+    assert len(bench.run("mean", {"mine": x}, 1, results=tmp_path, **REQUEST))
+
+
+def test_a_run_that_fails_is_a_row_that_says_why(tmp_path: Path) -> None:
+    loss = "total = self.bias.square().sum() / (progress < 0.5)"
+    (tmp_path / "bad.py").write_text(MODEL.format(name="Bad", loss=loss, more=""), encoding="utf-8")
+    table = bench.run(f"mean,{tmp_path / 'bad.py'}:Bad", seeds=1, results=tmp_path / "runs", **REQUEST)
+    failed = table[table.status == "failed"]
+    assert failed.metric.isna().all()
+    assert failed.value.isna().all()
+    assert failed.reason.item().startswith("The loss became nan at step 11")
+    assert (table[table.model == "mean"].status == "done").all()
+
+
+def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    bench.run("relu", {"mine": x}, 1, results=tmp_path, **REQUEST)
+    assert torch.equal(torch.rand(2), expected)
+    assert torch.get_num_threads() == 1
+    assert torch.tensor(1e-40) * 1 != 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"models": "topkk"}, "Did you mean 'topk'"),
+        ({"models": [3]}, "models.0 = 3"),
+        ({"seeds": 0}, "at least 1"),
+        ({"budget": "huge"}, "valid: smoke, quick, full"),
+        ({"set": {"topk.kk": 3}}, "Did you mean 'k'"),
+        ({"metrics": "fvuu"}, "Did you mean 'fvu'"),
+        ({"device": "tpu"}, "auto, cpu, cuda"),
+        ({"workers": 0}, "1 or more"),
+        ({"sett": {}}, "Did you mean 'set'"),
+        ({"datasets": {"a/b": [[1.0]]}}, "no plain word"),
+        ({"datasets": {"a": [[1.0], [1.0, 2.0]]}}, "'a' is no array"),
+        ({"datasets": {"a": [object()]}}, "'a' is list; give an array"),
+        ({"datasets": {"a": np.full((50, 3), np.nan)}}, "train.x has nan at row 0"),
+        ({"datasets": {}}, "name at least one"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_said_and_nothing_runs(tmp_path: Path, keys: dict, words: str) -> None:
+    with pytest.raises(bench.BenchError, match=words):
+        bench.run(**{"models": "topk", "seeds": 1, "results": tmp_path, "verbose": False, "budget": "smoke", **keys})
+    assert not list(tmp_path.glob("*/record.json"))
+
+
+def test_an_empty_folder_is_said(tmp_path: Path) -> None:
+    for ask in (bench.results, bench.leaderboard):
+        with pytest.raises(bench.BenchError, match="No records that can be read"):
+            ask(tmp_path)
