@@ -54,6 +54,10 @@ NEEDS: dict[str, Need] = {
     "atoms": Need("decoder rows (M, D)", "the model has no atoms"),
     "k": Need("the trained number of active units", "the model has no k"),
     "training": Need("what training cost: steps, seconds, ...", "training is not at hand: only weights were loaded"),
+    "downstream": Need(
+        "what a network predicts with a layer's output reconstructed, zero or at its mean: see metrics.downstream",
+        "the network that the inputs are activations of was not at hand: see `bench evaluate --downstream`",
+    ),
     "model": Need("the model itself"),
     "likelihood": Need("the model, for its bounds on log p(x)", "the model has no likelihood"),
     "encode": Need("function: inputs -> dense codes"),

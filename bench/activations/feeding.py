@@ -78,6 +78,13 @@ def passes(source: Source, starts: range, returned: Returned, manifests: Mapping
         yield taken
 
 
+def batches_of(source: Source, size: int) -> Iterator[Batch]:
+    """All samples that open, some at a time, on the network's device."""
+    for _, prepared in _batches(source, range(0, len(source.inputs), size)):
+        if whole := [each for each in prepared if not isinstance(each, _Unread)]:
+            yield source.backbone.preparing.batch(whole).to(source.device)
+
+
 def _not_finite(layer: str, values: Tensor, dtype: str, start: int, n: int) -> BenchError:
     where = f"The layer '{layer}' returns {{}} for one of the samples {start} to {start + n - 1}"
     if values.isfinite().all():

@@ -54,7 +54,10 @@ class Inputs:
         """n of the samples, evenly spread, so that classes and splits keep their shares; all where n is None."""
         if n is None or n >= len(self):
             return self
-        chosen = np.linspace(0, len(self), n, endpoint=False).astype(int)
+        return self.take(np.linspace(0, len(self), n, endpoint=False).astype(int))
+
+    def take(self, chosen: np.ndarray) -> Inputs:
+        """The samples at some indices, which rise."""
         edges = np.searchsorted(chosen, np.cumsum([0, *self.splits.values()]))
         return replace(
             self,

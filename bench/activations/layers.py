@@ -45,8 +45,8 @@ def watched(network: nn.Module, layers: Sequence[str], whole: bool) -> Iterator[
             if not whole and len(returned) == len(layers):
                 raise _Enough
             hidden = _hidden(output)
-            if not whole and isinstance(hidden, Tensor):
-                returned[name] = [hidden.clone()]  # what follows may work in place
+            if isinstance(hidden, Tensor):
+                returned[name][-1] = _with_hidden(output, hidden.clone())  # what follows may work in place
 
         return keep
 
@@ -58,11 +58,25 @@ def watched(network: nn.Module, layers: Sequence[str], whole: bool) -> Iterator[
             handle.remove()
 
 
-def call(network: nn.Module, batch: Batch) -> None:
-    """A pass, as far as it is watched. BenchError where the network does not take the batch."""
+@contextmanager
+def replaced(network: nn.Module, layer: str, rows: Tensor, mask: Tensor | None) -> Iterator[None]:
+    """A layer returns other rows (R, D) in the block: those of `rows_of` with the pool none, put back."""
+
+    def hook(module: nn.Module, arguments: Any, output: Any) -> Any:
+        return _with_hidden(output, put_back(_hidden(output), rows, mask))
+
+    handle = network.get_submodule(layer).register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def call(network: nn.Module, batch: Batch) -> Any:
+    """What a pass returns; None where it is watched no further. BenchError where the network refuses the batch."""
     try:
         with suppress(_Enough), torch.inference_mode():
-            network(*batch.positional, **batch.named)
+            return network(*batch.positional, **batch.named)
     except torch.OutOfMemoryError as error:
         raise BenchError("A batch does not fit into the GPU's memory: give a smaller --batch-size.") from error
     except Exception as error:  # a network may be anybody's
@@ -123,6 +137,13 @@ def _hidden(output: Any) -> Any:
     return output[0] if isinstance(output, tuple | list) and output else output
 
 
+def _with_hidden(output: Any, hidden: Tensor) -> Any:
+    """What a layer has returned, with other hidden states in it."""
+    if isinstance(output, Mapping):
+        return type(output)(**{**output, "last_hidden_state": hidden})
+    return (hidden, *output[1:]) if isinstance(output, tuple | list) else hidden
+
+
 def described(output: Any) -> str:
     """'(2, 64, 8, 8)', 'tuple of (2, 5, 64) and None'."""
     if isinstance(output, Tensor):
@@ -158,8 +179,7 @@ def rows_of(output: Tensor, mask: Tensor | None, pool: str) -> Rows:
     if output.ndim == 4:
         if pool in ("cls", "last"):
             raise BenchError(f"--pool {pool}: the layer returns a map {tuple(output.shape)}; use mean or none.")
-        _, h, w, c = output.shape
-        output = output.flatten(1, 2) if h == w != c else output.flatten(2).transpose(1, 2)
+        output = (output if _channels_last(output) else output.permute(0, 2, 3, 1)).flatten(1, 2)
     if mask is None:
         mask = torch.ones(output.shape[:2], dtype=torch.bool, device=output.device)
     counts = mask.sum(1)
@@ -171,3 +191,22 @@ def rows_of(output: Tensor, mask: Tensor | None, pool: str) -> Rows:
     if pool == "last":
         return Rows(output[torch.arange(len(output), device=output.device), counts - 1], ones)
     return Rows(output.masked_fill(~mask[..., None], 0).sum(1) / counts[:, None], ones)
+
+
+def put_back(output: Tensor, rows: Tensor, mask: Tensor | None) -> Tensor:
+    """What a layer returns, with other rows: `rows_of(put_back(output, rows, mask), mask, "none")` has these values."""
+    rows = rows.to(output).clone(memory_format=torch.contiguous_format)  # what follows may work in place
+    if output.ndim == 4:
+        b, h, w, c = output.shape if _channels_last(output) else output.permute(0, 2, 3, 1).shape
+        maps = rows.reshape(b, h, w, c)
+        return maps if _channels_last(output) else maps.permute(0, 3, 1, 2).contiguous()
+    if output.ndim == 2 or mask is None:
+        return rows.reshape(output.shape)
+    new = output.clone()
+    new[mask] = rows
+    return new
+
+
+def _channels_last(maps: Tensor) -> bool:
+    _, h, w, c = maps.shape
+    return h == w != c

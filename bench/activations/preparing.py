@@ -80,7 +80,8 @@ class Pictures:
     def described(self) -> dict[str, Any]:
         """For the manifest."""
         if isinstance(self.transform, Resizing):
-            return {"kind": "images", **asdict(self.transform)}
+            means = {"mean": list(self.transform.mean), "std": list(self.transform.std)}  # as JSON has them
+            return {"kind": "images", **asdict(self.transform), **means}
         return {"kind": "images", "transform": "pixels in [0, 1]" if self.transform is None else "the function's own"}
 
     def one(self, image: Image) -> Tensor:

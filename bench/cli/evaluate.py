@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -12,10 +13,11 @@ import typer
 
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app, say
-from bench.cli.options import DataDir, DeviceName, Metrics, ResultsDir, RunIds
+from bench.cli.options import DataDir, DeviceName, Metrics, ResultsDir, RunIds, path_option
 from bench.errors import BenchError, counted, first_line
 
 if TYPE_CHECKING:
+    from bench.execute.assess import Measure
     from bench.execute.job import Job
     from bench.plugins.plugin import Plugin
     from bench.plugins.registry import Registry
@@ -42,12 +44,20 @@ def evaluate(
     metrics: Metrics = "all",
     models: Annotated[str | None, typer.Option(help="Own models of runs, FILE.py:Class, whose code may run.")] = None,
     datasets: Annotated[str | None, typer.Option(help="The same for data sets.")] = None,
+    downstream: Annotated[
+        bool, typer.Option("--downstream", help="Of activations: put reconstructions back into their network.")
+    ] = False,
+    backbone: Annotated[str | None, typer.Option(help="That network, if not as in the manifest.")] = None,
+    weights: Annotated[Path | None, path_option(help="File of its weights, as for extract.")] = None,
+    inputs: Annotated[str | None, typer.Option(help="Its inputs, if not where the manifest says.")] = None,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
     device: DeviceName = "auto",
 ) -> None:
     """Compute metrics that are new or have changed, and what figures draw, on runs that are trained."""
+    from bench.activations.site import Named
     from bench.cli.boards import require_records
+    from bench.cli.downstream import measures_of
     from bench.execute.console import following_data
     from bench.execute.dispatch import choose_device
     from bench.execute.environment import command
@@ -59,6 +69,8 @@ def evaluate(
     from bench.store.runs import RunStore
 
     device = choose_device(device)
+    if (backbone or weights or inputs) and not downstream:
+        raise BenchError("--backbone, --weights and --inputs are for --downstream; add it, or leave them out.")
     store, names = RunStore(results), Request.build(metrics=metrics).metrics
     load_metrics(names)
     if runs:
@@ -69,12 +81,16 @@ def evaluate(
         records = scan.records
     job = Job(results, data_dir, device, names, command=command())
     trusted = Trusted(plugins_of(MODEL_REGISTRY, models), plugins_of(DATASET_REGISTRY, datasets))
-    run_ids = [record.run_id for record in records if record.status == "done" or record.trained]
+    records = [record for record in records if record.status == "done" or record.trained]
     with following_data(make_console()):
-        outcomes = {run_id: _evaluate(run_id, store, job, trusted) for run_id in run_ids}
+        named = Named(backbone, weights, inputs)
+        measures = measures_of(records, bool(runs), trusted, named, job) if downstream else {}
+        run_ids = list(measures) if downstream else [record.run_id for record in records]
+        evaluate_one = partial(_evaluate, store=store, job=job, trusted=trusted, measures=measures)
+        outcomes = {run_id: evaluate_one(run_id) for run_id in run_ids}
         deadline = time.monotonic() + PATIENCE
         for run_id in [run_id for run_id, outcome in outcomes.items() if outcome == "held"]:
-            outcomes[run_id] = _evaluate(run_id, store, job, trusted, give_up=lambda: time.monotonic() > deadline)
+            outcomes[run_id] = evaluate_one(run_id, give_up=lambda: time.monotonic() > deadline)
     counts = Counter(outcomes.values())
     held = f", {counts['held']} left to another command" if counts["held"] else ""
     evaluated = counted(counts["evaluated"], "run")
@@ -90,7 +106,12 @@ def plugins_of(registry: Registry, names: str | None) -> list[Plugin]:
 
 
 def _evaluate(
-    run_id: str, store: RunStore, job: Job, trusted: Trusted, give_up: Callable[[], bool] | None = None
+    run_id: str,
+    store: RunStore,
+    job: Job,
+    trusted: Trusted,
+    measures: Mapping[str, Measure],
+    give_up: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Bring one run up to date; what came of it. Whatever goes wrong with it is said, and costs no other run.
 
@@ -99,21 +120,22 @@ def _evaluate(
     from bench.execute.build import trusted_spec
     from bench.execute.reassess import lacks_views, outdated, reassess
 
-    folder = store.folder(run_id)
+    folder, downstream = store.folder(run_id), measures.get(run_id)
     try:
-        if not outdated(folder, job.metrics) and not lacks_views(folder):
+        if not outdated(folder, job.metrics, bool(downstream)) and not lacks_views(folder):
             return "up to date"
         with store.claim(run_id, give_up=give_up) as run:
             if run is None:
                 later = "left to it; issue the command again when it has ended" if give_up else "looked at again later"
                 say(f"{run_id}: another command is at it; {later}")
                 return "held"
-            record, names = run.record(), outdated(run, job.metrics)  # another command may have been at it meanwhile
+            record = run.record()  # another command may have been at it meanwhile
+            names = outdated(run, job.metrics, bool(downstream))
             if record is None or not (record.status == "done" or record.trained):
                 raise BenchError("another command has replaced it")
             if not names and not lacks_views(run):
                 return "up to date"
-            updated = reassess(run, record, trusted_spec(record.spec, *trusted), job, names)
+            updated = reassess(run, record, trusted_spec(record.spec, *trusted), job, names, downstream)
     except BenchError as error:
         say(f"{run_id} failed: {error}")
         return "failed"

@@ -25,7 +25,7 @@ class Split:
     """Classes (N,), int64, negative for a sample without a class; None where no sample has one."""
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     """Other known properties of the samples, as tensors of N rows, by the names under which metrics ask for them:
-    "gates", "values", "measures"."""
+    "gates", "values", "measures"; "group": the number of the sample that a row of activations is of."""
     names: tuple[str, ...] | None = None
     """What each sample is called, such as its text or the path of its image; None where that is not known."""
 
@@ -79,7 +79,7 @@ class Scaling(NamedTuple):
 
     def of(self, x: Tensor) -> Tensor:
         """Inputs (N, D), normalised."""
-        return (x - self.shift) * self.scale
+        return (x - self.shift.to(x.device)) * self.scale.to(x.device)
 
     def undone(self, x: Tensor) -> Tensor:
         """Normalised inputs (N, D) in the units that the data have."""

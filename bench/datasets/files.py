@@ -75,10 +75,10 @@ class FileSource(DatasetSource):
         categories = next((part.categories for part in parts.values() if part.categories), None)
         shape = next(iter(sizes)) or (1,)
         if self._is_larger(parts):
-            streams = {name: _stream(part.x, codes[name]) for name, part in parts.items()}
+            streams = {name: _stream(part, codes[name]) for name, part in parts.items()}
             three = _three(self.place.path, streams, groups)
             return replace(larger_dataset(three, shape, names, how, self.checksum(data_dir)), categories=categories)
-        splits = {name: Split(_inputs(part.x), codes[name], names=part.names) for name, part in parts.items()}
+        splits = {name: Split(_inputs(part.x), codes[name], _factors(part), part.names) for name, part in parts.items()}
         return normalised(Dataset(*_three(self.place.path, splits, groups), shape, names, categories), how)
 
     def _read(self) -> dict[str, Samples]:
@@ -95,9 +95,9 @@ class FileSource(DatasetSource):
         return all(isinstance(x, Rows) for x in rows) and sum(math.prod(x.shape) for x in rows) > self.in_memory
 
 
-def _stream(x: Tensor | Rows, labels: Tensor) -> Stream:
-    assert isinstance(x, Rows)
-    return Stream(x, labels, torch.arange(len(x)))
+def _stream(part: Samples, labels: Tensor) -> Stream:
+    assert isinstance(part.x, Rows)
+    return Stream(part.x, labels, torch.arange(len(part.x)), _factors(part))
 
 
 def _read(path: Path, labels: str | None) -> dict[str, Samples]:
@@ -174,6 +174,11 @@ def _coded(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Tensor],
     known = [part.labels for part in parts.values() if part.labels is not None]
     words = list(names) if names else _classes(known)
     return {name: _codes(path, part, words, bool(names)) for name, part in parts.items()}, tuple(words)
+
+
+def _factors(part: Samples) -> dict[str, Tensor]:
+    """Of rows that are part of something, of what."""
+    return {} if part.groups is None else {"group": torch.from_numpy(np.array(part.groups))}
 
 
 def _classes(labels: list[np.ndarray]) -> list[str]:

@@ -68,4 +68,5 @@ def _sample(split: Stream) -> Split:
     """Some samples of a split, evenly spread."""
     size = min(SAMPLE, max(1, SAMPLE_NUMBERS // split.rows.n_features))
     chosen = spread_indices(len(split), size)
-    return Split(split.at(chosen), split.labels[chosen])
+    sample = split.take(chosen)
+    return Split(sample.at(torch.arange(len(sample))), sample.labels, sample.factors)

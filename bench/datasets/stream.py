@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -30,6 +31,8 @@ class Stream:
     """Classes (N,) of the samples, int64, negative for none."""
     samples: Tensor
     """The row of each sample, (N,) ascending."""
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
+    """Other known properties of the samples: see `bench.datasets.base.Split`."""
     affine: Affine = (0.0, 1.0)
     """What is done to inputs."""
     bounds: Tensor | None = None
@@ -44,7 +47,8 @@ class Stream:
 
     def take(self, samples: Tensor) -> Stream:
         """The samples at some indices, which ascend."""
-        return replace(self, samples=self.samples[samples], labels=self.labels[samples])
+        factors = {name: values[samples] for name, values in self.factors.items()}
+        return replace(self, samples=self.samples[samples], labels=self.labels[samples], factors=factors)
 
     def inputs(self, x: Tensor) -> Tensor:
         """Rows as they are stored, (N, ...), as models see them: (N, D) float32."""

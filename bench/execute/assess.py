@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from models.base import Model
 
 CODE_DIGITS = 12
 
+Measure = Callable[[Model, Dataset, int | None], Any]
+"""From a model, the activations that it is of, and the most rows, to what a metric gets as `downstream`."""
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -41,7 +45,12 @@ class Assessment:
 
 
 def assess(
-    model: Model, dataset: Dataset, spec: RunSpec, metrics: Sequence[str], training: Training | None = None
+    model: Model,
+    dataset: Dataset,
+    spec: RunSpec,
+    metrics: Sequence[str],
+    training: Training | None = None,
+    downstream: Measure | None = None,
 ) -> Assessment:
     """Evaluate a model once, at the end. The test split is encoded once, for metrics and views alike.
 
@@ -51,10 +60,14 @@ def assess(
         Names or references, `all` for every registered one.
     training : Training, optional
         What training cost; without it the metrics of cost do not apply.
+    downstream : Measure, optional
+        What the network of the activations makes of the model; without it its metrics do not apply.
     """
     chosen = load_metrics(metrics)
     noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
     outputs = outputs_of(model, dataset, dataset.test.spread(spec.max_eval), needs_of(chosen))
+    if downstream and "downstream" in needs_of(chosen):
+        outputs.values["downstream"] = downstream(model, dataset, spec.max_eval)
     test = evaluate(outputs, chosen, noise, training)
     also = {name: metric for name, metric in chosen.items() if metric.validation}
     validation = Evaluation()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from bench.execute.assess import assess, code_of, inapplicable, own_code
+from bench.execute.assess import Measure, assess, code_of, inapplicable, own_code
 from bench.execute.build import build_model, departures, load_data, load_trained
 from bench.execute.job import Job
 from bench.execute.run import settle_process
@@ -22,14 +22,19 @@ from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
 from bench.store.legend import Legend, MetricEntry
 from bench.store.record import SCHEMA_VERSION, Record, metric_of
 from bench.store.spec import RunSpec
+from metrics.needs import NEEDS
 
 Value = TypeVar("Value")
 
+LATER = {"training", "downstream"}
+"""What metrics may ask for that weights and data alone do not give."""
 
-def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
+
+def outdated(folder: RunFolder, metrics: Sequence[str], downstream: bool = False) -> list[str]:
     """Of some metrics, by names and references, those that a run has not, or has by other code, or whose array is lost.
 
-    Those of cost are left out: only training can tell them.
+    Those of cost are left out: only training can tell them. So are those that ask for the network whose activations the
+    inputs are, unless it is at hand: with `downstream`.
     """
     record = folder.record()
     sealed = record is None or not record.files or folder.checksum("legend.json") == record.files.get("legend.json")
@@ -38,8 +43,11 @@ def outdated(folder: RunFolder, metrics: Sequence[str]) -> list[str]:
     return [
         plugin.name if plugin.name in METRIC_REGISTRY.plugins else plugin.reference
         for plugin in METRIC_REGISTRY.choose(metrics)
-        if plugin.name not in entries or entries[plugin.name].code != code_of(plugin) or plugin.name in lost
-        if "training" not in load_metric(plugin).parameters
+        if not (needs := load_metric(plugin).parameters.keys() & LATER) or (downstream and needs == {"downstream"})
+        if plugin.name not in entries
+        or entries[plugin.name].code != code_of(plugin)
+        or plugin.name in lost
+        or (needs and entries[plugin.name].not_applicable == NEEDS["downstream"].absent)
     ]
 
 
@@ -74,13 +82,22 @@ def lacks_views(folder: RunFolder) -> bool:
         return True
 
 
-def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: Sequence[str]) -> Record:
+def reassess(
+    run: ClaimedRun,
+    record: Record,
+    spec: RunSpec,
+    job: Job,
+    metrics: Sequence[str],
+    downstream: Measure | None = None,
+) -> Record:
     """Compute metrics and views of a run that is trained, and write its record anew. Other metrics stay as they are.
 
     Parameters
     ----------
     spec : RunSpec
         The record's, with references to code that may be run: see `bench.execute.build.trusted_spec`.
+    downstream : Measure, optional
+        What the network of the activations makes of the model, where it is at hand.
 
     Raises
     ------
@@ -95,7 +112,7 @@ def reassess(run: ClaimedRun, record: Record, spec: RunSpec, job: Job, metrics: 
         new = inapplicable(model, metrics, record.not_applicable)
     else:
         model = load_trained(run, spec, dataset).to(job.device)
-        new = assess(model, dataset, spec, metrics)
+        new = assess(model, dataset, spec, metrics, downstream=downstream)
     seconds = time.perf_counter() - start
     names = set(new.legend.metrics)
     run.write_arrays(_without(_arrays(run), names) | new.test.arrays, new.views.to_arrays())

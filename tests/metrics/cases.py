@@ -13,6 +13,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from bench.activations.downstream import Effects
 from bench.execute.training import Training
 from bench.plugins.loading import load_metrics
 from metrics.base import Metric, NotApplicable
@@ -22,6 +23,15 @@ ROLES = ("global", "global", "shared", "shared", "exclusive", "exclusive")
 CATEGORIES = torch.tensor([0, 0, 1, 1])
 CODES = ("z", "active", "gamma", "gamma_hard")
 THRESHOLD = 0.3
+LOSSES = {
+    name: torch.tensor(losses, dtype=torch.float64)
+    for name, losses in {
+        "original": [0.1, 0.5],
+        "reconstructed": [0.3, 0.6],
+        "zero": [2, 0.8],
+        "mean": [1, 0.7],
+    }.items()
+}
 
 # Four samples of two classes, three units:        class  unit 0  unit 1  unit 2
 #                                                    0      1       0       0
@@ -134,6 +144,7 @@ def given(world: World) -> dict[str, Any]:
         "encode_with_budget": budgeted,
         "likelihood": Likelihood(),
         "model": torch.nn.Linear(3, 2),
+        "downstream": Effects(LOSSES, {name: loss < 1 for name, loss in LOSSES.items()}, torch.tensor([0.2, 0.1])),
         "training": Training(10, 2.0, 0.1, 10**9, 5.0, pd.DataFrame()),
     }
 

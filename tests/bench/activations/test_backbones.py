@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench.activations.backbones import Backbone, Wanted, load_backbone, restore
-from bench.activations.preparing import Tokens
+from bench.activations.preparing import Pictures, Resizing, Tokens
 from bench.datasets.extracted import read_manifest, samples_in
 from bench.errors import BenchError
 from tests.bench.activations.nets import image_net, photos
@@ -143,3 +144,9 @@ def test_other_weights_are_another_checksum(tmp_path: Path) -> None:
     with torch.no_grad():
         next(backbone.network.parameters()).add_(1)
     assert Backbone(backbone.network, backbone.preparing).weights() != before
+
+
+def test_what_is_done_to_images_is_alike_in_a_manifest_that_was_read() -> None:
+    """Else an extraction would not go on, as its preprocessing would seem to be another."""
+    described = Pictures(Resizing(32, None, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))).described
+    assert json.loads(json.dumps(described)) == described

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.activations.layers import rows_of
+from bench.activations.layers import put_back, rows_of
 from bench.errors import BenchError
 
 TOKENS = torch.arange(12.0).reshape(2, 3, 2)
@@ -41,6 +41,18 @@ def test_maps_with_channels_first_and_last_are_read_alike() -> None:
     for pool in ("mean", "none"):
         assert rows_of(first, None, pool).values.tolist() == rows_of(last, None, pool).values.tolist()
     assert rows_of(first, None, "none").values[1].tolist() == first[0, :, 0, 1].tolist()
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4), (2, 3, 4, 4), (2, 4, 4, 3)])
+def test_rows_are_put_back_where_they_came_from(shape: tuple[int, ...]) -> None:
+    output = torch.rand(shape)
+    mask = torch.tensor([[True, True, False], [True, True, True]]) if len(shape) == 3 else None
+    rows = rows_of(output, mask, "none").values
+    assert put_back(output, rows, mask).equal(output)
+    changed = put_back(output, 2 * rows, mask)
+    assert rows_of(changed, mask, "none").values.equal(2 * rows)
+    if mask is not None:
+        assert changed[0, 2].equal(output[0, 2])  # padding stays
 
 
 def test_a_map_has_no_first_token() -> None:

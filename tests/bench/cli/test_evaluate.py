@@ -169,8 +169,8 @@ def test_what_another_command_has_computed_meanwhile_is_kept(
     first, second = metric_file(tmp_path, name="first"), metric_file(tmp_path, name="second")
     real, inner = module.outdated, []
 
-    def outdated(folder, metrics):  # type: ignore[no-untyped-def]
-        names = real(folder, metrics)
+    def outdated(folder, *asked):  # type: ignore[no-untyped-def]
+        names = real(folder, *asked)
         if not inner:
             inner.append("begun")
             inner.append(bench("evaluate", "mean", "--metrics", second, "--results", str(runs)))
@@ -187,10 +187,10 @@ def test_what_goes_wrong_with_one_run_costs_that_run(
 ) -> None:
     real = module.reassess
 
-    def reassess(run, record, spec, job, metrics):  # type: ignore[no-untyped-def]
+    def reassess(run, record, *asked):  # type: ignore[no-untyped-def]
         if record.spec.model == "mean":
             raise error
-        return real(run, record, spec, job, metrics)
+        return real(run, record, *asked)
 
     monkeypatch.setattr(module, "reassess", reassess)
     done = bench("evaluate", "--metrics", metric_file(tmp_path), "--results", str(runs))
