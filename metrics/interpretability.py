@@ -52,6 +52,16 @@ def monosemanticity(
     return _mean_cosines(abs(columns(spread(z, MAX_SAMPLES), live_units(active))), embed(dense(spread(x, MAX_SAMPLES))))
 
 
+@metric(label="monosemanticity", direction="none", range="[-1, 1]", source=PACH, dimensions=("unit",))
+def unit_monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`monosemanticity` of each unit, (M,); NaN for those that it leaves out."""
+    live = live_units(active)
+    scores = torch.full((z.shape[1],), torch.nan, dtype=torch.float64)
+    codes = abs(columns(spread(z, MAX_SAMPLES), live))
+    scores[live.cpu()] = _cosines(codes, embed(dense(spread(x, MAX_SAMPLES)))).cpu()
+    return scores
+
+
 @metric(label="monosemanticity as published", direction="max", range="[-1, 1]", source=PACH)
 def monosemanticity_as_published(z: Matrix, active: Matrix, x: Tensor) -> dict[str, float] | NotApplicable:
     """`monosemanticity` on the scale of its paper: the embedding is not centred, and the sign of a code is kept.
@@ -63,7 +73,16 @@ def monosemanticity_as_published(z: Matrix, active: Matrix, x: Tensor) -> dict[s
 
 
 def _mean_cosines(codes: Matrix, embeddings: Tensor) -> dict[str, float] | NotApplicable:
-    """Cosine of two embeddings (N, E), weighted by both codes (N, M) scaled to [0, 1]: mean and median over units."""
+    """`_cosines`: mean and median over the units that have pairs."""
+    scores = _cosines(codes, embeddings)
+    scores = scores[~scores.isnan()]
+    if len(scores) == 0:
+        return NotApplicable("no unit varies and is on for two images or more")
+    return {"mean": scores.mean().item(), "median": scores.quantile(0.5).item()}
+
+
+def _cosines(codes: Matrix, embeddings: Tensor) -> Tensor:
+    """Cosine of two embeddings (N, E), weighted by both codes (N, M) scaled to [0, 1]: (M,), NaN without a pair."""
     unit = torch.nn.functional.normalize(embeddings.double(), dim=1)
     lowest, highest = _range(codes)
     if isinstance(codes, Tensor):  # minus the minimum before squaring: no digits are lost
@@ -76,10 +95,7 @@ def _mean_cosines(codes: Matrix, embeddings: Tensor) -> dict[str, float] | NotAp
     own = column_squares(directed) - 2 * lowest * column_sums(directed) + lowest.square() * directed.shape[0]
     pairs = (sums - n * lowest).square() - (squares - 2 * lowest * sums + n * lowest.square())
     has_pairs = (highest > lowest) & (pairs > 1e-9 * (highest - lowest).square())
-    scores = ((weighted.square().sum(1) - own) / pairs)[has_pairs].clamp(-1, 1)
-    if len(scores) == 0:
-        return NotApplicable("no unit varies and is on for two images or more")
-    return {"mean": scores.mean().item(), "median": scores.quantile(0.5).item()}
+    return torch.where(has_pairs, (weighted.square().sum(1) - own) / pairs, torch.nan).clamp(-1, 1)
 
 
 @metric(label="class purity", direction="max", range="[1/C, 1]", source="Jacquier et al. 2026; the formula is a choice")
@@ -88,12 +104,17 @@ def class_purity(active: Matrix, labels: Tensor) -> float | NotApplicable:
 
     n/a if all units are dead.
     """
+    purity = unit_purity(active, labels)
+    purity = purity[~purity.isnan()]
+    return purity.mean().item() if len(purity) else NotApplicable("all units are dead")
+
+
+@metric(label="purity", direction="none", range="[1/C, 1]", source="as class purity", dimensions=("unit",))
+def unit_purity(active: Matrix, labels: Tensor) -> Tensor:
+    """Share of each unit's active images that belong to its most frequent class, (M,); NaN for a dead unit."""
     sizes, rates, _ = class_moments(active, labels)
     counts = rates * sizes[:, None]
-    counts = counts[:, counts.sum(0) > 0]
-    if counts.shape[1] == 0:
-        return NotApplicable("all units are dead")
-    return (counts.amax(0) / counts.sum(0)).mean().item()
+    return counts.amax(0) / counts.sum(0)
 
 
 @metric(label="one-vs-rest MIG", direction="max", range="[0, 1]", source=CHEN)

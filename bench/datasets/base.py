@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +26,8 @@ class Split:
     """Classes (N,), int64, negative for a sample without a class; None where no sample has one."""
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     """Other known properties of the samples, as tensors of N rows, by the names under which metrics ask for them:
-    "gates", "values", "measures"; "group": the number of the sample that a row of activations is of."""
+    "gates", "values", "measures"; "group" and "position", of rows that are tokens or patches: the number of the text or
+    image that a row is of, and its place there."""
     names: tuple[str, ...] | None = None
     """What each sample is called, such as its text or the path of its image; None where that is not known."""
 
@@ -131,6 +133,10 @@ class Dataset:
     whole: Whole | None = None
     """Where it is larger than memory: then its splits are some of their samples, evenly spread. Models are initialised,
     fitted and measured on them, and trained on all."""
+    feature_names: tuple[str, ...] | None = None
+    """What each of the D inputs is called, such as the columns of a table; None where that is not known."""
+    picture: Callable[[str], np.ndarray] | None = None
+    """Where inputs are made of images: the name of a sample -> a small picture of it, (side, side, 3) in [0, 1]."""
 
     @property
     def batched(self) -> Split | Stream:

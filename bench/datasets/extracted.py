@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.datasets.pictures import small_picture
 from bench.datasets.readers import Samples
 from bench.datasets.stored import Rows, concatenated, npy_rows
 from bench.errors import BenchError, first_line
@@ -161,7 +162,7 @@ def read_extracted(folder: Path, manifest: Manifest) -> dict[str, Samples]:
             "Issue the same `bench extract` again."
         )
     rows = sum(shard.rows for shard in manifest.shards)
-    labels, sample = (_column(folder / name, rows) for name in ("labels.npy", "sample.npy"))
+    labels, sample, position = (_column(folder / f"{name}.npy", rows) for name in ("labels", "sample", "position"))
     x = concatenated([_shard(folder, manifest, number) for number in range(len(manifest.shards))])
     classes = tuple(manifest.class_names) or None
     categories = tuple(manifest.categories or ()) or None
@@ -173,10 +174,15 @@ def read_extracted(folder: Path, manifest: Manifest) -> dict[str, Samples]:
     for split, (first, end) in _bounds(manifest.splits, sample).items():
         own = slice(first, end)
         known = labels[own] if classes else None
-        parts[split] = Samples(
-            x.between(first, end), known, classes, categories, tuple(named[own]) if named else None, sample[own]
-        )
+        words = tuple(named[own]) if named else None
+        parts[split] = Samples(x.between(first, end), known, classes, categories, words, sample[own], position[own])
     return parts
+
+
+def pictures_of(manifest: Manifest) -> Callable[[str], np.ndarray] | None:
+    """The name of a sample -> a small picture of it, where the inputs are a folder of images that is still there."""
+    folder = Path(manifest.inputs)
+    return partial(small_picture, folder) if manifest.row != "token" and folder.is_dir() else None
 
 
 def _bounds(splits: Mapping[str, int], sample: np.ndarray) -> dict[str, tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from bench.datasets import patches
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.beside import companions
 from bench.datasets.contents import content_of
-from bench.datasets.extracted import read_extracted, read_manifest
+from bench.datasets.extracted import pictures_of, read_extracted, read_manifest
 from bench.datasets.image_folder import images_in, read_images
 from bench.datasets.larger import IN_MEMORY, larger_dataset
 from bench.datasets.moments import require_finite
@@ -79,7 +79,13 @@ class FileSource(DatasetSource):
             three = _three(self.place.path, streams, groups)
             return replace(larger_dataset(three, shape, names, how, self.checksum(data_dir)), categories=categories)
         splits = {name: Split(_inputs(part.x), codes[name], _factors(part), part.names) for name, part in parts.items()}
-        return normalised(Dataset(*_three(self.place.path, splits, groups), shape, names, categories), how)
+        dataset = Dataset(*_three(self.place.path, splits, groups), shape, names, categories)
+        columns = next(iter(parts.values())).feature_names
+        return normalised(replace(dataset, feature_names=columns, picture=self._picture()), how)
+
+    def _picture(self) -> Callable[[str], np.ndarray] | None:
+        manifest = read_manifest(self.place.path) if self.place.path.is_dir() else None
+        return pictures_of(manifest) if manifest else None
 
     def _read(self) -> dict[str, Samples]:
         return _read(self.place.path, self.place.options.get("labels"))
@@ -177,8 +183,9 @@ def _coded(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Tensor],
 
 
 def _factors(part: Samples) -> dict[str, Tensor]:
-    """Of rows that are part of something, of what."""
-    return {} if part.groups is None else {"group": torch.from_numpy(np.array(part.groups))}
+    """Of rows that are tokens or patches, of what text or image, and where in it."""
+    known = {"group": part.groups, "position": part.positions}
+    return {name: torch.from_numpy(np.array(values)) for name, values in known.items() if values is not None}
 
 
 def _classes(labels: list[np.ndarray]) -> list[str]:

@@ -10,6 +10,9 @@ import numpy as np
 
 from bench.errors import BenchError, first_line
 
+SIDE = 48
+"""Of a small picture."""
+
 
 def alike(pictures: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:
     """Pictures as one array, grey ones in three channels where others are in colour. BenchError for unlike sizes."""
@@ -41,3 +44,18 @@ def open_image(source: Path | BinaryIO, name: str, grey: bool = False) -> np.nda
             f"The image '{name}' does not open ({first_line(str(error))}); repair it or move it away."
         ) from error
     return pixels if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def small_picture(folder: Path, name: str) -> np.ndarray:
+    """The middle of an image in a folder, (48, 48, 3) float32 in [0, 1]; grey where it does not open."""
+    from PIL import Image, ImageOps
+
+    path = (folder / name).resolve()
+    try:
+        if not path.is_relative_to(folder.resolve()):
+            raise ValueError(f"'{name}' is not in '{folder}'")
+        with Image.open(path) as image:
+            pixels = np.asarray(ImageOps.fit(image.convert("RGB"), (SIDE, SIDE)), np.float32)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return np.full((SIDE, SIDE, 3), 0.5, np.float32)
+    return pixels / 255

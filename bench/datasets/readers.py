@@ -45,6 +45,10 @@ class Samples:
     """The text or the path of each sample (N)."""
     groups: np.ndarray | None = None
     """A number a row: rows of one group, as the tokens of a text, stay in one split. None: each row is its own."""
+    positions: np.ndarray | None = None
+    """The place of each row in its group (N,), where they are in order."""
+    feature_names: tuple[str, ...] | None = None
+    """What each column of a table is called (D)."""
 
     def __post_init__(self) -> None:
         if self.labels is not None and self.labels.ndim == 2 and self.labels.shape[1] == 1:
@@ -227,4 +231,5 @@ def _columns(path: Path, table: Any, labels: str | None) -> Samples:
         )
     known = None if column is None else table[column].to_numpy()
     names = None if called is None else _words(table[called])
-    return Samples(_tensor(inputs.to_numpy(dtype="float64")), known, names=names)
+    columns = tuple(map(str, inputs.columns))
+    return Samples(_tensor(inputs.to_numpy(dtype="float64")), known, names=names, feature_names=columns)

@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.errors import first_line
 from bench.execute.outputs import Outputs
 from bench.execute.traversing import Classes, classes_of, top_samples, traversals
+from bench.execute.units import unit_views
 from bench.store.views import Views
 from metrics.dimensions import order_by_role, unit_roles
 from metrics.matrix import column_sums, dense, evenly_spaced, rows
@@ -34,6 +35,7 @@ def views_of(outputs: Outputs) -> Views:
         "atoms": lambda: _atoms(outputs),
         "traversals": lambda: traversals(outputs, classes) if classes else {},
         "top samples": lambda: top_samples(outputs, classes) if classes else {},
+        "units": lambda: unit_views(outputs, classes),
         "rebuilding": lambda: _built(outputs, classes),
         "map of the codes": lambda: _code_points(outputs, classes),
         "map of the atoms": lambda: _atom_points(outputs, classes) if classes else {},

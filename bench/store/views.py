@@ -63,6 +63,36 @@ class Views:
     """For some units the samples with the largest codes, largest first (U, T, D)."""
     top_names: np.ndarray = _array(1, "U1")
     """Names of these units (U,)."""
+    n_units_on: np.ndarray = _array(1, "int64")
+    """How many units are ever on, and how many there are (2,)."""
+    shown_units: np.ndarray = _array(1, "int64")
+    """The units of the browser (U,): all that are ever on, or the most and least dense and a spread."""
+    unit_tops: np.ndarray = _array(2, "int64")
+    """Places among the shown samples of those in which each unit's code is largest, then -1 (U, T)."""
+    unit_values: np.ndarray = _array(2)
+    """The code in each of them, 0 where there is none (U, T)."""
+    unit_counts: np.ndarray = _array(2, "int64")
+    """Histogram of each unit's codes where it is on (U, B)."""
+    unit_ranges: np.ndarray = _array(2)
+    """The smallest and the largest of these codes (U, 2)."""
+    unit_rates: np.ndarray = _array(2)
+    """The rate at which each unit is on in each class (U, C)."""
+    shown_inputs: np.ndarray = _array(2)
+    """Inputs of the shown samples, not normalised, flattened (N, E); empty where nothing of them can be looked at."""
+    shown_shape: np.ndarray = _array(1, "int64")
+    """Their shape: of a large picture every second pixel is kept, or every third."""
+    shown_names: np.ndarray = _array(1, "U1")
+    """What each is called (N,): a text, the path of an image, a token."""
+    shown_classes: np.ndarray = _array(1, "int64")
+    """Index into `class_names` of each (N,), -1 without a class."""
+    feature_names: np.ndarray = _array(1, "U1")
+    """What each number of a shown input is called (E,)."""
+    tokens: np.ndarray = _array(1, "U1")
+    """The tokens that occur in contexts (V,)."""
+    contexts: np.ndarray = _array(2, "int64")
+    """The tokens around each shown sample, -1 beyond the ends of its text (N, W)."""
+    context_values: np.ndarray = _array(3)
+    """How much a unit is on in each token around its samples, 0 where there is none (U, T, W)."""
     code_points: np.ndarray = _array(2)
     """Leading principal components of the codes of some samples (N, P)."""
     code_classes: np.ndarray = _array(1, "int64")
@@ -118,6 +148,7 @@ def _require_fit(views: Views) -> None:
         "code_classes": _classes_fit(views.code_classes, views.code_points, n_classes),
         "atom_classes": _classes_fit(views.atom_classes, views.atom_points, n_classes),
     }
+    fits |= _units_fit(views)
     points = {"code_points": views.code_points, "atom_points": views.atom_points}
     fits |= {name: bool(np.isfinite(values).all()) for name, values in points.items()}
     if wrong := [name for name, fit in fits.items() if not fit]:
@@ -133,6 +164,32 @@ def _built_fits(views: Views, n_features: int) -> bool:
         return not len(views.built_inputs)
     shape = (len(views.built_inputs), 1 + len(views.built_budgets), n_features)
     return views.built.shape == shape and views.built_inputs.shape[1] == n_features
+
+
+def _units_fit(views: Views) -> dict[str, bool]:
+    """Whether the parts of the browser of units fit each other."""
+    n_units, (n_rows, n_tops) = len(views.shown_units), views.unit_tops.shape
+    n_samples, n_classes, n_shown = len(views.shown_classes), len(views.class_names), views.shown_inputs.shape[1]
+    width, live, shape = views.contexts.shape[1], views.n_units_on.tolist(), views.shown_shape.tolist()
+    tops, contexts, ranges = views.unit_tops, views.contexts, views.unit_ranges
+    return {
+        "n_units_on": live == [] if not n_units else len(live) == 2 and n_units <= live[0] <= live[1],
+        "shown_units": len(set(views.shown_units.tolist())) == n_units
+        and bool(((views.shown_units >= 0) & (views.shown_units < sum(live[1:]))).all()),
+        "unit_tops": n_rows == n_units and bool(((tops >= -1) & (tops < n_samples)).all()),
+        "unit_values": views.unit_values.shape == tops.shape and bool(np.isfinite(views.unit_values).all()),
+        "unit_counts": len(views.unit_counts) == n_units and bool((views.unit_counts >= 0).all()),
+        "unit_ranges": ranges.shape == ((n_units, 2) if n_units else (0, 0)) and bool(np.isfinite(ranges).all()),
+        "unit_rates": not views.unit_rates.size or views.unit_rates.shape == (n_units, n_classes),
+        "shown_inputs": len(views.shown_inputs) in (0, n_samples),
+        "shown_shape": not n_shown or (math.prod(shape) == n_shown and min(shape) > 0),
+        "shown_names": len(views.shown_names) in (0, n_samples),
+        "shown_classes": _classes_fit(views.shown_classes, views.shown_classes, n_classes),
+        "feature_names": len(views.feature_names) in (0, n_shown),
+        "contexts": len(contexts) in (0, n_samples) and bool(((contexts >= -1) & (contexts < len(views.tokens))).all()),
+        "context_values": views.context_values.shape == ((n_units, n_tops, width) if len(contexts) else (0, 0, 0))
+        and bool(np.isfinite(views.context_values).all()),
+    }
 
 
 def _classes_fit(classes: np.ndarray, points: np.ndarray, n_classes: int) -> bool:

@@ -39,6 +39,8 @@ OF_ALL_UNITS = {
     "class_gamma": "one column a unit",
     "class_rates": "one column a unit",
     "unit_tracking": "one row a unit",
+    "unit_monosemanticity": "one row a unit",
+    "unit_purity": "one row a unit",
     "activity_variance": "a mean over units",
     "gamma_variance": "a mean over units",
     "roles": "counts dead units",
@@ -82,7 +84,8 @@ def test_further_dead_units_change_only_what_is_defined_over_all_units(name: str
     if name not in OF_ALL_UNITS:
         assert_same(after, before)
     elif OF_ALL_UNITS[name] == "one row a unit":
-        assert_same(after, torch.cat([before, torch.zeros(4, *before.shape[1:])]))
+        dead = torch.full((4, *before.shape[1:]), torch.nan if before.isnan().any() else 0.0)
+        assert_same(after, torch.cat([before, dead]))
 
 
 def test_the_exceptions_are_metrics_and_have_a_reason() -> None:

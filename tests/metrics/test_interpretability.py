@@ -68,6 +68,18 @@ def test_purity_by_hand() -> None:
     assert interpretability.class_purity(ACTIVE, LABELS) == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
+def test_units_have_the_numbers_whose_mean_the_scalars_are() -> None:
+    torch.manual_seed(0)
+    z, x = torch.rand(30, 6) * (torch.rand(30, 6) < 0.4), torch.randn(30, 5)
+    z[:, 2] = 0
+    z[:, 4] = torch.arange(30) == 3  # on for one image
+    scores = interpretability.unit_monosemanticity(z, z != 0, lambda x: x, x)
+    assert scores.isnan().tolist() == [False, False, True, False, True, False]
+    assert scores[[0, 1, 3, 5]].tolist() == pytest.approx(monosemanticity_by_pairs(z, z != 0, x))
+    purity = interpretability.unit_purity(ACTIVE, LABELS)
+    assert purity.tolist() == pytest.approx([1 / 2, 2 / 3, np.nan], nan_ok=True)
+
+
 def test_information_gap_by_hand() -> None:
     # Unit 0 is the class, unit 1 is independent of it: the gap is the whole entropy. Twice the class: no gap.
     z = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])

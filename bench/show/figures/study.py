@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bench.errors import BenchError, first_line
-from bench.show.figures import curves, heatmaps, images, scatter
+from bench.show.figures import curves, heatmaps, images, scatter, units
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed, mappable, some
 from bench.show.figures.style import axis_label
@@ -62,6 +62,8 @@ def _of_the_views(views: Views) -> Drawings:
     if views.built.size:
         budgets = views.built_budgets.tolist()
         figures["progressive"] = partial(images.progressive, views.built_inputs, views.built, shape, budgets)
+    if len(views.shown_units):
+        figures["units"] = partial(units.units, views)
     if mappable(views.code_points):
         figures["t-sne"] = partial(_maps, views)
     return figures

@@ -17,18 +17,19 @@ from bench.show.report.packing import pack, packed_json, script_json
 from bench.show.report.payload import families, payload
 from bench.show.report.pictures import pictures
 from bench.show.report.provenance import provenance
+from bench.show.report.units import browser
 from bench.show.tables import Tables, write_texts
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
 NAME = "report.html"
 MAX_BYTES = 7_500_000
-"""Pictures that would make the page larger are left out, and named."""
+"""Pictures and units that would make the page larger are left out, and named."""
 
-STYLES = ("page.css", "tables.css", "figures.css", "media.css")
+STYLES = ("page.css", "tables.css", "figures.css", "units.css", "media.css")
 SCRIPTS = (
     "core.js", "plots.js", "answer.js", "board.js", "pareto.js", "pairs.js", "pictures.js", "heatmaps.js", "curves.js",
-    "structure.js", "start.js",
+    "structure.js", "units.js", "start.js",
 )  # fmt: skip
 
 
@@ -72,9 +73,15 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         plotly=pack(_plotly()),
         data=packed_json(payload(tables, left)),
     )
-    shown = pictures(boards, left, MAX_BYTES - len(fixed))
+    room = MAX_BYTES - len(fixed)
+    shown = pictures(boards, left, room)
+    units = browser(boards, left, room - sum(map(len, shown.values())))
     head, end, tail = fixed.rpartition("</body>")
-    return f'{head}<script type="application/json" id="pictures">{script_json(shown)}</script>\n{end}{tail}'
+    return f"{head}{_data('pictures', shown)}{_data('units-data', units)}{end}{tail}"
+
+
+def _data(name: str, value: Any) -> str:
+    return f'<script type="application/json" id="{name}">{script_json(value)}</script>\n'
 
 
 def _summary(records: Sequence[Record]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import conv2d
 
-from bench.datasets.extracted import read_manifest, samples_in
+from bench.datasets.extracted import pictures_of, read_manifest, samples_in
 from bench.datasets.files import FileSource
 from bench.datasets.place import place_of
 from bench.datasets.splitting import stratified
@@ -73,6 +73,11 @@ def test_patches_keep_their_sample_and_their_place(tmp_path: Path, images: tuple
     assert np.load(acts / "sample.npy").tolist() == np.repeat(np.arange(20), 64).tolist()
     assert np.load(acts / "position.npy").tolist() == list(range(64)) * 20
     assert np.load(acts / "labels.npy").tolist() == np.repeat([0, 1], 640).tolist()
+    picture = pictures_of(manifest) if (manifest := read_manifest(acts)) else None
+    assert picture is not None
+    assert picture("cat/00.png").shape == (48, 48, 3)
+    assert np.ptp(picture("cat/00.png")) > 0
+    assert np.ptp(picture("../acts/cat/00.png")) == np.ptp(picture("cat/99.png")) == 0, "grey where none is"
 
 
 def test_tokens_are_without_padding_and_of_one_split(tmp_path: Path, sentences: tuple[str, ...]) -> None:
@@ -97,6 +102,8 @@ def test_tokens_are_without_padding_and_of_one_split(tmp_path: Path, sentences: 
         assert split.labels.tolist() == np.load(acts / "labels.npy")[own].tolist()
         words_of_rows = [word for sample in samples for word in sample.tokens or ()]
         assert split.names == tuple(np.array(words_of_rows)[own])
+        for column in ("sample", "position"):
+            assert split.factors[column].tolist() == np.load(acts / f"{column}.npy")[own].tolist()
     assert (dataset.class_names, dataset.categories) == (("x", "y", "z"), ("p", "q", "q"))
 
 

@@ -227,6 +227,7 @@ def test_what_samples_are_called_goes_with_them(tmp_path: Path) -> None:
     for each in (path, tmp_path / "table.csv", tmp_path / "all.npz"):
         data = load(each)
         assert data.categories == (None if each.suffix == ".csv" else ("land", "land", "sea"))
+        assert data.feature_names == (tuple("abcde") if each.suffix == ".csv" else None)
         for split in (data.train, data.test.to(torch.device("cpu")), data.validation.spread(3)):
             assert split.names is not None
             rows = torch.tensor([names.index(name) for name in split.names])

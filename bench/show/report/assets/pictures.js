@@ -51,12 +51,12 @@ function sheet(item, picture) {
   const names = [rows.join("; "), columns.length ? `columns ${columns.join(", ")}` : ""].filter(Boolean);
   const words = [`${title} of ${clip(item.label, 60)}`, names.join("; ")].filter(Boolean).join(": ");
   const head = make("h3", {}, clip(`${title}: ${item.label}`, 90), `, seed ${item.seed}`);
-  const labelled = make("div", {class: "labelled"}, top, left, painted(picture, words));
+  const labelled = make("div", {class: "labelled"}, top, left, painted({...picture, steps: bytesOf(picture.levels)}, words));
   return make("figure", {class: "sheet"}, head, labelled, make("figcaption", {}, caption));
 }
 
 // One pixel a number, and a gap between tiles; the style enlarges it. Vectors are lines, which have no shape to keep.
-function painted({shape, levels, signed, lines}, words) {
+function painted({shape, steps, signed, lines}, words) {
   const [nRows, nColumns, height, width, channels = 1] = shape;
   const gap = lines ? 1 : Math.max(1, Math.round(width / 14));
   const size = {width: nColumns * (width + gap) - gap, height: nRows * (height + gap) - gap};
@@ -65,7 +65,6 @@ function painted({shape, levels, signed, lines}, words) {
   const image = new ImageData(size.width, size.height); // transparent, which gaps remain
   const pixels = new Uint32Array(image.data.buffer);
   const colours = palette(signed && channels === 1 ? DIVERGING : GREY);
-  const steps = bytesOf(levels);
   for (let i = 0; i < steps.length / channels; i++) {
     const tile = Math.floor(i / (width * height));
     const y = Math.floor(tile / nColumns) * (height + gap) + (Math.floor(i / width) % height);

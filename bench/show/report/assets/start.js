@@ -68,6 +68,6 @@ function startTips() {
 
 startTheme();
 startTips();
-if (boards.length) for (const start of [startAnswer, startPareto, startBoard, startPairs, startStructure]) await start();
+if (boards.length) for (const start of [startAnswer, startPareto, startBoard, startPairs, startStructure, startUnits]) await start();
 followAddress();
 document.documentElement.dataset.ready = "";

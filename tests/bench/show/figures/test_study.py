@@ -16,7 +16,7 @@ from metrics.base import Axis, MetricInfo
 from tests.bench.show.figures.drawn import entries
 from tests.bench.show.report import factory
 
-ALWAYS = {"reconstructions", "roles", "density", "truncated-probe"}
+ALWAYS = {"reconstructions", "roles", "density", "truncated-probe", "units", "unit-monosemanticity", "unit-purity"}
 CODED = ALWAYS | {"class-gamma", "class-correlation", "sparse-probe", "density-quantiles", "t-sne"}
 DICTIONARY = {"atoms", "babel", "cosine-quantiles"}
 SPARSE = CODED | DICTIONARY | {"traversals", "top-samples", "progressive", "inference-fvu", "training"}
@@ -50,7 +50,7 @@ def test_without_a_legend_only_views_and_training_are_drawn(tmp_path: Path) -> N
     record, store = alone(tmp_path)
     folder = store.folder(record.run_id)
     (folder.path / "legend.json").unlink()
-    sheets = {"reconstructions", "traversals", "top-samples", "atoms"}
+    sheets = {"reconstructions", "traversals", "top-samples", "atoms", "units"}
     assert set(drawings(record, folder)) == sheets | {"training"}
 
 
@@ -70,7 +70,7 @@ def test_an_array_is_drawn_by_its_dimensions_alone(tmp_path: Path) -> None:
     legend = Legend(metrics={name: MetricEntry(info=info) for name, info in infos.items()})
     np.savez(folder.path / "arrays.npz", allow_pickle=False, **arrays)  # type: ignore[arg-type]
     (folder.path / "legend.json").write_text(legend.model_dump_json(), encoding="utf-8")
-    sheets = {"reconstructions", "traversals", "top-samples", "atoms"}
+    sheets = {"reconstructions", "traversals", "top-samples", "atoms", "units"}
     assert set(drawings(record, folder)) - sheets == {"training", "first", "pairs", "of-units"}
 
 

@@ -174,9 +174,28 @@ def views_of(rng: np.random.Generator, rates: np.ndarray, image_shape: tuple[int
         traversals=rng.random((2, 2, n_features), np.float32),
         traversal_names=np.array(units),
         traversal_steps=np.array(["off", "95%"]),
+        **units_of(rates, inputs, image_shape),
         top_inputs=rng.random((8, 9, n_features), np.float32),
         top_names=np.array([f"unit {unit}, dead" for unit in range(8)]),
     )
+
+
+def units_of(rates: np.ndarray, inputs: np.ndarray, image_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Twenty units, the i-th most active in the (i modulo 10)-th sample, then in the next, with hostile names."""
+    units = np.arange(0, 40, 2)
+    return {
+        "n_units_on": np.array([250, rates.shape[1]]),
+        "shown_units": units,
+        "unit_tops": np.stack([(np.arange(20) + rank) % 10 for rank in range(3)], axis=1),
+        "unit_values": np.tile(np.array([3.0, 2.0, 1.0], np.float32), (20, 1)),
+        "unit_counts": np.tile(np.arange(5), (20, 1)),
+        "unit_ranges": np.tile(np.array([0.5, 3.0], np.float32), (20, 1)),
+        "unit_rates": rates.T[units].astype(np.float32),
+        "shown_inputs": inputs,
+        "shown_shape": np.array(image_shape),
+        "shown_names": np.array([f"<b>photo {i}</b>" for i in range(10)]),
+        "shown_classes": np.arange(10),
+    }
 
 
 def _correlations(rng: np.random.Generator) -> np.ndarray:
