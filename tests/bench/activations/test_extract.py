@@ -102,8 +102,8 @@ def test_tokens_are_without_padding_and_of_one_split(tmp_path: Path, sentences: 
         assert split.labels.tolist() == np.load(acts / "labels.npy")[own].tolist()
         words_of_rows = [word for sample in samples for word in sample.tokens or ()]
         assert split.names == tuple(np.array(words_of_rows)[own])
-        for column in ("sample", "position"):
-            assert split.factors[column].tolist() == np.load(acts / f"{column}.npy")[own].tolist()
+        for file, column in (("sample", "group"), ("position", "position")):
+            assert split.factors[column].tolist() == np.load(acts / f"{file}.npy")[own].tolist()
     assert (dataset.class_names, dataset.categories) == (("x", "y", "z"), ("p", "q", "q"))
 
 

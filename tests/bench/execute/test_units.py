@@ -118,7 +118,7 @@ def of_tokens() -> Dataset:
 
     def split(n_texts: int) -> Split:
         n = 40 * n_texts
-        known = {"sample": torch.arange(n) // 40 + 7, "position": torch.arange(n) % 40}
+        known = {"group": torch.arange(n) // 40 + 7, "position": torch.arange(n) % 40}
         x = torch.from_numpy(rng.random((n, 5), np.float32)) * (torch.rand(n, 5) < 0.3)
         return Split(x, None, known, tuple(f"▁w{i}" for i in range(n)))  # type: ignore[arg-type]
 
