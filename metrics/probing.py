@@ -6,18 +6,14 @@ scikit-learn's logistic regression on codes divided by their standard deviation 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from metrics.base import Axis, NotApplicable, metric
+from metrics.logistic import Probe, fit, fit_by_sklearn
 from metrics.matrix import Matrix, class_moments, dense, spread
 
 K_SPARSE = {str(k): k for k in (1, 2, 5, 10)}
@@ -28,9 +24,6 @@ KEPT = {str(m): m for m in (1, 2, 5)}
 
 MAX_SAMPLES = 5000
 """Samples on which probes are scored, evenly spaced."""
-
-MAX_ITERATIONS = 500
-"""Iterations of a logistic regression."""
 
 PERTURBED = 1000
 """Images from whose codes units are removed, evenly spaced."""
@@ -136,7 +129,8 @@ def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tenso
     The units of a class are those whose training codes differ most between it and the rest, in standard deviations.
     n/a for one class in training, or if no class of training occurs in some, but not all, of the evaluated samples.
     """
-    train, test = _scaled(dense(train_z), _sample(z))
+    # Problems of a few units are no work for a GPU.
+    train, test = (part.cpu().numpy() for part in _scaled(dense(train_z), _sample(z)))
     targets, test_labels = train_labels.cpu().numpy(), _sample(labels).cpu().numpy()
     classes = np.unique(targets)
     if len(classes) < 2:
@@ -148,7 +142,7 @@ def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tenso
         order = np.argsort(-np.abs(train[on].mean(0) - train[~on].mean(0)), kind="stable")
         for key, k in sizes.items() if truth.any() and not truth.all() else ():
             units = order[:k]
-            guess = _fit(train[:, units], on, class_weight="balanced").predict(test[:, units])
+            guess = fit_by_sklearn(train[:, units], on, class_weight="balanced").predict(test[:, units])
             scores[key].append((guess[truth].mean() + (~guess[~truth]).mean()) / 2)
     means = {key: float(np.mean(values)) for key, values in scores.items() if values}
     return means or NotApplicable("no class of training occurs in some, but not all, of the evaluated samples")
@@ -175,10 +169,10 @@ def targeted_perturbation(
     classes = np.unique(train_labels.cpu().numpy())
     if len(classes) < 3:
         return NotApplicable("fewer than three classes occur in training")
-    probe = _fit(train_x.cpu().numpy(), train_labels.cpu().numpy())
+    probe = fit(train_x, train_labels)
     sizes, means, _ = class_moments(train_z, train_labels)
     others = (sizes @ means - sizes[:, None] * means) / (sizes.sum() - sizes)[:, None]
-    effects = _unit_effects(decode, means, torch.from_numpy(probe.coef_).to(train_x))
+    effects = _unit_effects(decode, means, probe.weights.to(train_x))
     before = _recalls(probe, decode(codes), truth, classes)
     gaps = []
     for i in range(len(classes)):
@@ -211,34 +205,26 @@ def _gradient(score: Tensor, centre: Tensor) -> Tensor:
     return torch.zeros_like(centre[0]) if gradient is None else gradient[0]
 
 
-def _recalls(probe: Any, x_hat: Tensor, truth: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def _recalls(probe: Probe, x_hat: Tensor, truth: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Recall of each class; NaN for one that does not occur."""
-    guess = probe.predict(x_hat.detach().cpu().numpy())
+    guess = probe.predict(x_hat.detach()).cpu().numpy()
     return np.array([np.mean(guess[truth == c] == c) if (truth == c).any() else np.nan for c in classes])
 
 
 def _accuracy(train: Tensor, targets: Tensor, test: Tensor, truth: Tensor) -> float:
     fitted, scored = _scaled(train, test)
-    probe = _fit(fitted, targets.cpu().numpy())
-    return float(np.mean(probe.predict(scored) == truth.cpu().numpy()))
+    guess = fit(fitted, targets).predict(scored)
+    return float((guess == truth.to(guess)).double().mean())
 
 
-def _fit(features: np.ndarray, targets: np.ndarray, **options: Any) -> Any:
-    """A logistic regression of at most 500 iterations, in float64: in float32, predictions depend on rounding."""
-    # Problems this small take three times as long on two threads as on one.
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(max_iter=MAX_ITERATIONS, **options).fit(features.astype(np.float64), targets)
-
-
-def _scaled(train: Tensor, test: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _scaled(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     """Training and test codes over the training codes' standard deviations, without units constant in training."""
     deviation = train.double().std(0, correction=0)
     live = deviation > 1e-6 * train.abs().amax(0)
     scale = deviation[live].to(train)
     if not live.any():  # nothing to read: one constant feature
-        return np.zeros((len(train), 1), dtype=np.float32), np.zeros((len(test), 1), dtype=np.float32)
-    return tuple((codes[:, live.to(codes.device)] / scale.to(codes.device)).cpu().numpy() for codes in (train, test))  # type: ignore[return-value]
+        return torch.zeros_like(train[:, :1]), torch.zeros_like(test[:, :1])
+    return train[:, live] / scale, test.to(train.device)[:, live] / scale
 
 
 def _truncate(z: Tensor, m: int) -> Tensor:
