@@ -81,7 +81,7 @@ def fit_by_lbfgs(features: Tensor, targets: Tensor) -> Probe:
         loss.backward()
         return loss
 
-    optimiser.step(objective)  # type: ignore[arg-type]
+    optimiser.step(objective)
     return Probe(classes, weights.detach(), intercepts.detach())
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 import torch
 
 from bench.datasets.base import Dataset
-from bench.errors import BenchError
+from bench.errors import BenchError, counted
 from bench.execute import pool
 from bench.execute.build import build_model, load_data
 from bench.execute.job import Job, OnEvent
@@ -123,7 +123,8 @@ class Pool(Executor):
     Parameters
     ----------
     n_workers : int, optional
-        By default one a GPU, or on CPU as many as it is good for; where that is one run at a time, in this process.
+        By default one a GPU, on which runs only take turns, or on CPU as many as it is good for; where that is one run
+        at a time, in this process. A GPU's runs have a process of their own: if the GPU fails, it is replaced.
     """
 
     def __init__(self, n_workers: int | None = None) -> None:
@@ -135,11 +136,14 @@ class Pool(Executor):
 
     def place(self, job: Job, n_runs: int) -> str:
         n_workers = self._count(job, n_runs)
-        return f"pool of {n_workers} workers on {job.device}" if n_workers > 1 else Inline().place(job, n_runs)
+        if n_workers == 1 and job.device == "cpu":
+            return Inline().place(job, n_runs)
+        why = "" if job.device == "cpu" or self.n_workers else ", one a GPU: runs that share one take turns"
+        return f"pool of {counted(n_workers, 'worker')} on {job.device}{why}"
 
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
         n_workers = self._count(job, len(specs))
-        if n_workers > 1 or self.n_workers:
+        if n_workers > 1 or self.n_workers or job.device != "cpu":
             pool.execute(specs, job, on_event, n_workers)
         else:
             Inline().execute(specs, job, on_event)

@@ -1,6 +1,7 @@
 """Worker processes that share out the CPU threads and the GPUs of this machine.
 
-A worker that dies (out of memory, kill -9) costs the run it was at, which is recorded as failed, and is replaced.
+A worker that dies (out of memory, kill -9) costs the run it was at, which is recorded as failed, and is replaced; so is
+one whose GPU failed, since nothing that it does there afterwards succeeds.
 This process imports torch only to count GPUs: in a job of a cluster it is but the one that watches.
 """
 
@@ -21,7 +22,7 @@ from typing import Protocol
 from bench.execute.job import Event, Job, OnEvent
 from bench.execute.machine import n_threads
 from bench.execute.process import begin
-from bench.store.failure import ended_record
+from bench.store.failure import ended_record, lost_device
 from bench.store.lock import LockLostError
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Status
@@ -131,6 +132,8 @@ def _advance(worker: _Worker, queue: deque[RunSpec], on_event: OnEvent) -> bool:
     on_event(event)
     worker.note(event)
     if event.kind in ("finished", "skipped"):
+        if queue and event.record and lost_device(event.record):
+            worker.restart()
         worker.give(queue)
         return True
     return False

@@ -22,6 +22,7 @@ from bench.execute.checkpoint import Checkpoints, StopRequestedError
 from bench.execute.environment import provenance
 from bench.execute.intact import intact
 from bench.execute.job import Event, Job
+from bench.execute.memory import sizes_told
 from bench.execute.seeding import derive_seed, seed_everything
 from bench.execute.training import Training, train
 from bench.store.failure import failed_record
@@ -118,15 +119,18 @@ class _Attempt:
         """Load, train, evaluate, record."""
         settle_process(self.job)
         clock = [time.perf_counter()]
-        dataset, model = self._load()
+        with sizes_told(self.spec, "loading", self.job.device):
+            dataset, model = self._load()
         clock.append(time.perf_counter())
         try:
-            training = self._train(model, dataset)
+            with sizes_told(self.spec, "training", self.job.device, model):
+                training = self._train(model, dataset)
         except DoesNotApplyError as error:
             return self._inapplicable(model, printable(str(error)), clock)
         clock.append(time.perf_counter())
         try:
-            record = self._measure(model, dataset, training)
+            with sizes_told(self.spec, "evaluation", self.job.device, model):
+                record = self._measure(model, dataset, training)
         except (KeyboardInterrupt, LockLostError):
             raise
         except BaseException as error:

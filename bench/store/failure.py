@@ -32,6 +32,12 @@ def failed_record(spec: RunSpec, error: BaseException, status: Status = "failed"
     return Record(run_id=spec.run_id, spec=spec, status=status, error=details)
 
 
+def lost_device(record: Record) -> bool:
+    """Whether a run failed with its GPU: what its process does there after that fails as well."""
+    error = record.error
+    return error is not None and (error.type == "AcceleratorError" or "CUDA error" in error.message)
+
+
 def may_pass(record: Record) -> bool:
     """Whether a run may succeed as it is: what failed was time, memory, disk, machine or installation, not itself."""
     if record.error is None or record.status in ("timeout", "cancelled"):

@@ -39,9 +39,10 @@ def test_an_executor_says_where_it_runs(
 def test_a_gpu_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_gpu = job(tmp_path, device="cuda")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert Pool().place(on_gpu, 9) == "inline on cuda"
+    assert Pool().place(on_gpu, 9) == "pool of 1 worker on cuda, one a GPU: runs that share one take turns"
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert Pool().place(on_gpu, 9) == "pool of 4 workers on cuda"
+    assert Pool().place(on_gpu, 9) == "pool of 4 workers on cuda, one a GPU: runs that share one take turns"
+    assert Pool(6).place(on_gpu, 9) == "pool of 6 workers on cuda"
 
 
 @pytest.mark.parametrize("executor", [Inline(), Pool(1)], ids=["inline", "pool"])
