@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, Losses, Model, warmup
+from models.parts.hardware import EncoderLinear
 from models.parts.likelihood import (
     LIKELIHOOD,
     Decoder,
@@ -44,8 +45,8 @@ class VAE(Model[VAEConfig]):
 
     def __init__(self, config: VAEConfig, n_features: int) -> None:
         super().__init__(config, n_features)
-        self.encoder = nn.Sequential(nn.Linear(n_features, config.hidden), nn.ReLU())
-        self.heads = nn.Linear(config.hidden, 2 * config.n_latents)
+        self.encoder = nn.Sequential(EncoderLinear(n_features, config.hidden), nn.ReLU())
+        self.heads = EncoderLinear(config.hidden, 2 * config.n_latents)
         self.decoder = Decoder(config.n_latents, config.hidden, n_features, config.likelihood)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Codes, DenseCodes, GradientConfig, Losses, Model, warmup
+from models.parts.hardware import EncoderLinear
 from models.parts.likelihood import LIKELIHOOD, Decoder, Likelihood, importance_bound, sample_gaussian
 from models.parts.pseudo_inputs import PseudoInputs
 from models.parts.spike_slab import (
@@ -77,8 +78,8 @@ class VSC(Model[VSCConfig]):
 
     def __init__(self, config: VSCConfig, n_features: int) -> None:
         super().__init__(config, n_features)
-        self.encoder = nn.Sequential(nn.Linear(n_features, config.hidden), nn.ReLU())
-        self.heads = nn.Linear(config.hidden, 3 * config.n_latents)
+        self.encoder = nn.Sequential(EncoderLinear(n_features, config.hidden), nn.ReLU())
+        self.heads = EncoderLinear(config.hidden, 3 * config.n_latents)
         self.decoder = Decoder(config.n_latents, config.hidden, n_features, config.likelihood)
         self.alpha_logit = math.log(config.alpha / (1 - config.alpha))
         self.pseudo_inputs = None

@@ -33,6 +33,9 @@ def run(
         str | None, typer.Option(help="native (each model's own) or matched (shared sizes, swept sparsity).")
     ] = None,
     budget: Budget = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, tf32 or bf16: matrix products in training on a GPU; default float32.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="MODEL.FIELD=VALUE, or FIELD=VALUE; a list is a grid.")
     ] = None,
@@ -49,6 +52,7 @@ def run(
     """Train and evaluate what is missing, then print the board. Issue the same command again to resume."""
     from bench.cli.conduct import carry_out, make_job, print_summary
     from bench.cli.executors import make_executor
+    from bench.execute.precision import require_precision
     from bench.plan.request import Request, read_study
     from bench.plan.runs import make_plan
     from bench.plugins.loading import load_metrics
@@ -56,13 +60,16 @@ def run(
 
     executor = make_executor(execution)
     keys: dict[str, object] = {"models": models, "datasets": datasets, "metrics": metrics, "seeds": seeds}
-    keys |= {"settings": settings, "budget": budget, "set": set_, "max_runs": max_runs}
+    keys |= {"settings": settings, "budget": budget, "precision": precision, "set": set_}
+    keys["max_runs"] = max_runs
     given = {key: value for key, value in keys.items() if value is not None}
     request = Request.build(**((read_study(study) if study else {}) | given))
     store = RunStore(results)
     plan = make_plan(request, store, data_dir, execution.retry_failed, force)
     load_metrics(request.metrics)  # what is wrong with one is said before anything runs
     job = make_job(executor, execution, results, data_dir, request.metrics, force)
+    if job.device == "cpu":  # of a GPU, its run asks: a GPU may be for one process alone
+        require_precision(request.precision, job.device)
     asked = f"{'/'.join(request.settings)} setting, {request.budget} budget"
     if carry_out(plan, store, job, asked, executor, execution):
         raise typer.Exit(0 if print_summary(plan, store, request.metrics) else EXIT_FAILED)

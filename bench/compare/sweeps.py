@@ -73,12 +73,12 @@ def _is_number(value: Any) -> bool:
 
 
 def _groups(rows: Group, specs: Mapping[str, RunSpec], field: str) -> list[Group]:
-    """Rows that differ in a field alone: same code, same bounds on the steps, same rest."""
+    """Rows that differ in a field alone: same precision, code, bounds on the steps and rest."""
     groups: dict[str, Group] = defaultdict(list)
     for row in sorted(rows, key=lambda row: specs[row.label].config[field]):
         spec = specs[row.label]
         rest = sorted((name, repr(value)) for name, value in spec.config.items() if name != field)
-        groups[repr((rest, spec.code, spec.min_steps, spec.max_steps))].append(row)
+        groups[repr((rest, spec.precision, spec.code, spec.min_steps, spec.max_steps))].append(row)
     return list(groups.values())
 
 

@@ -23,6 +23,7 @@ from bench.execute.environment import provenance
 from bench.execute.intact import intact
 from bench.execute.job import Event, Job
 from bench.execute.memory import sizes_told
+from bench.execute.precision import require_precision
 from bench.execute.seeding import derive_seed, seed_everything
 from bench.execute.training import Training, train
 from bench.store.failure import failed_record
@@ -33,6 +34,7 @@ from bench.store.record import Record
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
 from models.base import DoesNotApplyError, Model
+from models.parts.hardware import products_in
 
 HELD = "another command is running it"
 KEPT = "it is trained and its weights are kept: `python -m bench evaluate {run_id}` finishes it"
@@ -118,6 +120,7 @@ class _Attempt:
     def _execute(self) -> Record:
         """Load, train, evaluate, record."""
         settle_process(self.job)
+        require_precision(self.spec.precision, self.job.device)
         clock = [time.perf_counter()]
         with sizes_told(self.spec, "loading", self.job.device):
             dataset, model = self._load()
@@ -203,7 +206,8 @@ class _Attempt:
         batches_seed = derive_seed(self.spec.seed, self.spec.dataset, "batches")
         with intact(f"The model '{self.spec.model}'", {"x": dataset.train.x, "labels": dataset.train.labels}):
             steps = self.spec.min_steps, self.spec.max_steps
-            return train(model, dataset.train, batches_seed, *steps, progressed, checkpoints, dataset.batched)
+            with products_in(self.spec.precision):
+                return train(model, dataset.train, batches_seed, *steps, progressed, checkpoints, dataset.batched)
 
     def _maker(self) -> str:
         """Whose checkpoints may be taken up: anybody's, but where a record is replaced those of this submission."""

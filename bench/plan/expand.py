@@ -16,7 +16,7 @@ from bench.plan.request import Override, Request, describe_validation, require_n
 from bench.plugins.plugin import Plugin
 from bench.plugins.sources import digest_of
 from bench.store.spec import BUDGETS, Budget, RunSpec
-from models.base import Model, ModelConfig
+from models.base import GradientConfig, Model, ModelConfig
 
 MATCHED = {"n_latents": 256, "batch_size": 128, "learning_rate": 1e-3}
 """Hyperparameters that all models share in the matched setting; each model sweeps its own sparsity grid."""
@@ -59,6 +59,8 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
     for settings, choice, dataset in itertools.product(request.settings, models, datasets):
         base = _base(choice, dataset, settings, BUDGETS[request.budget])
         asked = "epochs" in _grid(choice, settings, request.set)
+        precision = request.precision if issubclass(choice.cls.Config, GradientConfig) else "float32"
+        coarse = {} if precision == "float32" else {"precision": precision}
         for config, variant in _configs(choice, settings, base, request.set):
             for seed in _seeds(choice, request):
                 spec = RunSpec(
@@ -67,7 +69,7 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
                     code=digest_of(choice.files) if choice.files else None,
                     model_files=dict(choice.files),
                     config=config,
-                    variant=variant,
+                    variant=variant | coarse,
                     dataset=dataset.plugin.name,
                     dataset_reference=dataset.plugin.address,
                     dataset_checksum=dataset.checksum,
@@ -77,6 +79,7 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
                     min_steps=None if asked else dataset.min_steps,
                     max_steps=BUDGETS[request.budget].max_steps,
                     max_eval=BUDGETS[request.budget].max_eval,
+                    precision=precision,
                     seed=seed,
                 )
                 specs[spec.run_id] = spec

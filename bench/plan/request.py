@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bench.errors import BenchError, unknown
 from bench.plan.yaml_text import load_yaml
 from bench.store.files import read_regular
-from bench.store.spec import BUDGETS, Settings
+from bench.store.spec import BUDGETS, Precision, Settings
 
 MOST_SEEDS = 100_000
 """That a number of seeds may ask for: a larger one is more likely a single seed, such as a date."""
@@ -50,6 +50,8 @@ class Request(BaseModel):
     """"native": each model's own; "matched": shared sizes, swept sparsity."""
     budget: Literal["smoke", "quick", "full"] = "quick"
     """How much training and evaluation a run gets."""
+    precision: Precision = "float32"
+    """Of matrix products in training, on a GPU."""
     set: tuple[Override, ...] = ()
     """Hyperparameters that differ from the setting's."""
     max_runs: int = Field(MOST_RUNS, ge=1)

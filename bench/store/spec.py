@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 Settings = Literal["native", "matched"]
+Precision = Literal["float32", "tf32", "bf16"]
 Name = Annotated[str, StringConstraints(max_length=300)]
 """Of a model or a data set."""
 MOST_LETTERS = 20_000
@@ -81,6 +82,8 @@ class RunSpec(BaseModel):
     """Bound on optimiser steps."""
     max_eval: int | None = None
     """Bound on evaluated samples."""
+    precision: Precision = "float32"
+    """Of matrix products in training: see `models.parts.hardware.products_in`."""
     seed: int
     """Root of every stream of random numbers."""
 
@@ -99,11 +102,14 @@ class RunSpec(BaseModel):
     def hash(self) -> str:
         """SHA-256 over everything but the references (paths of one machine) and what other fields imply.
 
-        A `min_steps` of None is left out as well: runs without it keep the id that they had before there was one.
+        A `min_steps` of None and a precision of float32 are left out as well: runs keep the id that they had before
+        there was another.
         """
         content = self.model_dump(mode="json", exclude=REFERENCES | IMPLIED)
         if self.min_steps is None:
             del content["min_steps"]
+        if self.precision == "float32":
+            del content["precision"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -7,7 +7,12 @@ step that waits cannot be captured as a graph: there, sizes are fixed, and a mas
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 GPU_BLOCK = 2**28
 """Numbers that a GPU processes at a time: 1 GiB."""
@@ -21,3 +26,44 @@ def may_wait(x: Tensor) -> bool:
 def block(x: Tensor, cached: int) -> int:
     """Numbers to process at a time: `cached` on a CPU, so many as a GPU has memory for on a GPU."""
     return cached if may_wait(x) else GPU_BLOCK
+
+
+_in_bf16 = False
+
+
+@contextmanager
+def products_in(precision: str) -> Iterator[None]:
+    """Within it, matrix products are computed in a coarser precision than float32, in which they are stored.
+
+    Parameters
+    ----------
+    precision : str
+        ``float32``: none. ``tf32``: all that a GPU computes, as torch does it. ``bf16``: those of `linear`, that is of
+        encoders, and Gram matrices; factors and result are rounded to bfloat16.
+    """
+    global _in_bf16
+    before = _in_bf16, torch.get_float32_matmul_precision()
+    _in_bf16 = precision == "bf16"
+    if precision == "tf32":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        _in_bf16 = before[0]
+        if precision == "tf32":
+            torch.set_float32_matmul_precision(before[1])
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b of x (N, D), W (M, D) and b (M,): (N, M), of the type of x; the product as `products_in` says."""
+    if not _in_bf16:
+        return F.linear(x, weight, bias)
+    product = F.linear(x.bfloat16(), weight.bfloat16()).to(x.dtype)
+    return product if bias is None else product + bias
+
+
+class EncoderLinear(nn.Linear):
+    """A layer of an encoder: its product is that of `linear`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)

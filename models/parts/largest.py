@@ -8,10 +8,9 @@ one entry at a time.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from models.parts.hardware import block
+from models.parts.hardware import block, linear
 
 CACHED = 2**22
 """Pre-activations computed at a time on CPU: 16 MB, memory that the allocator reuses instead of mapping it anew."""
@@ -35,9 +34,9 @@ def top_k_linear(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tenso
     """`top_k` of x W^T + b, x (N, D), W (M, D), b (M,), computed in blocks of units: never the whole (N, M)."""
     size = max(k, block(x, CACHED) // max(1, len(x)))
     if size >= len(weight):
-        return top_k(F.linear(x, weight, bias), k)
+        return top_k(linear(x, weight, bias), k)
     blocks = [
-        top_k(F.linear(x, part, part_bias), min(k, len(part)))
+        top_k(linear(x, part, part_bias), min(k, len(part)))
         for part, part_bias in zip(weight.split(size), bias.split(size), strict=True)
     ]
     values, positions = torch.cat([values for values, _ in blocks], dim=1).topk(k, dim=1, sorted=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.base import ConfigT, Model, SparseCodes
@@ -11,6 +10,7 @@ from models.exchange.checkpoint import Checkpoint
 from models.parts.atoms import project_gradient, random_atoms, summed_variance
 from models.parts.auxk import AuxK, AuxKConfig
 from models.parts.dictionary import Dictionary
+from models.parts.hardware import linear
 from models.parts.largest import top_k_linear
 from models.parts.sparse import Selection, selected_preactivations
 
@@ -50,7 +50,7 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
 
     def preactivations(self, x: Tensor) -> Tensor:
         """W (x - b) + b_enc of x (N, D): (N, M)."""
-        return F.linear(x - self.bias, self.encoder, self.encoder_bias)
+        return linear(x - self.bias, self.encoder, self.encoder_bias)
 
     def largest(self, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The k largest pre-activations of each sample and their units, (N, k) each."""

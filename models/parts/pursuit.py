@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.parts.hardware import block, may_wait
+from models.parts.hardware import block, linear, may_wait
 from models.parts.kernels import kernel
 from models.parts.largest import argmax
 from models.parts.sparse import Selection
@@ -146,9 +146,9 @@ def gram_matrix(atoms: Tensor, n_blocks: int = 8) -> Tensor:
     size = -(-len(atoms) // n_blocks)
     for start in range(0, len(atoms), size):
         rows = slice(start, start + size)
-        block = atoms[rows] @ atoms[start:].T
-        gram[rows, start:] = block
-        gram[start:, rows] = block.T.contiguous()
+        part = linear(atoms[rows], atoms[start:])
+        gram[rows, start:] = part
+        gram[start:, rows] = part.T.contiguous()
     return gram
 
 
