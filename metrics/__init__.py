@@ -34,6 +34,8 @@ METRICS: dict[str, str] = {
     "gamma_variance_share": "metrics.gamma:gamma_variance_share",
     "gamma_jsd": "metrics.gamma:gamma_jsd",
     "class_gamma": "metrics.gamma:class_gamma",
+    "rare_variation": "metrics.class_consistency:rare_variation",
+    "pseudo_label_agreement": "metrics.class_consistency:pseudo_label_agreement",
     "class_rates": "metrics.dimensions:class_rates",
     "global_units": "metrics.dimensions:global_units",
     "class_specific_units": "metrics.dimensions:class_specific_units",

@@ -66,6 +66,10 @@ NEEDS: dict[str, Need] = {
     "posterior_mean": Need(
         "function: inputs -> means of the units' Gaussians (N, M)", "the model has no Gaussian posterior"
     ),
+    "pseudo_labels": Need(
+        "function: inputs -> the classes that the model made for itself (N,), or None",
+        "the model makes no classes of its own",
+    ),
     "encode_with_budget": Need("function: inputs, k -> dense codes", "the model's budget cannot be set"),
     "preactivations": Need(
         "function: inputs -> values before the selection (N, M)", "the model has no pre-activations"

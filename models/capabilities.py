@@ -65,6 +65,14 @@ class HasPosterior(Protocol):
 
 
 @runtime_checkable
+class HasPseudoLabels(Protocol):
+    """A model that makes classes of its own."""
+
+    def pseudo_labels(self, x: Tensor) -> Tensor | None:
+        """The class that each of x (N, D) has for it, (N,) int64; None where it takes those of the data."""
+
+
+@runtime_checkable
 class HasLikelihood(Protocol):
     """A model with a likelihood; the harness reports bounds on it, in nats per image."""
 
@@ -96,6 +104,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "encode_with_budget": ("x", "k"),
     "sample": ("x",),
     "posterior_mean": ("x",),
+    "pseudo_labels": ("x",),
     "elbo": ("x",),
     "log_likelihood": ("x", "n_samples"),
     "as_checkpoint": (),
@@ -154,7 +163,16 @@ def _wrong_signatures(cls: type[Model]) -> Iterator[str]:
 
 def _half_capabilities(cls: type[Model]) -> Iterator[str]:
     """Capabilities with several methods of which the class defines only some."""
-    for protocol in (Fittable, HasAtoms, HasPreactivations, Budgeted, Stochastic, HasPosterior, HasLikelihood):
+    for protocol in (
+        Fittable,
+        HasAtoms,
+        HasPreactivations,
+        Budgeted,
+        Stochastic,
+        HasPosterior,
+        HasPseudoLabels,
+        HasLikelihood,
+    ):
         methods = [name for name in vars(protocol) if name in CALLS]
         missing = [name for name in methods if not _defines(cls, name)]
         if missing and len(missing) < len(methods):

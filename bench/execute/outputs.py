@@ -23,7 +23,15 @@ from metrics import matrix
 from metrics.matrix import Matrix, entries, evenly_spaced, rows
 from metrics.needs import NEEDS, TRAIN
 from models.base import Codes, DenseCodes, Model, SparseCodes
-from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPosterior, HasPreactivations, Stochastic
+from models.capabilities import (
+    Budgeted,
+    HasAtoms,
+    HasLikelihood,
+    HasPosterior,
+    HasPreactivations,
+    HasPseudoLabels,
+    Stochastic,
+)
 from models.parts.sparse import sparse_codes
 
 SPIKE_ON = 0.5
@@ -128,6 +136,8 @@ def _ways(model: Model, sparse: bool) -> dict[str, Any]:
         ways["sample"] = _densely(model.sample)
     if isinstance(model, HasPosterior):
         ways["posterior_mean"] = model.posterior_mean
+    if isinstance(model, HasPseudoLabels):
+        ways["pseudo_labels"] = model.pseudo_labels
     if isinstance(model, HasPreactivations):
         ways["preactivations"] = model.preactivations
     if isinstance(model, HasLikelihood):

@@ -110,7 +110,10 @@ def _configs(
     reference = _dump(choice, base)
     for values in itertools.product(*grid.values()):
         config = _dump(choice, base | dict(zip(grid, values, strict=True)))
-        yield config, {field: value for field, value in config.items() if field in swept or value != reference[field]}
+        yield (
+            config,
+            {field: value for field, value in config.items() if field in swept or value != reference.get(field)},
+        )
 
 
 def _check_size(request: Request, models: Sequence[ModelChoice], n_datasets: int) -> None:

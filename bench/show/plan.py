@@ -52,7 +52,9 @@ def variants_text(plan: Plan, width: int | None = None) -> str:
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     for spec in plan.specs:
         differs = " ".join(
-            f"{field}={(spec.config | spec.variant)[field]}" for field in varied[spec.model, spec.settings]
+            f"{field}={value}"
+            for field in varied[spec.model, spec.settings]
+            if (value := (spec.config | spec.variant).get(field)) is not None
         )
         counts.setdefault((spec.model, spec.settings, differs), Counter())[state_of.get(spec.run_id, "")] += 1
     header = ["model", "setting", "what differs", "runs", *states]

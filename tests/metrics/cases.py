@@ -141,6 +141,7 @@ def given(world: World) -> dict[str, Any]:
         "decode": lambda z: z @ atoms,
         "preactivations": lambda x: x @ atoms.T - THRESHOLD,
         "posterior_mean": lambda x: x @ atoms.T,
+        "pseudo_labels": lambda x: (x[:, 0] > 0).long(),
         "encode_with_budget": budgeted,
         "likelihood": Likelihood(),
         "model": torch.nn.Linear(3, 2),

@@ -99,6 +99,35 @@ def test_aligned_vsc_adds_lambda_times_the_alignment_to_vsc(alignment: str) -> N
     torch.testing.assert_close(losses.total, expected)
 
 
+@pytest.mark.parametrize("alignment", ["pairwise", "batch"])
+@pytest.mark.parametrize("labels", ["kmeans_inputs", "kmeans_gamma"])
+def test_clusters_take_the_place_of_labels(labels: str, alignment: str) -> None:
+    """Whatever labels are given: the penalty is that of the model's own ones."""
+    x, none = torch.rand(60, 6), torch.full((60,), -1)
+    model = AlignedVSC(AlignedVSC.Config(**SMALL, labels=labels, n_clusters=4, alignment=alignment), 6)
+    model.prepare(x, none)
+    model.eval()
+    own = model.pseudo_labels(x)
+    assert own is not None
+    assert len(own.unique()) == 4
+    penalty = model.loss(x, none, 1.0).terms["alignment"]
+    assert penalty > 0
+    torch.testing.assert_close(penalty, alignment_loss(model.posterior(x).logit, own, alignment))
+    torch.testing.assert_close(model.loss(x, torch.arange(60) % 2, 1.0).terms["alignment"], penalty)
+    before = model.clusters.centres.clone()
+    model.train().loss(x[:20], none[:20], 1.0)
+    assert torch.equal(before, model.clusters.centres) == (labels == "kmeans_inputs")
+
+
+def test_runs_with_given_labels_keep_their_config_and_their_weights() -> None:
+    config = AlignedVSC.Config(**SMALL)
+    assert config.model_dump().keys() == VSC.Config().model_dump().keys() | {"alignment", "alignment_weight"}
+    assert AlignedVSC(config, 6).state_dict().keys() == small(VSC).state_dict().keys()
+    assert AlignedVSC(config, 6).pseudo_labels(torch.rand(3, 6)) is None
+    own = AlignedVSC.Config(**SMALL, labels="kmeans_inputs", n_clusters=7)
+    assert AlignedVSC.Config(**own.model_dump()) == own
+
+
 @pytest.mark.parametrize(
     ("labels", "words"),
     [

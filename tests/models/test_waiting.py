@@ -22,7 +22,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"spike_warmup": 0.5, "spike_head": "log_relu", "relaxation": "concrete"},
         {"prior": "pseudo_inputs", "relaxation": "straight_through"},
     ],
-    "vsc-aligned": [{"alignment": "batch"}],
+    "vsc-aligned": [{"alignment": "batch"}, {"labels": "kmeans_inputs"}, {"labels": "kmeans_gamma"}],
     "vae": [{"likelihood": "gaussian", "beta_warmup": 0.5}],
     "vsae": [{"variance": "unit"}, {"variance": "none"}],
     "topk-l1": [{"mask": False}],
