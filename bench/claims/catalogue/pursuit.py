@@ -1,11 +1,11 @@
-"""What the papers of the matching-pursuit SAE claim (Costa et al. 2025, arXiv 2506.03093 and 2506.05239)."""
+"""What the papers of the matching-pursuit SAE claim and ask (Costa et al. 2025, arXiv 2506.03093 and 2506.05239)."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
 
-from bench.claims.catalogue.common import SAE
+from bench.claims.catalogue.common import DIGITS_AND_CLOTHES, SAE, smallest_step
 from bench.claims.verdict import Arm, Claim, Score
 
 PURSUIT, FLAT = "2506.05239", "2506.03093"
@@ -31,6 +31,11 @@ def _falls(of: Score, arm: str) -> list[float]:
         of(arm, f"inference_fvu.{before}k") - of(arm, f"inference_fvu.{after}k")
         for before, after in pairwise(("1/4", "1/2", "1", "2", "4"))
     ]
+
+
+def _overlap(of: Score, arm: str) -> float:
+    """How alike the atoms of an image are, as a share of the dictionary's coherence: 0 if they are orthogonal."""
+    return of(arm, "active_babel") / (of(arm, "l0") - 1) / of(arm, "coherence")
 
 
 CLAIMS = (
@@ -72,5 +77,21 @@ CLAIMS = (
         "M7", FLAT, "MP does not absorb parents into children", "absorption, smallest difference",
         "Matryoshka, ReLU, BatchTopK - MP", "0.001 against 0.2 to 0.5", ("hierarchy",), HIERARCHY,
         lambda of: min(of(m, "absorption") for m in ("matryoshka", "relu", "batchtopk")) - of("mp", "absorption"),
+    ),
+    Claim(
+        "M8", PURSUIT, "Question: is MP's orthogonality conditional, on the image?",
+        "Babel of co-selected atoms / (L0 - 1) / coherence, smallest difference",
+        "TopK, BatchTopK - MP; k = 5, 10, 20", "above 0", DIGITS_AND_CLOTHES, BY_BUDGET,
+        lambda of: min(_overlap(of, f"{m} {k}") - _overlap(of, f"mp {k}") for m in SHALLOW for k in BUDGETS),
+    ),
+    Claim(
+        "M8b", PURSUIT, "Question: are further atoms of an image nearer to orthogonal?", "that number, smallest fall",
+        "MP; k = 5, 10, 20", "not said", DIGITS_AND_CLOTHES, BY_BUDGET,
+        lambda of: smallest_step([-_overlap(of, f"mp {k}") for k in BUDGETS]),
+    ),
+    Claim(
+        "M9", PURSUIT, "Question: does a longer pursuit make a hierarchy, of coherent atoms?",
+        "Babel function mu_1(10), smallest step", "MP; k = 5, 10, 20", "not said", DIGITS_AND_CLOTHES, BY_BUDGET,
+        lambda of: smallest_step([of(f"mp {k}", "babel.10") for k in BUDGETS]),
     ),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from bench.claims.verdict import Claim
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY
 
 ASKED = [*(f"A{i}" for i in range(1, 5)), "V2", "V3", "V4", "V6", *(f"M{i}" for i in range(1, 8)), "M2b"]
+ASKED += ["A5", "A5b", "A5c", "A6", "A6-gamma", "A7", "A7-gamma", "M8", "M8b", "M9"]
 ASKED += ["V3-mu", "V3b-mu", "V6-uai", "S5b", "S6c"]
 ASKED += [*(f"S{i}" for i in range(1, 8)), *(f"B{i}" for i in range(1, 8))]
 
