@@ -30,7 +30,7 @@ class PCA(Model[PCAConfig]):
     family: ClassVar[str] = "floors"
     dense: ClassVar[bool] = True
     deterministic: ClassVar[bool] = True
-    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"n_latents": (4, 8, 16, 32)}
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"n_latents": (2, 4, 10, 25, 64)}
 
     mean: Tensor
     """The mean image, (D,)."""

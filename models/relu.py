@@ -39,7 +39,7 @@ class ReLU(LinearEncoderModel[ReLUConfig]):
 
     Config = ReLUConfig
     capturable = True
-    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.07, 0.14, 0.28, 0.55)}
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.03, 0.07, 0.15, 0.28, 0.45)}
 
     variance: Tensor
     """V, ()."""

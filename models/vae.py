@@ -5,7 +5,8 @@ Minimises -ELBO = -E_q[log p(x|z)] + beta KL(q(z|x) || N(0, I)), both summed ove
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -41,6 +42,9 @@ class VAE(Model[VAEConfig]):
     capturable = True
     family: ClassVar[str] = "VAE family"
     dense: ClassVar[bool] = True
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {  # beta turns units off together: 207, 128, 0 at 3, 10, 40
+        "n_latents": (2, 4, 10, 25, 64)
+    }
     dead_variance: ClassVar[float] = 0.01  # a collapsed unit, Burda et al. 2016, section 5.1
 
     def __init__(self, config: VAEConfig, n_features: int) -> None:

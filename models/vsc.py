@@ -74,7 +74,10 @@ class VSC(Model[VSCConfig]):
     Config: ClassVar[type[VSCConfig]] = VSCConfig
     capturable = True
     family: ClassVar[str] = "VAE family"
-    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"alpha": (0.02, 0.05, 0.1, 0.2, 0.5)}
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "kl_warmup": (1.0,),  # with a short one, L0 stays below 5 up to alpha 0.3, and is 125 at 0.5
+        "alpha": (0.002, 0.1, 0.3, 0.45, 0.5),
+    }
 
     def __init__(self, config: VSCConfig, n_features: int) -> None:
         super().__init__(config, n_features)

@@ -51,7 +51,7 @@ class Dictionary(nn.Module):
     """
 
     family: ClassVar[str] = "SAE family"
-    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"k": (4, 8, 16, 32)}
+    matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"k": (2, 4, 10, 25, 64)}
 
     dictionary: nn.Parameter
     """The atoms D, (M, D); on the unit sphere from the start and after every step."""

@@ -72,9 +72,10 @@ def test_a_grid_reaches_the_models_that_have_its_field() -> None:
 
 def test_matched_shares_sizes_and_sweeps_the_knob() -> None:
     runs = specs("topk,mp,vsc,vae", settings="matched")
-    assert {run.config["n_latents"] for run in runs} == {256}
+    assert {run.config["n_latents"] for run in runs if run.model != "vae"} == {256}
+    assert {run.config["n_latents"] for run in runs if run.model == "vae"} == {2, 4, 10, 25, 64}, "all are on"
     assert {run.config["batch_size"] for run in runs} == {128}
-    assert {run.config["k"] for run in runs if run.model == "mp"} == {4, 8, 16, 32}
+    assert {run.config["k"] for run in runs if run.model == "mp"} == {2, 4, 10, 25, 64}
     assert len({run.config["alpha"] for run in runs if run.model == "vsc"}) > 1
     assert all("alpha" in run.variant for run in runs if run.model == "vsc"), "the knob is part of every row's name"
 
