@@ -51,11 +51,8 @@ def variants_text(plan: Plan, width: int | None = None) -> str:
         varied.setdefault((spec.model, spec.settings), {}).update(dict.fromkeys(spec.variant))
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     for spec in plan.specs:
-        differs = " ".join(
-            f"{field}={value}"
-            for field in varied[spec.model, spec.settings]
-            if (value := (spec.config | spec.variant).get(field)) is not None
-        )
+        known = spec.config | spec.variant
+        differs = " ".join(f"{field}={known[field]}" for field in varied[spec.model, spec.settings] if field in known)
         counts.setdefault((spec.model, spec.settings, differs), Counter())[state_of.get(spec.run_id, "")] += 1
     header = ["model", "setting", "what differs", "runs", *states]
     rows = [[*key, count.total(), *(count[state] for state in states)] for key, count in counts.items()]
