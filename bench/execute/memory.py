@@ -24,9 +24,9 @@ def sizes_told(spec: RunSpec, doing: str, device: str, model: Model | None = Non
     try:
         yield
     except torch.OutOfMemoryError as error:
-        found = first_line(str(error)).partition(" Of the allocated memory")[0].rstrip(".")
+        found = first_line(str(error)).partition(" GPU ")[0].rstrip(".")
         tried = f"This was {doing} on {device}, with {_sizes(spec, model)}"
-        raise torch.OutOfMemoryError(f"{found}. {tried}. {_help(spec, doing)}") from error
+        raise torch.OutOfMemoryError(f"{found}. {_help(spec, doing)} {tried}.") from error
 
 
 def _sizes(spec: RunSpec, model: Model | None) -> str:

@@ -66,4 +66,5 @@ class EncoderLinear(nn.Linear):
     """A layer of an encoder: its product is that of `linear`."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (N, D) -> (N, M)."""
         return linear(x, self.weight, self.bias)

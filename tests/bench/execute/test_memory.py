@@ -39,7 +39,7 @@ def test_a_full_gpu_is_told_by_the_sizes_of_the_run(tmp_path: Path) -> None:
     assert may_pass(failed)
     assert failed.error is not None
     assert failed.error.type == "OutOfMemoryError"
-    assert failed.error.message.startswith("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has")
+    assert failed.error.message.startswith("CUDA out of memory. Tried to allocate 20.00 GiB. What helps: ")
     assert "allocated by PyTorch" not in failed.error.message
     for words in ("training on cpu, with N 64 (batch_size), D 64", "--set Mine.batch_size=32", "runs_per_gpu"):
         assert words in failed.error.message
