@@ -52,4 +52,4 @@ def _listed(plugins: Sequence[Plugin]) -> str:
     rows = []
     for family, members in families.items():
         rows += [[f"\n{family}", "", "", ""], *members] if family else members
-    return table((), rows, room(), words={2: 32}, spare=(3,), rest=WIDER).lstrip("\n")
+    return table((), rows, room(), words={2: 28}, spare=(3,), rest=WIDER).lstrip("\n")

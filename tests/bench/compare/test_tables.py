@@ -31,7 +31,7 @@ def test_csv_has_a_row_per_model_and_the_numbers_of_the_board() -> None:
     assert list(frame.columns[:2]) == ["model", "dataset"]
     assert list(frame["model"]) == ["good", "same", "broken", "bad"]
     for row, (_, line) in zip(board().rows, frame.iterrows(), strict=True):
-        assert line["loss"] == row.intervals["loss"].mean
+        assert line["loss"] == pytest.approx(row.intervals["loss"].mean, rel=1e-15)
     assert frame["loss_ci95"].isna().tolist() == [False, False, True, False]
     assert frame["failed"].tolist() == [0, 0, 4, 0]
 

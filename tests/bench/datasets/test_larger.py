@@ -76,6 +76,7 @@ def extracted(folder: Path) -> Path:
         (folder / shard_name(i, ".jsonl")).write_text("\n".join(lines) + "\n", "utf-8")
     np.save(folder / "labels.npy", Y)
     np.save(folder / "sample.npy", np.arange(N) // 3)
+    np.save(folder / "position.npy", np.arange(N) % 3)
     manifest = Manifest(
         backbone="net.py:net", weights="", layer="1", pool="none", preprocessing={}, inputs="i", inputs_checksum="",
         dtype="float16", row="token", width=D, output_shape=[3, D], class_names=["a", "b", "c"], samples=N // 3,

@@ -181,15 +181,16 @@ def views_of(rng: np.random.Generator, rates: np.ndarray, image_shape: tuple[int
 
 
 def units_of(rates: np.ndarray, inputs: np.ndarray, image_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Twenty units, the i-th most active in the (i modulo 10)-th sample, then in the next, with hostile names."""
-    units = np.arange(0, 40, 2)
+    """Twenty units or all of fewer, the i-th most active in the (i modulo 10)-th sample, then in the next, with hostile names."""
+    units = np.arange(0, min(40, rates.shape[1]), 2)
+    n = len(units)
     return {
-        "n_units_on": np.array([250, rates.shape[1]]),
+        "n_units_on": np.array([min(250, rates.shape[1]), rates.shape[1]]),
         "shown_units": units,
-        "unit_tops": np.stack([(np.arange(20) + rank) % 10 for rank in range(3)], axis=1),
-        "unit_values": np.tile(np.array([3.0, 2.0, 1.0], np.float32), (20, 1)),
-        "unit_counts": np.tile(np.arange(5), (20, 1)),
-        "unit_ranges": np.tile(np.array([0.5, 3.0], np.float32), (20, 1)),
+        "unit_tops": np.stack([(np.arange(n) + rank) % 10 for rank in range(3)], axis=1),
+        "unit_values": np.tile(np.array([3.0, 2.0, 1.0], np.float32), (n, 1)),
+        "unit_counts": np.tile(np.arange(5), (n, 1)),
+        "unit_ranges": np.tile(np.array([0.5, 3.0], np.float32), (n, 1)),
         "unit_rates": rates.T[units].astype(np.float32),
         "shown_inputs": inputs,
         "shown_shape": np.array(image_shape),
