@@ -46,7 +46,10 @@ CLAIMS = (
     Claim(
         "S1", VSAE, "Without noise it is TopK with an L2 penalty", "FVU",
         "vSAE - TopK + L2, matched; beta 1" + SCALED, "-0.0003", SCALES,
-        {"vsae": Arm("vsae", RELEASED | {"beta": 1.0, "beta_warmup": 0.0}), "l2": Arm("topk-l2", SAE | {"k": 10, "auxk": 0})},
+        {
+            "vsae": Arm("vsae", RELEASED | {"beta": 1.0, "beta_warmup": 0.0}),
+            "l2": Arm("topk-l2", SAE | {"k": 10, "auxk": 0}),
+        },
         lambda of: of("vsae", "fvu") - of("l2", "fvu"), within=0.01,
     ),
     Claim(

@@ -181,7 +181,7 @@ def views_of(rng: np.random.Generator, rates: np.ndarray, image_shape: tuple[int
 
 
 def units_of(rates: np.ndarray, inputs: np.ndarray, image_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Twenty units or all of fewer, the i-th most active in the (i modulo 10)-th sample, then in the next, with hostile names."""
+    """Every other unit up to the fortieth; the i-th is most active in sample i modulo 10; the names are hostile."""
     units = np.arange(0, min(40, rates.shape[1]), 2)
     n = len(units)
     return {

@@ -109,7 +109,7 @@ def _download(opened: Opened, kind: str) -> Path:
 def test_keyboard_reaches_every_control_and_shows_where_it_is(open_page: Open) -> None:
     opened = open_page(factory.study(models=("vae", "topk"), datasets=("mnist",)))
     opened.page.evaluate("document.querySelectorAll('details').forEach(node => node.open = true)")
-    reachable = "button, select, input, summary, a[href], [tabindex='0']"
+    reachable = "button:enabled, select, input, summary, a[href], [tabindex='0']"
     n_controls = opened.page.evaluate(
         "selector => [...document.querySelectorAll(selector)].filter(node => node.offsetParent || node.closest('nav')"
         " || node.className === 'skip').map((node, i) => node.dataset.reach = i).length", reachable
