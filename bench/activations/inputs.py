@@ -13,7 +13,8 @@ import numpy as np
 from bench.activations.preparing import Tokens
 from bench.datasets.contents import content_of
 from bench.datasets.image_folder import images_in
-from bench.datasets.readers import LABELS, SPLITS
+from bench.datasets.pictures import opened
+from bench.datasets.readers import LABELS, SPLITS, class_name
 from bench.errors import BenchError, first_line
 from bench.plugins.loading import dataset_checksum, load_dataset
 from bench.plugins.registry import DATASET_REGISTRY
@@ -111,14 +112,9 @@ def _images(folder: Path) -> Inputs:
 
 
 def _open(file: Path) -> Image:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            image.load()
-            return image
-    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise OSError(first_line(str(error))) from error
+    with opened(file) as image:
+        image.load()
+        return image
 
 
 def _dataset(name: str, data_dir: Path) -> Inputs:
@@ -213,8 +209,4 @@ def _coded(words: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
 
     plain = [word if isinstance(word, int | float) or word is None else str(word) for word in words]
     column = pd.Categorical([None if word == "" else word for word in plain])
-    return column.codes.astype(np.int64), [_word(value) for value in column.categories]
-
-
-def _word(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return column.codes.astype(np.int64), [class_name(value) for value in column.categories]

@@ -15,8 +15,9 @@ from torch import Tensor
 from bench.api.arrays import data_folder, settings_restored
 from bench.api.records import attrs_of
 from bench.api.trained import Trained, names_in
-from bench.datasets.base import Dataset, Scaling, Split
+from bench.datasets.base import Dataset, Split
 from bench.datasets.conversion import DataError
+from bench.datasets.scaling import Scaling
 from bench.errors import BenchError
 from bench.execute.evaluation import Evaluation, Metrics, evaluate as measured, needs_of
 from bench.execute.outputs import outputs_of

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from bench import RESULTS
 from bench.api.arrays import data_folder, inputs, kept_as
-from bench.datasets.base import Dataset, Scaling
+from bench.datasets.base import Dataset
+from bench.datasets.scaling import Scaling
 from bench.errors import BenchError
 from bench.execute.build import load_data, load_trained, trusted_spec
 from bench.execute.dispatch import choose_device

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets.conversion import DataError, as_inputs, as_labels
+from bench.datasets.scaling import Scaling
 from bench.datasets.stream import Stream
 
 
@@ -67,29 +68,6 @@ class Split:
         factors = {name: values[indices] for name, values in self.factors.items()}
         names = None if self.names is None else tuple(self.names[i] for i in samples.tolist())
         return Split(self.x[indices], self.labels[indices], factors, names)
-
-
-class Scaling(NamedTuple):
-    """How inputs were normalised: x became (x - shift) * scale."""
-
-    how: str
-    """Its name: see `bench.datasets.normalising`."""
-    shift: Tensor
-    """Mean of the training inputs (D,), or 0, ()."""
-    scale: Tensor
-    """One factor (), or one for each dimension (D,)."""
-
-    def of(self, x: Tensor) -> Tensor:
-        """Inputs (N, D), normalised."""
-        return (x - self.shift.to(x.device)) * self.scale.to(x.device)
-
-    def undone(self, x: Tensor) -> Tensor:
-        """Normalised inputs (N, D) in the units that the data have."""
-        return x / self.scale.to(x.device) + self.shift.to(x.device)
-
-    def __str__(self) -> str:
-        factor = f"times {self.scale.item():.4g}" if self.scale.ndim == 0 else "each dimension over its deviation"
-        return f"{self.how}: {'minus the training mean, ' if self.shift.any() else ''}{factor}"
 
 
 def spread_indices(n: int, limit: int) -> Tensor:

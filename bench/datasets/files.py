@@ -24,7 +24,7 @@ from bench.datasets.larger import IN_MEMORY, larger_dataset
 from bench.datasets.moments import require_finite
 from bench.datasets.normalising import normalised
 from bench.datasets.place import Place
-from bench.datasets.readers import READERS, SPLITS, Samples, completed, read_samples
+from bench.datasets.readers import READERS, SPLITS, Samples, class_name, completed, read_samples
 from bench.datasets.saved import is_saved
 from bench.datasets.splitting import stratified
 from bench.datasets.stored import Rows, concatenated
@@ -191,11 +191,7 @@ def _factors(part: Samples) -> dict[str, Tensor]:
 def _classes(labels: list[np.ndarray]) -> list[str]:
     """The labels that occur, in their order: numbers as numbers; negative, empty and missing ones are no class."""
     values = {value for part in labels for value in np.unique(part[~_missing(part)]).tolist()}
-    return [_word(value) for value in sorted(values)]
-
-
-def _word(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return [class_name(value) for value in sorted(values)]
 
 
 def _missing(labels: np.ndarray) -> np.ndarray:
@@ -218,7 +214,7 @@ def _codes(path: Path, part: Samples, words: list[str], numbered: bool) -> Tenso
         codes = part.labels
     else:
         values, which = np.unique(part.labels[~missing], return_inverse=True)
-        known = [_word(value) for value in values.tolist()]
+        known = [class_name(value) for value in values.tolist()]
         if strange := [word for word in known if word not in places]:
             raise BenchError(f"'{path}' has the label '{strange[0]:.80}', which is not among its classes {words[:20]}.")
         codes = np.full(len(missing), -1)

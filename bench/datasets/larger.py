@@ -44,9 +44,8 @@ def larger_dataset(
     found = cached("moments", key, _made(splits))
     moments = Moments(**{name: torch.from_numpy(values) for name, values in found.items()})
     bounds, scaling = torch.stack([moments.low, moments.high]).float(), scaling_of(moments, how)
-    affine = (scaling.shift, scaling.scale) if scaling else (0.0, 1.0)
     bounds = scaling.of(bounds) if scaling else bounds
-    train, validation, test = (replace(split, affine=affine, bounds=bounds) for split in splits)
+    train, validation, test = (replace(split, scaling=scaling, bounds=bounds) for split in splits)
     whole = Whole(train, len(test))
     return Dataset(_sample(train), _sample(validation), _sample(test), shape, names, scaling=scaling, whole=whole)
 

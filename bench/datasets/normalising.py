@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Dataset, Scaling
+from bench.datasets.base import Dataset
+from bench.datasets.scaling import Scaling
 
 Affine = tuple[Tensor, Tensor]
 """Shift (D,), and scale (D,) or (): x becomes (x - shift) * scale."""

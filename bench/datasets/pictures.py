@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from bench.errors import BenchError, first_line
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SIDE = 48
 """Of a small picture."""
@@ -28,18 +32,28 @@ def alike(pictures: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:
     return np.stack(pictures)
 
 
+@contextmanager
+def opened(source: Path | BinaryIO) -> Iterator[Image]:
+    """An image file. OSError where it does not open, whatever is wrong with it, or what is done with it fails."""
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            yield image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise OSError(first_line(str(error))) from error
+
+
 def open_image(source: Path | BinaryIO, name: str, grey: bool = False) -> np.ndarray:
     """(H, W) of a grey image, or of any where `grey` asks for luminance; else (3, H, W); bytes.
 
     BenchError with its name where it does not open.
     """
-    from PIL import Image
-
     try:
-        with Image.open(source) as image:
+        with opened(source) as image:
             grey = grey or image.mode in ("1", "L", "LA")
             pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except OSError as error:
         raise BenchError(
             f"The image '{name}' does not open ({first_line(str(error))}); repair it or move it away."
         ) from error
@@ -48,14 +62,14 @@ def open_image(source: Path | BinaryIO, name: str, grey: bool = False) -> np.nda
 
 def small_picture(folder: Path, name: str) -> np.ndarray:
     """The middle of an image in a folder, (48, 48, 3) float32 in [0, 1]; grey where it does not open."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     path = (folder / name).resolve()
     try:
         if not path.is_relative_to(folder.resolve()):
-            raise ValueError(f"'{name}' is not in '{folder}'")
-        with Image.open(path) as image:
+            raise OSError(f"'{name}' is not in '{folder}'")
+        with opened(path) as image:
             pixels = np.asarray(ImageOps.fit(image.convert("RGB"), (SIDE, SIDE)), np.float32)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except OSError:
         return np.full((SIDE, SIDE, 3), 0.5, np.float32)
     return pixels / 255

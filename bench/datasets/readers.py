@@ -92,6 +92,11 @@ def completed(parts: Mapping[str, Samples], path: Path) -> dict[str, Samples]:
     }
 
 
+def class_name(label: object) -> str:
+    """What a class is called by its label: whole numbers without a fraction, as tables of floats have them."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
 def _reason(error: Exception) -> str:
     words = first_line(str(error))
     if any(word in words.lower() for word in ("pickle", "python objects", "weights_only")):

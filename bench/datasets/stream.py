@@ -9,10 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from bench.datasets.scaling import Scaling
 from bench.datasets.stored import Rows
-
-Affine = tuple[Tensor | float, Tensor | float]
-"""Shift and scale: x becomes (x - shift) * scale."""
 
 
 def as_float_rows(x: Tensor) -> Tensor:
@@ -33,8 +31,8 @@ class Stream:
     """The row of each sample, (N,) ascending."""
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     """Other known properties of the samples: see `bench.datasets.base.Split`."""
-    affine: Affine = (0.0, 1.0)
-    """What is done to inputs."""
+    scaling: Scaling | None = None
+    """How inputs are normalised; None where they stay as they are."""
     bounds: Tensor | None = None
     """Least and largest value of each input, after that, (2, D)."""
     block_bytes: int = 2**20
@@ -52,8 +50,8 @@ class Stream:
 
     def inputs(self, x: Tensor) -> Tensor:
         """Rows as they are stored, (N, ...), as models see them: (N, D) float32."""
-        shift, scale = self.affine
-        return (as_float_rows(x) - shift) * scale
+        inputs = as_float_rows(x)
+        return self.scaling.of(inputs) if self.scaling else inputs
 
     def at(self, samples: Tensor) -> Tensor:
         """Inputs (n, D) of the samples at some indices, which ascend."""

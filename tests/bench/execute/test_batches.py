@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bench.datasets.base import Split
+from bench.datasets.scaling import Scaling
 from bench.datasets.stored import npy_rows
 from bench.datasets.stream import Stream
 from bench.errors import BenchError
@@ -32,7 +33,14 @@ def data(tmp_path: Path) -> Stream:
     rows = npy_rows(tmp_path / "x.npy")
     assert rows
     chosen = torch.randperm(N, generator=torch.Generator().manual_seed(0))[:TRAINED].sort().values
-    return Stream(rows, chosen, chosen, affine=(1.0, 2.0), block_bytes=30 * 16, buffer_bytes=120 * 16)
+    return Stream(
+        rows,
+        chosen,
+        chosen,
+        scaling=Scaling("", torch.tensor(1.0), torch.tensor(2.0)),
+        block_bytes=30 * 16,
+        buffer_bytes=120 * 16,
+    )
 
 
 def test_every_sample_comes_once_an_epoch(data: Stream) -> None:

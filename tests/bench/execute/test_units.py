@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Dataset, Scaling, Split
+from bench.datasets.base import Dataset, Split
+from bench.datasets.scaling import Scaling
 from bench.execute import units as making
 from bench.execute.outputs import Outputs, outputs_of
 from bench.execute.units import AFTER, BEFORE, TOPS, chosen_units
