@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.parts.hardware import block, linear, may_wait
-from models.parts.kernels import kernel
+from models.parts.kernels import attempt
 from models.parts.largest import argmax
 from models.parts.sparse import Selection
 
@@ -68,8 +68,8 @@ def pursue(
     values, indices : Tensor, (N, k)
         Coefficients and the atoms they belong to, in the order of selection; zeros after the pursuit has stopped.
     """
-    if gram is not None and threshold == 0 and len(gram) <= MOST_ATOMS and (fast := kernel("pursuit.pursue", atoms)):
-        result = fast(residual @ atoms.T, gram, _rounding(residual), k, choice)
+    if gram is not None and threshold == 0 and len(gram) <= MOST_ATOMS and not may_wait(atoms):
+        result = attempt("pursuit.pursue", atoms, residual, atoms, gram, _rounding(residual), k, choice)
         if result is not None:
             return result  # type: ignore[no-any-return]
     size = max(1, block(atoms, CACHED) // len(atoms)) if gram is not None else max(1, len(residual))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.base import SparseCodes
 from models.parts.hardware import may_wait
-from models.parts.kernels import kernel
+from models.parts.kernels import attempt
 
 
 class Selection:
@@ -134,8 +134,7 @@ def selected_preactivations(
 
 def _sums(weights: Tensor, rows: Tensor, starts: Tensor, dense: Tensor) -> Tensor:
     """Of each bag, the weighted sum of its rows of dense (R, D): (B, D), by a kernel where there is one."""
-    fast = kernel("bags.sums", dense)
-    result = fast(weights, rows, starts, dense) if fast else None
+    result = attempt("bags.sums", dense, weights, rows, starts, dense)
     if result is not None:
         return result  # type: ignore[no-any-return]
     return F.embedding_bag(
@@ -154,8 +153,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         units, samples, dense = ctx.saved_tensors
-        fast = kernel("bags.products", dense)
-        result = fast(samples, units, grad, dense) if fast else None
+        result = attempt("bags.products", dense, samples, units, grad, dense)
         return (grad[samples] * dense[units]).sum(1) if result is None else result, None, None, None, None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,28 +17,26 @@ problems: dict[str, str] = {}
 """Kernels that were given up, by name, with the reason."""
 
 
-def kernel(name: str, x: Tensor) -> Any:
-    """The function `name`, "module.function" of this folder, for tensors such as x; None where it cannot be used."""
-    if x.device.type != "cuda" or x.dtype != torch.float32 or name in problems:
+def attempt(name: str, like: Tensor, *arguments: Any) -> Any:
+    """What the kernel `name`, "module.function" of this folder, returns; None where it cannot be used for such tensors.
+
+    torch.OutOfMemoryError, since no other code would need less.
+    """
+    if like.device.type != "cuda" or like.dtype != torch.float32 or name in problems:
         return None
     if importlib.util.find_spec("triton") is None:
         problems[name] = "Triton is not installed"
         return None
     module, function = name.split(".")
-    return _Guarded(name, getattr(importlib.import_module(f"{__name__}.{module}"), function))
+    return guarded(name, getattr(importlib.import_module(f"{__name__}.{module}"), function), *arguments)
 
 
-class _Guarded:
-    """A kernel that gives up with None where it does not compile or launch; out of memory is nobody's fault."""
-
-    def __init__(self, name: str, function: Any) -> None:
-        self.name, self.function = name, function
-
-    def __call__(self, *args: Any) -> Any:
-        try:
-            return self.function(*args)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:
-            problems[self.name] = (str(error).splitlines() or [type(error).__name__])[0]
-            return None
+def guarded(name: str, kernel: Callable[..., Any], *arguments: Any) -> Any:
+    """What a kernel returns; None where it does not compile or launch: then it is given up."""
+    try:
+        return kernel(*arguments)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        problems[name] = (str(error).splitlines() or [type(error).__name__])[0]
+        return None

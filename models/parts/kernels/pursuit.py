@@ -30,11 +30,14 @@ def _pursue(correlations, gram, rounding, values, indices, n_atoms, k, ABSOLUTE:
         c -= value * tl.load(gram + best * n_atoms + atoms, mask=inside, other=0.0)
 
 
-def pursue(correlations: Tensor, gram: Tensor, rounding: Tensor, k: int, choice: str) -> tuple[Tensor, Tensor]:
+def pursue(
+    residual: Tensor, atoms: Tensor, gram: Tensor, rounding: Tensor, k: int, choice: str
+) -> tuple[Tensor, Tensor]:
     """Coefficients and atoms (N, k) of k steps: see `models.parts.pursuit.pursue`, without a threshold.
 
-    correlations (N, M) = residual @ atoms.T, gram (M, M), rounding (N,): a coefficient up to this is zero.
+    residual (N, D), atoms (M, D), gram (M, M) of them, rounding (N,): a coefficient up to this is zero.
     """
+    correlations = residual @ atoms.T
     n_samples, n_atoms = correlations.shape
     values = correlations.new_empty(n_samples, k)
     indices = torch.empty(n_samples, k, dtype=torch.int64, device=correlations.device)
