@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import RESULTS
+from bench.compare.answers import answer, answering, floors_of
 from bench.compare.boards import Board, Column, build
 from bench.compare.columns import columns as columns_of
-from bench.compare.readings import Reading
+from bench.compare.prices import parse_price
+from bench.compare.readings import Reading, read
 from bench.errors import BenchError, unknown
+from bench.plan.request import comma_separated
 from bench.show import notebook, readings as show_readings, tables
 from bench.show.papers import lines
 from bench.store.files import expanded
-from bench.store.record import Record
+from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
 
 if TYPE_CHECKING:
@@ -117,10 +120,6 @@ def readings_at(
     boards: Sequence[Board], store: RunStore, at: Sequence[str] | None, columns: str | None
 ) -> list[Reading]:
     """Each board at each price that is asked for, else at the one that its answer is about. BenchError for none."""
-    from bench.compare.answers import answer, floors_of
-    from bench.compare.prices import parse_price
-    from bench.compare.readings import read
-
     known = {column.name for board in boards for column in board.columns}
     found = []
     for board in boards:
@@ -136,10 +135,6 @@ def readings_at(
 
 def _columns(board: Board, names: str | None, known: Collection[str]) -> list[Column]:
     """The columns of a board that are asked for: of a metric of several numbers all, or the one that is named."""
-    from bench.compare.answers import answering
-    from bench.plan.request import comma_separated
-    from bench.store.record import metric_of
-
     if names is None:
         first = answering(board)
         return [column for column in board.columns if column.info.headline or column in first]

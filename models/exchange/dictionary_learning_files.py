@@ -5,7 +5,6 @@ As that library does on loading, an AutoEncoder is given atoms of unit norm, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from models.exchange.checkpoint import Checkpoint, CheckpointError
 from models.exchange.format import Format
 from models.exchange.reading import Weights, read_config, read_tensors
+from models.exchange.writing import write_files
 
 CONFIG, WEIGHTS = "config.json", "ae.pt"
 
@@ -152,8 +152,7 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
     trainer: dict[str, Any] = {"dict_class": name, "activation_dim": config.n_features, "dict_size": config.n_latents}
     if config.k is not None:
         trainer["k"] = config.k
-    torch.save({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps({"trainer": trainer}, indent=1) + "\n", encoding="utf-8")
+    write_files(folder / CONFIG, {"trainer": trainer}, folder / WEIGHTS, tensors)
 
 
 FORMAT = Format(

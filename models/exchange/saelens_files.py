@@ -7,18 +7,17 @@ checkpoint has beside it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from models.exchange.checkpoint import Checkpoint, CheckpointError
 from models.exchange.format import Format
 from models.exchange.reading import Weights, number, read_config, read_tensors
+from models.exchange.writing import write_files
 
 CONFIG, WEIGHTS, SCALER = "cfg.json", "sae_weights.safetensors", "activation_scaler.json"
 ARCHITECTURES = {
@@ -128,8 +127,7 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
     if config.selection == "pursuit":
         content |= {"max_iterations": config.k, "residual_threshold": config.stop_norm}
         content["stop_on_duplicate_support"] = config.stop_on_repeat
-    save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_files(folder / CONFIG, content, folder / WEIGHTS, tensors)
 
 
 FORMAT = Format(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from safetensors.torch import save_file
 
 from models.exchange.checkpoint import Checkpoint, CheckpointError
 from models.exchange.format import Format
 from models.exchange.reading import number, read_config, read_tensors
+from models.exchange.writing import write_files
 
 CONFIG, WEIGHTS = "cfg.json", "sae.safetensors"
 
@@ -47,8 +45,7 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
     }
     content = {"activation": "topk", "num_latents": config.n_latents, "k": config.k, "d_in": config.n_features}
     content |= {"normalize_decoder": True, "transcode": False, "skip_connection": False, "multi_topk": False}
-    save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_files(folder / CONFIG, content, folder / WEIGHTS, tensors)
 
 
 FORMAT = Format(

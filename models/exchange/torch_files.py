@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from models.exchange.checkpoint import SHAPES, TENSORS, Checkpoint, CheckpointError
 from models.exchange.format import Format
 from models.exchange.reading import number, read_config, read_tensors
+from models.exchange.writing import write_files
 
 CONFIG, WEIGHTS = "checkpoint.json", "checkpoint.safetensors"
 
@@ -27,8 +26,7 @@ def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
 
 
 def _write(checkpoint: Checkpoint, folder: Path) -> None:
-    save_file({name: tensor.clone() for name, tensor in checkpoint.tensors.items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(checkpoint.config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_files(folder / CONFIG, checkpoint.config.model_dump(), folder / WEIGHTS, checkpoint.tensors)
 
 
 FORMAT = Format(

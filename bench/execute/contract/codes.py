@@ -139,19 +139,21 @@ def samples(subject: Subject) -> str | None:
 @torch.no_grad()
 def has_preactivations(subject: Subject) -> str | None:
     """preactivations() gives a finite score for each unit of each sample."""
-    if not isinstance(subject.trained, HasPreactivations):
-        return None
-    shape = (len(subject.inputs), _n_latents(subject))
-    return flaw_of_values("preactivations()", subject.trained.preactivations(subject.inputs), shape)
+    return _flaw_by_unit(subject, HasPreactivations, "preactivations")
 
 
 @torch.no_grad()
 def has_a_posterior(subject: Subject) -> str | None:
     """posterior_mean() gives a finite mean for each unit of each sample."""
-    if not isinstance(subject.trained, HasPosterior):
+    return _flaw_by_unit(subject, HasPosterior, "posterior_mean")
+
+
+def _flaw_by_unit(subject: Subject, capability: type, method: str) -> str | None:
+    """What is wrong with a method that gives a number for each unit of each sample; None for a model without it."""
+    if not isinstance(subject.trained, capability):
         return None
     shape = (len(subject.inputs), _n_latents(subject))
-    return flaw_of_values("posterior_mean()", subject.trained.posterior_mean(subject.inputs), shape)
+    return flaw_of_values(f"{method}()", getattr(subject.trained, method)(subject.inputs), shape)
 
 
 @torch.no_grad()

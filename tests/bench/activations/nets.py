@@ -53,7 +53,7 @@ def scaled():
     return Net(), half
 """
 
-TEXT_NET = """
+TOKENIZER = """
 import torch
 from torch import nn
 
@@ -69,7 +69,10 @@ class Tokenizer:  # no token for padding
 
     def convert_ids_to_tokens(self, ids):
         return [WORDS[i] for i in ids]
+"""
+"""Of texts of the words a, b, c and d."""
 
+TEXT_NET = f"""{TOKENIZER}
 
 class Net(nn.Module):
     def __init__(self):

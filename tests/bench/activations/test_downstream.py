@@ -26,6 +26,7 @@ from metrics.base import NotApplicable
 from models.base import Codes
 from models.identity import Identity
 from models.mean import Mean
+from tests.bench.activations.nets import TOKENIZER
 from tests.bench.activations.test_extract import extract
 from tests.bench.cli.helpers import bench
 
@@ -49,23 +50,7 @@ def net():
 """
 """Reads digits by least squares on random features."""
 
-LANGUAGE = '''
-import torch
-from torch import nn
-
-WORDS = ["<s>", "a", "b", "c", "d"]
-
-
-class Tokenizer:
-    pad_token_id = None
-
-    def __call__(self, text, add_special_tokens=True, truncation=False, max_length=None, verbose=True):
-        ids = [0] * add_special_tokens + [WORDS.index(word) for word in text.split()]
-        return {"input_ids": ids[:max_length] if truncation else ids}
-
-    def convert_ids_to_tokens(self, ids):
-        return [WORDS[i] for i in ids]
-
+LANGUAGE = f'''{TOKENIZER}
 
 class Pair(nn.Module):
     def forward(self, x):
