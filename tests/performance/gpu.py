@@ -28,7 +28,7 @@ STEPS = 30
 LARGE = [(4096, 768, 16384, 32), (8192, 768, 49152, 64)]
 """N, D, M, k."""
 AT_LARGE = ("topk", "batchtopk", "jumprelu", "topk-l1", "topk-hoyer", "matryoshka", "relu", "vsae", "mp", "omp")
-PEERS = ("sparsify", "SAELens", "dictionary_learning", "overcomplete")
+PEERS = ("eai-sparsify", "sae-lens", "dictionary-learning", "overcomplete")
 
 
 def low_rank(n: int, d: int) -> Tensor:

@@ -101,9 +101,9 @@ def sae_lens(name: str) -> Builder:
         else:  # exactly k iterations, as in the others: no early stop
             settings = {"max_iterations": k, "residual_threshold": 0.0, "stop_on_duplicate_support": False}
             settings["decoder_init_norm"] = 1.0
-        config = getattr(library, f"{name}TrainingSAEConfig")(d_in=x.shape[1], d_sae=m, **settings)
+        config = getattr(library, f"{name}TrainingSAEConfig")(d_in=x.shape[1], d_sae=m, device=str(x.device), **settings)
         sae = getattr(library, f"{name}TrainingSAE")(config)
-        rate = {"lr": LEARNING_RATE, "lr_end": LEARNING_RATE}
+        rate = {"lr": LEARNING_RATE, "lr_end": LEARNING_RATE, "device": str(x.device)}
         budget = SAETrainerConfig(total_training_samples=FOREVER, train_batch_size_samples=len(x), **rate)
         trainer = SAETrainer(budget, sae, data_provider=iter(()))
         _fuse(trainer.optimizer)
@@ -123,7 +123,7 @@ def dictionary_learning_topk(x: Tensor, m: int, k: int) -> Step:
     from dictionary_learning.trainers.top_k import TopKTrainer
 
     names = {"layer": 0, "lm_name": "none"}
-    trainer = TopKTrainer(FOREVER, x.shape[1], m, k, **names, lr=LEARNING_RATE, device="cpu")
+    trainer = TopKTrainer(FOREVER, x.shape[1], m, k, **names, lr=LEARNING_RATE, device=str(x.device))
     _fuse(trainer.optimizer)
     done = iter(range(FOREVER))
     return lambda: trainer.update(next(done), x)
@@ -131,8 +131,8 @@ def dictionary_learning_topk(x: Tensor, m: int, k: int) -> Step:
 
 def sparsify_topk(x: Tensor, m: int, k: int) -> Step:
     """What its `Trainer`, which wants a language model, does with a batch; AuxK is off there by default."""
-    # Its Triton decoder, taken wherever triton is installed, runs on GPUs only.
-    os.environ["SPARSIFY_DISABLE_TRITON"] = "1"
+    if x.device.type == "cpu":  # its Triton decoder, taken wherever triton is installed, runs on GPUs only
+        os.environ["SPARSIFY_DISABLE_TRITON"] = "1"
     from sparsify import SparseCoder, SparseCoderConfig
 
     sae = SparseCoder(x.shape[1], SparseCoderConfig(num_latents=m, k=k))

@@ -101,13 +101,16 @@ class Cluster:
         """Take back nodes that SLURM has drained; returns when all have answered the controller and are idle."""
 
         def restored() -> bool:
-            states = self._node_states()
-            for node, _, state in (each.partition("=") for each in states):
-                if state.startswith("drain"):
-                    self.client("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-            return states == ALL_IDLE
+            self.resume_drained()
+            return self._node_states() == ALL_IDLE
 
         self.wait(restored, UP_S, "all nodes to be idle")
+
+    def resume_drained(self) -> None:
+        """Take back nodes that SLURM has drained, as an administrator does; does not wait for them."""
+        for node, _, state in (each.partition("=") for each in self._node_states()):
+            if state.startswith("drain"):
+                self.client("scontrol", "update", f"nodename={node}", "state=resume", check=False)
 
     def stop(self, daemon: str, signal: int = signals.SIGTERM) -> None:
         """End one daemon with a signal; returns when it is gone. One that lingers for 20 s is killed."""
