@@ -88,9 +88,13 @@ class AuxK(nn.Module):
         dead, alive = self._candidates()
         if self.config.auxk == 0 or len(dead) == 0:
             return x.new_zeros(())
-        pre = F.linear(x - model.bias, model.encoder[dead], model.encoder_bias[dead]).masked_fill(alive, 0.0)
+        encoder, encoder_bias = model.encoder.index_select(0, dead), model.encoder_bias.index_select(0, dead)
+        pre = F.linear(x - model.bias, encoder, encoder_bias).masked_fill(alive, 0.0)
         top, positions = top_k(pre, min(self.config.auxk, len(dead)))
-        rebuilt = decode(top.relu(), Selection(dead[positions], len(self.silence)), model.dictionary)
+        if may_wait(x):
+            rebuilt = decode(top.relu(), Selection(dead[positions], len(self.silence)), model.dictionary)
+        else:  # of the few candidates a large part is active: a dense product costs a GPU less than to gather atoms
+            rebuilt = torch.zeros_like(pre).scatter(1, positions, top.relu()) @ model.dictionary.index_select(0, dead)
         error = (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)
         return error.masked_fill(alive.all(), 0.0)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from models.base import SparseCodes
 from models.parts.hardware import may_wait
 from models.parts.largest import top_k
-from models.parts.sparse import Selection, sparse_codes
+from models.parts.sparse import Selection, sort_numbers, sparse_codes
 
 NO_BATCH_YET = -1.0
 """The initial threshold: negative, which a threshold from a batch never is."""
@@ -30,7 +30,7 @@ def largest_of_batch(pre: Tensor, k: int, threshold: Tensor, rate: float) -> tup
         values, entries = values[positive], entries[positive]
     else:
         values, used = values.masked_fill(~positive, 0.0), positive
-    order = (entries // n_latents).argsort(stable=True)
+    _, order = sort_numbers(entries // n_latents, n_samples)
     entries = entries[order]
     used = used if used is None else used[order]
     return values[order], Selection(entries % n_latents, n_latents, used, entries // n_latents, n_samples)

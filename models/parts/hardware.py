@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-GPU_BLOCK = 2**28
-"""Numbers that a GPU processes at a time: 1 GiB."""
+GPU_BLOCK = 2**29
+"""Numbers that a GPU processes at a time: 2 GiB."""
 
 
 def may_wait(x: Tensor) -> bool:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.parts.hardware import block, linear
+from models.parts.hardware import block, linear, may_wait
 
 CACHED = 2**22
 """Pre-activations computed at a time on CPU: 16 MB, memory that the allocator reuses instead of mapping it anew."""
 
+SHORT = 4096
+"""Columns that a GPU searches as they are: to group them takes more kernels, each as long as the search."""
+
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest entries of each row and their columns, unordered: scores (N, M) -> (N, k), (N, k)."""
-    width = _group_width(scores.shape[1], 2 * k, (16, 8, 4))
+    width = _group_width(scores, 2 * k, (16, 8, 4))
     if width == 1:
         values, columns = scores.topk(k, dim=1, sorted=False)
         return values, columns
@@ -46,7 +49,7 @@ def top_k_linear(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tenso
 
 def argmax(scores: Tensor) -> Tensor:
     """Column of the largest entry of each row, (N, M) -> (N,), by the method of `top_k`."""
-    width = _group_width(scores.shape[1], 32, (64, 32, 16, 8, 4))
+    width = _group_width(scores, 32, (64, 32, 16, 8, 4))
     if width == 1:
         return scores.argmax(1)
     groups = scores.unflatten(1, (width, -1))
@@ -56,6 +59,9 @@ def argmax(scores: Tensor) -> Tensor:
     return columns
 
 
-def _group_width(n_columns: int, least_groups: int, widths: tuple[int, ...]) -> int:
+def _group_width(scores: Tensor, least_groups: int, widths: tuple[int, ...]) -> int:
     """Columns per group: the first of `widths` that makes at least `least_groups` equal groups; 1 if none does."""
+    n_columns = scores.shape[1]
+    if not may_wait(scores) and n_columns <= SHORT:
+        return 1
     return next((w for w in widths if n_columns % w == 0 and n_columns // w >= least_groups), 1)

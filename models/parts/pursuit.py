@@ -30,10 +30,17 @@ MOST_ATOMS = 16384
 """Atoms of which a GPU keeps D D^T, 1 GiB, and whose correlations fit the registers of one program."""
 
 
+FLOPS_OF_A_STEP = 10**9
+"""What a GPU computes of D D^T in the time of the dozen kernels that a step of pursuit takes without it."""
+
+
 def use_gram(x: Tensor, n_latents: int, k: int) -> bool:
     """Whether D D^T saves time for x (N, D): k correlations with all atoms cost 2 k N M D flops, D D^T and its use
-    4 M^2 D."""
-    return n_latents <= k * len(x) / 2 and (may_wait(x) or n_latents <= MOST_ATOMS)
+    4 M^2 D. On a GPU one kernel then takes all steps, which saves time in small problems as well."""
+    cheaper = n_latents <= k * len(x) / 2
+    if may_wait(x):
+        return cheaper
+    return n_latents <= MOST_ATOMS and (cheaper or 2 * n_latents**2 * x.shape[1] <= k * FLOPS_OF_A_STEP)
 
 
 @torch.no_grad()
@@ -141,7 +148,13 @@ def pursuit(
 
 
 def gram_matrix(atoms: Tensor, n_blocks: int = 8) -> Tensor:
-    """atoms @ atoms.T, (M, M), from the blocks on and above its diagonal, with little more than half the flops."""
+    """atoms @ atoms.T, (M, M).
+
+    On a CPU from the blocks on and above its diagonal, with little more than half the flops; to mirror the other half
+    takes a GPU longer than to compute it.
+    """
+    if not may_wait(atoms):
+        return linear(atoms, atoms)
     gram = atoms.new_empty(len(atoms), len(atoms))
     size = -(-len(atoms) // n_blocks)
     for start in range(0, len(atoms), size):
@@ -178,7 +191,7 @@ class _Pursuit(torch.autograd.Function):
         grad = torch.where(values != 0, grad, 0.0)[..., None]
         u = torch.linalg.solve_triangular(inner.mT, grad, upper=True, unitriangular=True).squeeze(-1)
         pairs = torch.tril(u[:, :, None] * values[:, None, :], diagonal=-1)
-        coupling = _coupling(atoms, selection.indices, pairs + pairs.mT)
+        coupling = _coupling(atoms, selection, pairs + pairs.mT)
         grad_atoms = selection.transposed_product(u, centred).sub_(coupling)
         return -(selection.sum_by_unit(u) @ atoms), grad_atoms, None, None, None, None
 
@@ -208,13 +221,17 @@ def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tens
     return torch.cat([part @ part.mT for part in blocks])
 
 
-def _coupling(atoms: Tensor, indices: Tensor, pairs: Tensor) -> Tensor:
+def _coupling(atoms: Tensor, selection: Selection, pairs: Tensor) -> Tensor:
     """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]. A large P is not built."""
+    indices = selection.indices
     if len(atoms) ** 2 <= 32 * indices.numel():  # measured: equal near here
         positions = _pair_positions(indices, len(atoms))
         matrix = atoms.new_zeros(len(atoms) ** 2).index_add_(0, positions, pairs.flatten())
         return matrix.view(len(atoms), -1) @ atoms
+    blocks = list(_blocks(indices, atoms.shape[1]))
+    if len(blocks) == 1 and not may_wait(atoms):
+        return selection.sum_rows(pairs @ _selected(atoms, indices))
     coupling = torch.zeros_like(atoms)
-    for rows in _blocks(indices, atoms.shape[1]):
+    for rows in blocks:
         coupling.index_add_(0, indices[rows].flatten(), (pairs[rows] @ _selected(atoms, indices[rows])).flatten(0, 1))
     return coupling

@@ -51,7 +51,9 @@ class Selection:
         self.n_samples = n_samples
 
     def only(self, used: Tensor) -> Selection:
-        """The same, of which only some slots hold a unit."""
+        """The same, of which only some slots hold a unit; on a GPU itself, which need not be sorted again."""
+        if not may_wait(self.indices):
+            return self
         return Selection(self.indices, self.n_latents, used, self.samples, self.n_samples)
 
     @cached_property
@@ -61,11 +63,10 @@ class Selection:
         if self.used is not None and may_wait(units):
             slots = self.used.flatten().nonzero().squeeze(1)
             units = units[slots]
-        elif self.used is not None:
-            units = units.masked_fill(~self.used.flatten(), self.n_latents)  # behind the last bag
-        units, order = units.sort(stable=True)
+        # On a GPU a slot that holds no unit stays in the bag of its index: its value is zero.
+        units, order = sort_numbers(units, self.n_latents)
         slots = order if slots is None else slots[order]
-        starts = torch.searchsorted(units, torch.arange(self.n_latents + 1, device=units.device))
+        starts = torch.searchsorted(units, torch.arange(self.n_latents + 1, device=units.device, dtype=units.dtype))
         return starts, slots // self.indices.shape[1] if self.samples is None else self.samples[slots], slots
 
     def transposed_product(self, values: Tensor, dense: Tensor) -> Tensor:
@@ -94,8 +95,15 @@ class Selection:
             torch.arange(0, n * k + 1, k, device=self.indices.device),
         )
 
+    def sum_rows(self, rows: Tensor) -> Tensor:
+        """Of each unit, the sum of the rows (N, k, D) of its slots: (M, D)."""
+        starts, _, slots = self._transpose
+        return _sums(rows.new_ones(len(slots)), slots, starts, rows.flatten(0, -2))
+
     def sum_by_unit(self, values: Tensor) -> Tensor:
         """Column sums of the code matrix of `values`: (M,)."""
+        if not may_wait(values):  # in a fixed order, and so the same each time
+            return self.sum_rows(values[..., None]).squeeze(1)
         return values.new_zeros(self.n_latents).index_add_(0, self.indices.flatten(), values.flatten())
 
 
@@ -130,6 +138,14 @@ def selected_preactivations(
     """
     result: Tensor = _SelectedLinear.apply(weight, bias, centre, x - centre.detach(), values, selection)
     return result
+
+
+def sort_numbers(numbers: Tensor, end: int) -> tuple[Tensor, Tensor]:
+    """Numbers (E,) int64 in [0, end) in ascending order, equal ones in theirs, and where each was."""
+    if may_wait(numbers):
+        return numbers.sort(stable=True)
+    # A GPU sorts by one byte after the other: the fewest that hold the numbers.
+    return numbers.to(torch.int16 if end <= 2**15 - 1 else torch.int32).sort(stable=True)
 
 
 def _sums(weights: Tensor, rows: Tensor, starts: Tensor, dense: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 Prints the step of each model at its native size, eager and replayed as a CUDA graph, and at the sizes of SAE research,
 beside a peer library where it is installed (tests/performance/peers.txt); with TF32 for the matrix products of all, and
-without. ms: median by CUDA events; MB: peak memory of the steps, less that before.
+without. ms: of a step among others in a row, as in training, by CUDA events, median of five rows; MB: peak memory of
+the steps, less that before.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from models.capabilities import Fittable
 from models.parts import kernels
 from tests.performance.steps import BUILDERS, Builder
 
-STEPS = 30
+BLOCKS, STEPS, BLOCK_MS = 5, 20, 200
+"""Blocks of steps that are timed, the most steps of a block, and the milliseconds that a block takes if it can."""
 LARGE = [(4096, 768, 16384, 32), (8192, 768, 49152, 64)]
 """N, D, M, k."""
 AT_LARGE = ("topk", "batchtopk", "jumprelu", "topk-l1", "topk-hoyer", "matryoshka", "relu", "vsae", "mp", "omp")
@@ -38,22 +40,26 @@ def low_rank(n: int, d: int) -> Tensor:
 
 
 def measure(step: Callable[[], object], warm: int = WARM_STEPS + 2) -> tuple[float, float]:
-    """Median ms of a step, and peak MB above what there was before."""
+    """Median ms of a step, of several blocks of steps in a row as in training, and peak MB above what there was."""
     before = torch.cuda.memory_allocated()
     for _ in range(warm):
         step()
     torch.cuda.reset_peak_memory_stats()
-    times = []
-    for _ in range(STEPS):
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        step()
-        end.record()
-        torch.cuda.synchronize()
-        times.append(start.elapsed_time(end))
-        if sum(times) > 10_000:
-            break
+    n_steps = max(1, min(STEPS, int(BLOCK_MS / _milliseconds(step, 1))))
+    times = [_milliseconds(step, n_steps) for _ in range(BLOCKS)]
     return statistics.median(times), (torch.cuda.max_memory_allocated() - before) / 2**20
+
+
+def _milliseconds(step: Callable[[], object], n_steps: int) -> float:
+    """Of one of n steps in a row."""
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    torch.cuda.synchronize()
+    start.record()
+    for _ in range(n_steps):
+        step()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / n_steps
 
 
 def ours(name: str, x: Tensor, captured: bool, **settings: int) -> tuple[float, float]:

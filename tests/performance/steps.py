@@ -97,11 +97,13 @@ def sae_lens(name: str) -> Builder:
         from sae_lens.training.sae_trainer import SAETrainer
 
         if name == "TopK":
-            settings = {"k": k}
+            settings: dict[str, Any] = {"k": k}
         else:  # exactly k iterations, as in the others: no early stop
             settings = {"max_iterations": k, "residual_threshold": 0.0, "stop_on_duplicate_support": False}
             settings["decoder_init_norm"] = 1.0
-        config = getattr(library, f"{name}TrainingSAEConfig")(d_in=x.shape[1], d_sae=m, device=str(x.device), **settings)
+        config = getattr(library, f"{name}TrainingSAEConfig")(
+            d_in=x.shape[1], d_sae=m, device=str(x.device), **settings
+        )
         sae = getattr(library, f"{name}TrainingSAE")(config)
         rate = {"lr": LEARNING_RATE, "lr_end": LEARNING_RATE, "device": str(x.device)}
         budget = SAETrainerConfig(total_training_samples=FOREVER, train_batch_size_samples=len(x), **rate)
@@ -135,10 +137,10 @@ def sparsify_topk(x: Tensor, m: int, k: int) -> Step:
         os.environ["SPARSIFY_DISABLE_TRITON"] = "1"
     from sparsify import SparseCoder, SparseCoderConfig
 
-    sae = SparseCoder(x.shape[1], SparseCoderConfig(num_latents=m, k=k))
+    sae = SparseCoder(x.shape[1], SparseCoderConfig(num_latents=m, k=k), device=x.device)
     sae.b_dec.data = x.mean(0)
     optimiser = _adam(sae.parameters())
-    silence = torch.zeros(m, dtype=torch.int64)
+    silence = torch.zeros(m, dtype=torch.int64, device=x.device)
 
     def step() -> float:
         sae.set_decoder_norm_to_unit_norm()

@@ -7,18 +7,31 @@ import triton.language as tl
 from torch import Tensor
 
 WIDEST = 1024
-"""Features that a program carries at a time."""
+"""Features of one entry that a program of `products` carries at a time."""
+
+SUMMED = 256
+"""Features that a program of `sums` carries at a time."""
+
+AHEAD = 16
+"""Rows that a program of `sums` has under way at a time: a unit that all samples use has a long bag."""
 
 
 @triton.jit
-def _sums(weights, rows, starts, dense, out, width, BLOCK: tl.constexpr):
-    bag = tl.program_id(0)
+def _sums(weights, rows, starts, dense, out, width, AHEAD: tl.constexpr, BLOCK: tl.constexpr):
+    bag = tl.program_id(0).to(tl.int64)
     columns = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = columns < width
+    first, end = tl.load(starts + bag), tl.load(starts + bag + 1)
     total = tl.zeros((BLOCK,), tl.float32)
-    for entry in range(tl.load(starts + bag), tl.load(starts + bag + 1)):
-        row = tl.load(rows + entry)
-        total += tl.load(weights + entry) * tl.load(dense + row * width + columns, mask=inside, other=0.0)
+    for start in range(first, end, AHEAD):
+        entries = start + tl.arange(0, AHEAD)
+        present = entries < end
+        row = tl.load(rows + entries, mask=present, other=0)
+        weight = tl.load(weights + entries, mask=present, other=0.0)
+        part = tl.load(
+            dense + row[:, None] * width + columns[None, :], mask=present[:, None] & inside[None, :], other=0.0
+        )
+        total += tl.sum(weight[:, None] * part, axis=0)
     tl.store(out + bag * width + columns, total, mask=inside)
 
 
@@ -42,10 +55,10 @@ def sums(weights: Tensor, rows: Tensor, starts: Tensor, dense: Tensor) -> Tensor
     """
     n_bags, width = len(starts) - 1, dense.shape[1]
     out = dense.new_empty(n_bags, width)
-    block = min(WIDEST, triton.next_power_of_2(width))
+    block = min(SUMMED, triton.next_power_of_2(width))
     if out.numel():
         _sums[(n_bags, triton.cdiv(width, block))](
-            weights.contiguous(), rows.contiguous(), starts, dense.contiguous(), out, width, BLOCK=block
+            weights.contiguous(), rows.contiguous(), starts, dense.contiguous(), out, width, AHEAD=AHEAD, BLOCK=block
         )
     return out
 
