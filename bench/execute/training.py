@@ -22,6 +22,7 @@ from bench.execute.checkpoint import MIN_SECONDS, Checkpoints, StopRequestedErro
 from bench.execute.stepping import Stepper
 from models.base import Model
 from models.capabilities import Fittable
+from models.parts import kernels
 
 FLUSH_EVERY = 50
 """Steps between reads of the losses from the device: a NaN is noticed this late, and reported at its exact step."""
@@ -113,7 +114,13 @@ def train(
         clock = _Clock(device, state.seconds)
     step_seconds = _descend(stepper, batched, batches_seed, total_steps, state, clock, report, checkpoints)
     history, memory = pd.DataFrame(state.rows), _peak_memory_mb(device)
-    return Training(state.step, clock.read(), step_seconds, state.flops, memory, history, state.resumed, stepper.note)
+    return Training(state.step, clock.read(), step_seconds, state.flops, memory, history, state.resumed, _note(stepper))
+
+
+def _note(stepper: Stepper) -> str | None:
+    """What of a GPU's means was not used, and why."""
+    given_up = (f"the kernel {name} was not used: {reason}" for name, reason in kernels.problems.items())
+    return "; ".join(filter(None, (stepper.note, *given_up))) or None
 
 
 def _fit(model: Fittable, x: Tensor) -> Training:

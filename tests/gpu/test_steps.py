@@ -82,6 +82,14 @@ def test_a_replayed_step_is_the_eager_one(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("cls", "variant"), list(trained()))
+def test_the_same_seed_gives_the_same_bits(
+    cls: type[Model], variant: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once, again = (descend(cls, variant, True, monkeypatch)[0] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
+
+
 class Waits(TopK):
     """A plug-in that says that it can be captured, and cannot."""
 

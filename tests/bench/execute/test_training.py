@@ -70,6 +70,12 @@ def test_the_history_has_the_mean_of_every_term(data: Split, monkeypatch: pytest
     assert history["half"].tolist() == pytest.approx((history["total"] / 2).tolist())
 
 
+def test_a_kernel_that_was_given_up_is_noted(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train(line(), data, batches_seed=0).note is None
+    monkeypatch.setattr("models.parts.kernels.problems", {"bags.sums": "Triton is not installed"})
+    assert train(line(), data, batches_seed=0).note == "the kernel bags.sums was not used: Triton is not installed"
+
+
 def test_steps_are_bounded(data: Split) -> None:
     assert train(line(), data, batches_seed=0, max_steps=2).steps == 2
     assert n_steps(10, 4, 3, None, 100) == 9
