@@ -11,9 +11,12 @@ import torch
 from torch import Tensor
 
 from models.parts.hardware import block, linear, may_wait
+from models.parts.kernels import attempt
 
 CACHED = 2**22
 """Pre-activations computed at a time on CPU: 16 MB, memory that the allocator reuses instead of mapping it anew."""
+LONGEST = 2**16
+"""Columns of a row that a kernel keeps in registers."""
 
 SHORT = 4096
 """Columns that a GPU searches as they are: to group them takes more kernels, each as long as the search."""
@@ -21,6 +24,9 @@ SHORT = 4096
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest entries of each row and their columns, unordered: scores (N, M) -> (N, k), (N, k)."""
+    result = attempt("largest.top_k", scores, scores, k) if scores.shape[1] <= LONGEST else None
+    if result is not None:
+        return result  # type: ignore[no-any-return]
     width = _group_width(scores, 2 * k, (16, 8, 4))
     if width == 1:
         values, columns = scores.topk(k, dim=1, sorted=False)

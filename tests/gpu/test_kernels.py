@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from models.parts import kernels
+from models.parts.largest import top_k
 from models.parts.pursuit import Choice, _pursue_block, pursue
 from models.parts.sparse import Selection
 
@@ -43,4 +44,15 @@ def test_pursuit(choice: Choice, n: int, m: int, d: int, k: int) -> None:
     same = (indices == chosen).all(1)
     assert same.float().mean() > 0.95  # ties at rounding
     torch.testing.assert_close(values[same], expected[same], rtol=1e-3, atol=1e-4)
+    assert not kernels.problems
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(1, 1, 1), (5, 37, 37), (50, 1000, 10), (300, 16384, 32), (70, 50000, 64)])
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_largest_of_rows(n: int, m: int, k: int, ties: bool) -> None:
+    scores = torch.randint(-2, 3, (n, m), device="cuda").float() if ties else torch.randn(n, m, device="cuda")
+    values, columns = top_k(scores, k)
+    assert torch.equal(values.sort(descending=True).values, scores.topk(k).values)
+    assert torch.equal(scores.gather(1, columns), values)
+    assert (columns.diff() > 0).all(), "no column twice"
     assert not kernels.problems

@@ -51,6 +51,24 @@ def test_pursuit_takes_the_same_atoms(choice: Choice, n: int, m: int, d: int, k:
     assert same[values != 0].all()
 
 
+@pytest.mark.parametrize(("n", "m", "k"), [(1, 1, 1), (3, 7, 7), (5, 37, 4), (4, 100, 1), (3, 1000, 10), (2, 64, 64)])
+@pytest.mark.parametrize("kind", ["normal", "zeros", "ties", "infinite"])
+def test_the_largest_of_rows(n: int, m: int, k: int, kind: str) -> None:
+    from models.parts.kernels import largest
+
+    scores = torch.randn(n, m)
+    if kind == "zeros":
+        scores = scores.relu()
+    elif kind == "ties":
+        scores = torch.randint(-2, 3, (n, m)).float()
+    elif kind == "infinite":
+        scores[0], scores[-1, 0] = -torch.inf, torch.inf
+    values, columns = largest.top_k(scores, k)
+    assert torch.equal(values.sort(descending=True).values, scores.topk(k).values)
+    assert torch.equal(scores.gather(1, columns), values)
+    assert (columns.diff() > 0).all(), "no column twice"
+
+
 def test_a_kernel_that_fails_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "problems", {})
 
