@@ -12,9 +12,8 @@ from torch import Tensor
 
 from models.base import Losses, SparseCodes
 from models.parts.dictionary import TiedModel, TrainedKSparseConfig
-from models.parts.hardware import may_wait
-from models.parts.orthogonal_pursuit import orthogonal_pursue
-from models.parts.pursuit import gram_matrix, use_gram
+from models.parts.orthogonal_pursuit import orthogonal_pursue, use_gram_orthogonally
+from models.parts.pursuit import gram_matrix
 from models.parts.sparse import Selection
 
 
@@ -26,8 +25,7 @@ class OMP(TiedModel[TrainedKSparseConfig]):
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         with torch.no_grad():
-            # On a GPU a product with all atoms is cheaper than to keep k directions of M numbers for each sample.
-            by_gram = may_wait(x) and use_gram(x, self.config.n_latents, self.config.k)
+            by_gram = use_gram_orthogonally(x, self.config.n_latents, self.config.k)
             gram = gram_matrix(self.dictionary) if by_gram else None
             values, indices = orthogonal_pursue(x - self.bias, self.dictionary, self.config.k, gram)
         x_hat = self.reconstruct(values, Selection(indices, self.config.n_latents))

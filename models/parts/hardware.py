@@ -54,6 +54,11 @@ def products_in(precision: str) -> Iterator[None]:
             torch.set_float32_matmul_precision(before[1])
 
 
+def products_are_exact() -> bool:
+    """Whether matrix products, those of `linear` included, are computed in float32."""
+    return not _in_bf16 and torch.get_float32_matmul_precision() == "highest"
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b of x (N, D), W (M, D) and b (M,): (N, M), of the type of x; the product as `products_in` says."""
     if not _in_bf16:

@@ -11,12 +11,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.parts.hardware import block
+from models.parts.hardware import block, may_wait, products_are_exact
+from models.parts.kernels import attempt
 from models.parts.largest import argmax
-from models.parts.pursuit import CACHED
+from models.parts.pursuit import CACHED, MOST_ATOMS, use_gram
 
 DEPENDENT = 100
 """An atom at most this many rounding errors (squared distance) from the span of the selected atoms is dependent."""
+
+SMALL = 2**26
+"""Numbers in k directions of M for each sample up to which a GPU goes by the Gram matrix: it reads them k / 2 times,
+which takes longer than k products from about 256 MB."""
+
+
+def use_gram_orthogonally(x: Tensor, n_latents: int, k: int) -> bool:
+    """Whether D D^T saves time for x (N, D): as `use_gram`, and on a GPU where directions are few.
+
+    There only in float32: coarser rounding would take a duplicate farther from the span than `DEPENDENT`.
+    """
+    few = may_wait(x) or (products_are_exact() and len(x) * k * n_latents <= SMALL)
+    return few and use_gram(x, n_latents, k)
 
 
 @torch.no_grad()
@@ -47,9 +61,24 @@ def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | No
 
 
 def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) -> tuple[Tensor, Tensor]:
-    n_samples = len(residual)
     epsilon = torch.finfo(residual.dtype).eps
-    rounding = 10 * epsilon * torch.linalg.vector_norm(residual, dim=1)
+    limits = 10 * epsilon * torch.linalg.vector_norm(residual, dim=1), DEPENDENT * epsilon
+    result = None
+    if gram is None and atoms.shape[1] <= MOST_ATOMS:
+        result = attempt("orthogonal.by_residual", atoms, residual, atoms, *limits, k)
+    elif gram is not None and len(gram) <= MOST_ATOMS:
+        result = attempt("orthogonal.by_gram", atoms, residual, atoms, gram, *limits, k)
+    lower, along, indices = result or _factors(residual, atoms, gram, *limits, k)
+    values = torch.linalg.solve_triangular(lower.mT, along[:, :, None], upper=True).squeeze(2)
+    return values, indices
+
+
+def _factors(
+    residual: Tensor, atoms: Tensor, gram: Tensor | None, rounding: Tensor, dependent: float, k: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """L (N, k, k), c (N, k) and the atoms (N, k); a correlation up to rounding (N,) is none, and so is a squared
+    distance up to `dependent`."""
+    n_samples = len(residual)
     correlations = residual @ atoms.T
     rows = atoms if gram is None else gram
     directions = residual.new_empty(n_samples, k, rows.shape[1])
@@ -67,7 +96,7 @@ def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) 
             overlaps = earlier.gather(2, index[:, None, None].expand(-1, step, 1)).squeeze(2)
         distance = 1 - overlaps.square().sum(1)
         correlation = correlations.gather(1, index[:, None]).squeeze(1)
-        lowers = ~((correlation.abs() <= rounding) | (distance <= DEPENDENT * epsilon))
+        lowers = ~((correlation.abs() <= rounding) | (distance <= dependent))
         length = torch.where(lowers, distance, 1.0).sqrt()
         rest = (new - (overlaps[:, None, :] @ earlier).squeeze(1)) / length[:, None]
         direction = torch.where(lowers[:, None], rest, 0.0)
@@ -80,5 +109,4 @@ def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) 
             correlations = residual @ atoms.T
         else:
             correlations.addcmul_(part[:, None], direction, value=-1)
-    values = torch.linalg.solve_triangular(lower.mT, along[:, :, None], upper=True).squeeze(2)
-    return values, indices
+    return lower, along, indices

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from models.parts import kernels
 from models.parts.largest import top_k
+from models.parts.orthogonal_pursuit import DEPENDENT, _factors, orthogonal_pursue
 from models.parts.pursuit import Choice, _pursue_block, pursue
 from models.parts.sparse import Selection
 
@@ -55,4 +56,32 @@ def test_the_largest_of_rows(n: int, m: int, k: int, ties: bool) -> None:
     assert torch.equal(values.sort(descending=True).values, scores.topk(k).values)
     assert torch.equal(scores.gather(1, columns), values)
     assert (columns.diff() > 0).all(), "no column twice"
+    assert not kernels.problems
+
+
+@pytest.mark.parametrize("by_gram", [True, False])
+@pytest.mark.parametrize(
+    ("n", "m", "d", "k"),
+    [(1, 1, 3, 1), (3, 37, 12, 20), (5, 12, 30, 12), (50, 1000, 784, 10), (64, 5000, 33, 16), (64, 16384, 768, 32)],
+)
+def test_orthogonal_pursuit(by_gram: bool, n: int, m: int, d: int, k: int) -> None:
+    """With an atom twice, one that is the sum of two, inputs in their span, and a sample of zeros."""
+    atoms = torch.randn(m, d, device="cuda")
+    atoms[m // 2] = atoms[0]
+    atoms[m // 3] = atoms[0] + atoms[-1]
+    atoms = F.normalize(atoms, dim=1)
+    residual = torch.randn(n, d, device="cuda")
+    residual[0] = 0
+    residual[-1] = 2 * atoms[0] - atoms[-1]
+    gram = atoms @ atoms.T if by_gram else None
+    values, indices = orthogonal_pursue(residual, atoms, k, gram)
+    epsilon = torch.finfo(torch.float32).eps
+    lower, along, chosen = _factors(residual, atoms, gram, 10 * epsilon * residual.norm(dim=1), DEPENDENT * epsilon, k)
+    expected = torch.linalg.solve_triangular(lower.mT, along[:, :, None], upper=True).squeeze(2)
+    same = ((indices == chosen) | (values == 0) & (expected == 0)).all(1)
+    assert same[1:-1].float().mean() > 0.9 or n < 10  # ties at rounding
+    torch.testing.assert_close(values[same], expected[same], rtol=1e-3, atol=1e-3)
+    rebuilt, twins = ((v[:, :, None] * atoms[i]).sum(1) for v, i in ((values, indices), (expected, chosen)))
+    torch.testing.assert_close((residual - rebuilt).norm(dim=1), (residual - twins).norm(dim=1), rtol=0.01, atol=1e-3)
+    assert (values[0] == 0).all()
     assert not kernels.problems

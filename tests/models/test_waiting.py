@@ -62,9 +62,9 @@ def as_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         "parts.batch_topk",
         "parts.auxk",
         "parts.pursuit",
+        "parts.orthogonal_pursuit",
         "parts.hardware",
         "vsc_aligned",
-        "omp",
     ):
         monkeypatch.setattr(f"models.{module}.may_wait", lambda _: False)
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from models.parts import kernels
+from models.parts.orthogonal_pursuit import DEPENDENT, _factors
 from models.parts.pursuit import Choice, pursue
 
 pytest.importorskip("triton")
@@ -67,6 +68,38 @@ def test_the_largest_of_rows(n: int, m: int, k: int, kind: str) -> None:
     assert torch.equal(values.sort(descending=True).values, scores.topk(k).values)
     assert torch.equal(scores.gather(1, columns), values)
     assert (columns.diff() > 0).all(), "no column twice"
+
+
+@pytest.mark.parametrize("by_gram", [True, False])
+@pytest.mark.parametrize(
+    ("n", "m", "d", "k"), [(1, 1, 3, 1), (4, 5, 7, 5), (3, 37, 12, 20), (5, 12, 30, 12), (3, 5000, 3, 3)]
+)
+def test_orthogonal_pursuit_takes_the_same_atoms(by_gram: bool, n: int, m: int, d: int, k: int) -> None:
+    """With k = M, more atoms than are read at a time, odd sizes, an atom twice, one that is the sum of two, a sample of
+    zeros, and one near the last atom."""
+    from models.parts.kernels import orthogonal as fast
+
+    generator = torch.Generator().manual_seed(0)
+    atoms = torch.randn(m, d, generator=generator)
+    atoms[m // 2] = atoms[0]
+    atoms[m // 3] = atoms[0] + atoms[-1]
+    atoms = F.normalize(atoms, dim=1)
+    residual = torch.randn(n, d, generator=generator)
+    residual[0] = 0
+    residual[-1] = atoms[-1] + 0.1 * residual[-1]
+    gram = atoms @ atoms.T if by_gram else None
+    epsilon = torch.finfo(torch.float32).eps
+    limits = 10 * epsilon * residual.norm(dim=1), DEPENDENT * epsilon
+    if gram is None:
+        lower, along, indices = fast.by_residual(residual, atoms, *limits, k)
+    else:
+        lower, along, indices = fast.by_gram(residual, atoms, gram, *limits, k)
+    expected = _factors(residual, atoms, gram, *limits, k)
+    same = torch.where(indices == m // 2, 0, indices) == torch.where(expected[2] == m // 2, 0, expected[2])
+    assert same[expected[1] != 0].all()
+    assert (lower.diagonal(dim1=1, dim2=2) > 0).all()
+    torch.testing.assert_close(along, expected[1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(lower, expected[0], rtol=1e-3, atol=1e-4)
 
 
 def test_a_kernel_that_fails_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

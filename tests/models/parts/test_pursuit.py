@@ -11,7 +11,8 @@ from torch import Tensor
 
 from models.mp import MatchingPursuit
 from models.omp import OMP
-from models.parts.orthogonal_pursuit import orthogonal_pursue
+from models.parts.hardware import products_in
+from models.parts.orthogonal_pursuit import orthogonal_pursue, use_gram_orthogonally
 from models.parts.pursuit import Choice, gram_matrix, pursue, pursuit, use_gram
 from models.parts.sparse import decode
 
@@ -65,6 +66,19 @@ def test_pursuit_equals_the_unrolled_loop_in_value_and_gradient(
 def test_the_rule_for_the_gram_matrix() -> None:
     assert use_gram(torch.empty(256, 1), 1024, 32)
     assert not use_gram(torch.empty(50, 1), 1000, 10)
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+def test_the_rule_for_the_gram_matrix_of_orthogonal_pursuit(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU: few atoms, few samples, and products that leave a duplicate atom in the span of the other."""
+    x = torch.empty(50, 784)
+    assert not use_gram_orthogonally(x, 1000, 10)
+    for module in ("orthogonal_pursuit", "pursuit"):
+        monkeypatch.setattr(f"models.parts.{module}.may_wait", lambda _: False)
+    with products_in(precision):
+        assert use_gram_orthogonally(x, 1000, 10) == (precision == "float32")
+        assert not use_gram_orthogonally(x, 16384, 10)
+        assert not use_gram_orthogonally(torch.empty(4096, 784), 1000, 32)
 
 
 @settings(deadline=None, max_examples=30)
