@@ -14,7 +14,6 @@ variance is a tenth, theta, window and w that are scaled to it gain nothing (val
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from pydantic import Field
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint
 from models.parts.dictionary import TrainedKSparseConfig
+from models.parts.jump import jump
 from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import sparse_codes
@@ -64,12 +64,9 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
         return (THETA_RATE * self.slow_log_theta).exp()
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        activations, theta = self.preactivations(x).relu(), self.theta()
-        on: Tensor = _Step.apply(activations, theta, self.config.bandwidth)
-        # Where a unit switches on, z jumps from 0 to theta: the gradient of the step is scaled by theta.
-        z = activations * on.detach() + theta.detach() * (on - on.detach())
+        z, n_active = jump(self.preactivations(x), self.theta(), self.config.bandwidth)
         sse = (x - z @ self.dictionary - self.bias).square().sum(1).mean()
-        sparsity = (on.sum(1) / self.config.k - 1).square().mean()
+        sparsity = (n_active / self.config.k - 1).square().mean()
         return Losses(sse + self.config.sparsity_weight * sparsity, {"sse": sse, "sparsity": sparsity})
 
     def encode(self, x: Tensor) -> SparseCodes:
@@ -88,19 +85,3 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
         """Dense codes z (N, M) of x (N, D)."""
         pre = self.preactivations(x)
         return torch.where(pre <= self.theta(), 0.0, pre)
-
-
-class _Step(torch.autograd.Function):
-    """The step H(a - theta). A rectangle kernel gives its gradient in theta; it has no gradient in a."""
-
-    @staticmethod
-    def forward(ctx: Any, activations: Tensor, theta: Tensor, bandwidth: float) -> Tensor:
-        ctx.save_for_backward(activations, theta)
-        ctx.bandwidth = bandwidth
-        return (activations > theta).to(activations.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        activations, theta = ctx.saved_tensors
-        window = (activations - theta).abs() < ctx.bandwidth / 2
-        return None, -(grad * window).sum(0) / ctx.bandwidth, None

@@ -7,14 +7,13 @@ choice.
 
 from __future__ import annotations
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
+from models.parts.activation_sums import ActivationSums
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.penalised_topk import PenalisedTopKConfig, penalised_loss
-from models.parts.sparse import Selection
 
 
 class TopKHoyerConfig(PenalisedTopKConfig):
@@ -29,10 +28,9 @@ class TopKHoyer(LinearEncoderModel[TopKHoyerConfig]):
     Config = TopKHoyerConfig
     capturable = True
 
-    def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+    def penalty(self, sums: ActivationSums) -> Tensor:
         """Ratio of the l1 norm to the l2 norm of each sample's activations, (N,)."""
-        ratio: Tensor = activations.sum(1) / torch.linalg.vector_norm(activations, dim=1).clamp_min(1e-8)
-        return ratio
+        return sums.l1 / sums.squares.clamp_min(1e-16).sqrt()
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         return penalised_loss(self, x, self.penalty)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
+from models.parts.activation_sums import ActivationSums
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.penalised_topk import PenalisedTopKConfig, penalised_loss
-from models.parts.sparse import Selection
 
 
 class TopKL1(LinearEncoderModel[PenalisedTopKConfig]):
@@ -20,9 +20,9 @@ class TopKL1(LinearEncoderModel[PenalisedTopKConfig]):
     Config = PenalisedTopKConfig
     capturable = True
 
-    def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+    def penalty(self, sums: ActivationSums) -> Tensor:
         """Sum of each sample's activations that are not selected, (N,)."""
-        return activations.sum(1) - activations.gather(1, selection.indices).sum(1)
+        return sums.l1 - sums.selected.sum(1)
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         return penalised_loss(self, x, self.penalty)

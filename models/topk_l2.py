@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
+from models.parts.activation_sums import ActivationSums
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.penalised_topk import PenalisedTopKConfig, penalised_loss
-from models.parts.sparse import Selection
 
 
 class TopKL2Config(PenalisedTopKConfig):
@@ -30,9 +30,9 @@ class TopKL2(LinearEncoderModel[TopKL2Config]):
     Config = TopKL2Config
     capturable = True
 
-    def penalty(self, activations: Tensor, selection: Selection) -> Tensor:
+    def penalty(self, sums: ActivationSums) -> Tensor:
         """Half the sum of each sample's squared activations, divided by the data's variance, (N,)."""
-        return 0.5 * activations.square().sum(1) / self.variance
+        return 0.5 * sums.squares / self.variance
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         return penalised_loss(self, x, self.penalty)

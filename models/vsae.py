@@ -20,10 +20,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes, warmup
+from models.parts.centred_linear import centred_linear
 from models.parts.dictionary import TrainedKSparseConfig
-from models.parts.largest import top_k
-from models.parts.likelihood import gaussian_kl, sample_gaussian
 from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.noisy_topk import NoisyTopK, noisy_top_k
 from models.parts.sparse import Selection
 
 
@@ -58,22 +58,20 @@ class VSAE(LinearEncoderModel[VSAEConfig]):
             nn.init.constant_(self.log_variance.bias, config.log_variance_init)
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        z, kl_per_unit = self._sample(self.preactivations(x).relu(), x)
-        _, indices = top_k(z.detach().abs(), self.config.k)
-        x_hat = self.reconstruct(z.gather(1, indices), Selection(indices, self.config.n_latents))
+        code = self._noisy_code(x)
+        x_hat = self.reconstruct(code.values, Selection(code.indices, self.config.n_latents))
         sse = (x - x_hat).square().sum(1).mean()
-        kl = kl_per_unit.sum(1).mean()
+        kl = code.kl.mean()
         beta = self.config.beta * warmup(progress, self.config.beta_warmup)
         return Losses(sse + beta * kl, {"sse": sse, "kl": kl})
 
-    def _sample(self, mu: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The noisy code and its KL to N(0, I) per unit, (N, M) each; log-variance clamped as in the released code."""
-        if self.config.variance == "none":
-            return mu, 0.5 * mu.square()
-        if self.config.variance == "unit":
-            return mu + torch.randn_like(mu), 0.5 * mu.square()
-        log_variance = self.log_variance(x - self.bias).clamp(-6, 2)
-        return sample_gaussian(mu, log_variance), gaussian_kl(mu, log_variance)
+    def _noisy_code(self, x: Tensor) -> NoisyTopK:
+        """The noisy code of x (N, D) and its KL to N(0, I)."""
+        pre, log_variance = self.preactivations(x), None
+        if self.config.variance == "learned":
+            log_variance = centred_linear(x, self.log_variance.weight, self.log_variance.bias, self.bias)
+        noise = None if self.config.variance == "none" else torch.randn_like(pre)
+        return noisy_top_k(pre, log_variance, noise, self.config.k)
 
     def posterior_mean(self, x: Tensor) -> Tensor:
         return self.preactivations(x).relu()
@@ -83,6 +81,5 @@ class VSAE(LinearEncoderModel[VSAEConfig]):
 
     def sample(self, x: Tensor) -> SparseCodes:
         """Codes of x (N, D) with the noise of training."""
-        z, _ = self._sample(self.preactivations(x).relu(), x)
-        _, indices = top_k(z.abs(), self.config.k)
-        return SparseCodes(z.gather(1, indices), indices, self.config.n_latents)
+        code = self._noisy_code(x)
+        return SparseCodes(code.values, code.indices, self.config.n_latents)

@@ -67,6 +67,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return product if bias is None else product + bias
 
 
+def where_above(values: Tensor, x: Tensor, threshold: float = 0.0) -> Tensor:
+    """The values where x > threshold, of the same shape, and 0 elsewhere: on a CPU in a fraction of the time of
+    `torch.where`."""
+    result: Tensor = torch.ops.aten.threshold_backward(values, x, threshold)
+    return result
+
+
 class EncoderLinear(nn.Linear):
     """A layer of an encoder: its product is that of `linear`."""
 

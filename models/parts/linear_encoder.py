@@ -9,8 +9,8 @@ from models.base import ConfigT, Model, SparseCodes
 from models.exchange.checkpoint import Checkpoint
 from models.parts.atoms import project_gradient, random_atoms, summed_variance
 from models.parts.auxk import AuxK, AuxKConfig
+from models.parts.centred_linear import centred_linear
 from models.parts.dictionary import Dictionary
-from models.parts.hardware import linear
 from models.parts.largest import top_k_linear
 from models.parts.sparse import Selection, selected_preactivations
 
@@ -50,7 +50,7 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
 
     def preactivations(self, x: Tensor) -> Tensor:
         """W (x - b) + b_enc of x (N, D): (N, M)."""
-        return linear(x - self.bias, self.encoder, self.encoder_bias)
+        return centred_linear(x, self.encoder, self.encoder_bias, self.bias)
 
     def largest(self, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The k largest pre-activations of each sample and their units, (N, k) each."""

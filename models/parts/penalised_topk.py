@@ -14,13 +14,14 @@ from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses
+from models.parts.activation_sums import ActivationSums, activation_sums
 from models.parts.auxk import AuxKConfig
 from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection
 
-Penalty = Callable[[Tensor, Selection], Tensor]
-"""From activations (N, M) >= 0, zero outside A if masked, and the selected units to the penalty of each sample (N,)."""
+Penalty = Callable[[ActivationSums], Tensor]
+"""From the sums of activations, of those in A if masked, and the selected activations to the penalty of each sample."""
 
 
 class PenalisedTopKConfig(AuxKConfig):
@@ -39,11 +40,16 @@ def penalised_loss(model: LinearEncoderModel[PenalisedT], x: Tensor, penalty: Pe
     config = model.config
     pre = model.preactivations(x)
     selection = Selection(top_k(pre.detach(), config.k)[1], config.n_latents)
-    activations = pre.relu()
-    values = activations.gather(1, selection.indices)
+    sums = activation_sums(pre, selection.indices, _batch_active(pre, selection) if config.mask else None)
+    values = sums.selected
     residual = x - model.reconstruct(values, selection)
     fvu = residual.square().sum(1).mean() / model.variance
     total, terms = model.auxk.losses(model, x, values, selection, fvu, residual)
-    penalised = activations * (selection.sum_by_unit(values.detach()) > 0) if config.mask else activations
-    mean_penalty = penalty(penalised, selection).mean()
+    mean_penalty = penalty(sums).mean()
     return Losses(total + config.penalty_weight * mean_penalty, terms | {"penalty": mean_penalty})
+
+
+def _batch_active(pre: Tensor, selection: Selection) -> Tensor:
+    """1 for each unit that is selected with a value above zero for some sample, else 0: (M,)."""
+    values = pre.detach().gather(1, selection.indices).relu()
+    return (selection.sum_by_unit(values) > 0).to(pre.dtype)
