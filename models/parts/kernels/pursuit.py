@@ -21,7 +21,7 @@ def _pursue(correlations, gram, rounding, values, indices, n_atoms, k, ABSOLUTE:
     least = tl.load(rounding + sample)
     for step in range(k):
         score = tl.where(inside, tl.abs(c) if ABSOLUTE else c, float("-inf"))
-        best = tl.argmax(score, axis=0).to(tl.int64)
+        best = tl.minimum(tl.argmax(score, axis=0), n_atoms - 1).to(tl.int64)  # no later one where all is NaN
         value = tl.sum(tl.where(atoms == best, c, 0.0), axis=0)
         size = tl.abs(value) if SIGNED else value
         value = tl.where(size <= least, 0.0, value)
