@@ -59,8 +59,8 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
             values, selection = largest_of_batch(pre, self.config.k, self.threshold, self.config.threshold_rate)
         values = self.selected_activations(x, values, selection)
         residuals = self._residuals(x, values, selection)
-        errors = torch.stack([residual.square().sum(1).mean() for residual in residuals])
-        return self.auxk.losses(self, x, values, selection, errors.mean() / self.variance, residuals[-1])
+        fvu = torch.stack(residuals).square().sum(2).mean() / self.variance
+        return self.auxk.losses(self, x, values, selection, fvu, residuals[-1])
 
     def _residuals(self, x: Tensor, values: Tensor, selection: Selection) -> list[Tensor]:
         """Residuals (N, D) of the reconstructions from b alone, and from each nested dictionary in turn."""
@@ -68,8 +68,8 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
         start = 0
         for end in self.prefixes():
             inside = (selection.indices >= start) & (selection.indices < end)
-            group = selection.only(inside & (values > 0))
-            residuals.append(residuals[-1] - decode(torch.where(inside, values, 0.0), group, self.dictionary))
+            part = torch.where(inside, values, 0.0)
+            residuals.append(residuals[-1] - decode(part, selection.only(part > 0), self.dictionary))
             start = end
         return residuals
 

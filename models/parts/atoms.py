@@ -7,9 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.parts.hardware import block
+from models.parts.kernels import attempt
 
 CACHED = 2**20
 """Numbers of the dictionary processed at a time on CPU: few enough to stay in cache."""
+
+LEAST = 1e-12
+"""The norm by which an atom is divided at least."""
+
+WIDEST = 2**14
+"""Features of an atom that a kernel keeps in registers."""
 
 
 def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
@@ -20,16 +27,24 @@ def random_atoms(n_latents: int, n_features: int) -> nn.Parameter:
 @torch.no_grad()
 def project_gradient(atoms: nn.Parameter) -> None:
     """Remove the component of the gradient along each atom, so that a step rotates atoms and does not stretch them."""
-    if atoms.grad is not None:
-        size = max(1, block(atoms, CACHED) // atoms.shape[1])
-        for gradient, part in zip(atoms.grad.split(size), atoms.split(size), strict=True):
-            gradient.addcmul_(torch.linalg.vecdot(gradient, part)[:, None], part, value=-1)
+    if atoms.grad is None:
+        return
+    if _in_registers(atoms) and atoms.grad.is_contiguous() and attempt("atoms.project", atoms, atoms.grad, atoms):
+        return
+    size = max(1, block(atoms, CACHED) // atoms.shape[1])
+    for gradient, part in zip(atoms.grad.split(size), atoms.split(size), strict=True):
+        gradient.addcmul_(torch.linalg.vecdot(gradient, part)[:, None], part, value=-1)
 
 
 @torch.no_grad()
 def normalise(atoms: nn.Parameter) -> None:
     """Rescale every atom to unit norm, in place."""
-    atoms.div_(torch.linalg.vector_norm(atoms, dim=1, keepdim=True).clamp_min(1e-12))
+    if not (_in_registers(atoms) and attempt("atoms.normalise", atoms, atoms, LEAST)):
+        atoms.div_(torch.linalg.vector_norm(atoms, dim=1, keepdim=True).clamp_min(LEAST))
+
+
+def _in_registers(atoms: Tensor) -> bool:
+    return atoms.shape[1] <= WIDEST and atoms.is_contiguous()
 
 
 @torch.no_grad()

@@ -106,5 +106,7 @@ class AuxK(nn.Module):
             dead = is_dead.nonzero().squeeze(1)
             if len(dead) <= most:
                 return dead, torch.zeros_like(dead, dtype=torch.bool)
+        if most == len(is_dead):
+            return torch.arange(most, device=is_dead.device), ~is_dead
         longest = self.silence.topk(most).indices
         return longest, ~is_dead[longest]

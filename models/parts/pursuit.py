@@ -224,13 +224,13 @@ def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tens
 def _coupling(atoms: Tensor, selection: Selection, pairs: Tensor) -> Tensor:
     """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]. A large P is not built."""
     indices = selection.indices
+    blocks = list(_blocks(indices, atoms.shape[1]))
+    if len(blocks) == 1 and not may_wait(atoms):  # in a fixed order, and so the same each time
+        return selection.sum_rows(pairs @ _selected(atoms, indices))
     if len(atoms) ** 2 <= 32 * indices.numel():  # measured: equal near here
         positions = _pair_positions(indices, len(atoms))
         matrix = atoms.new_zeros(len(atoms) ** 2).index_add_(0, positions, pairs.flatten())
         return matrix.view(len(atoms), -1) @ atoms
-    blocks = list(_blocks(indices, atoms.shape[1]))
-    if len(blocks) == 1 and not may_wait(atoms):
-        return selection.sum_rows(pairs @ _selected(atoms, indices))
     coupling = torch.zeros_like(atoms)
     for rows in blocks:
         coupling.index_add_(0, indices[rows].flatten(), (pairs[rows] @ _selected(atoms, indices[rows])).flatten(0, 1))

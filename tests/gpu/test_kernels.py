@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from models.parts import kernels
+from models.parts.atoms import normalise, project_gradient
 from models.parts.largest import top_k
 from models.parts.orthogonal_pursuit import DEPENDENT, _factors, orthogonal_pursue
 from models.parts.pursuit import Choice, _pursue_block, pursue
@@ -45,6 +47,20 @@ def test_pursuit(choice: Choice, n: int, m: int, d: int, k: int) -> None:
     same = (indices == chosen).all(1)
     assert same.float().mean() > 0.95  # ties at rounding
     torch.testing.assert_close(values[same], expected[same], rtol=1e-3, atol=1e-4)
+    assert not kernels.problems
+
+
+@pytest.mark.parametrize(("m", "d"), [(1, 1), (37, 33), (1000, 784), (50, 9000)])
+def test_atoms_rotate_and_keep_their_norm(m: int, d: int) -> None:
+    atoms = nn.Parameter(torch.randn(m, d, device="cuda"))
+    unit = F.normalize(atoms.detach(), dim=1)
+    normalise(atoms)
+    torch.testing.assert_close(atoms.detach(), unit)
+    gradient = torch.randn(m, d, device="cuda")
+    atoms.grad = gradient.clone()
+    project_gradient(atoms)
+    expected = gradient - (gradient * unit).sum(1, keepdim=True) * unit
+    torch.testing.assert_close(atoms.grad, expected, rtol=1e-4, atol=1e-5)
     assert not kernels.problems
 
 

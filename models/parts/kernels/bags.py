@@ -9,11 +9,10 @@ from torch import Tensor
 WIDEST = 1024
 """Features of one entry that a program of `products` carries at a time."""
 
-SUMMED = 256
-"""Features that a program of `sums` carries at a time."""
-
-AHEAD = 16
-"""Rows that a program of `sums` has under way at a time: a unit that all samples use has a long bag."""
+FEW, MANY = (8, 1024), (16, 256)
+"""Rows that a program of `sums` has under way at a time, and features of them, where bags have few rows or many: of
+the shapes tried on an H100, the fastest for the weight gradients and for the decoding of TopK. A unit that all samples
+use has a bag of thousands, which takes as long as all others together."""
 
 
 @triton.jit
@@ -55,10 +54,11 @@ def sums(weights: Tensor, rows: Tensor, starts: Tensor, dense: Tensor) -> Tensor
     """
     n_bags, width = len(starts) - 1, dense.shape[1]
     out = dense.new_empty(n_bags, width)
-    block = min(SUMMED, triton.next_power_of_2(width))
+    ahead, widest = MANY if len(rows) >= MANY[0] * n_bags else FEW
+    block = min(widest, triton.next_power_of_2(width))
     if out.numel():
         _sums[(n_bags, triton.cdiv(width, block))](
-            weights.contiguous(), rows.contiguous(), starts, dense.contiguous(), out, width, AHEAD=AHEAD, BLOCK=block
+            weights.contiguous(), rows.contiguous(), starts, dense.contiguous(), out, width, AHEAD=ahead, BLOCK=block
         )
     return out
 

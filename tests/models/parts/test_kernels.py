@@ -52,6 +52,21 @@ def test_pursuit_takes_the_same_atoms(choice: Choice, n: int, m: int, d: int, k:
     assert same[values != 0].all()
 
 
+@pytest.mark.parametrize(("m", "d"), [(1, 1), (5, 7), (3, 130)])
+def test_atoms_rotate_and_keep_their_norm(m: int, d: int) -> None:
+    from models.parts.kernels import atoms as fast
+
+    atoms, gradient = torch.randn(m, d), torch.randn(m, d)
+    atoms[0] = 0
+    unit = F.normalize(atoms, dim=1)
+    expected = gradient - (gradient * unit).sum(1, keepdim=True) * unit
+    assert fast.normalise(atoms, 1e-12)
+    torch.testing.assert_close(atoms, unit)
+    assert fast.project(gradient, atoms)
+    torch.testing.assert_close(gradient, expected)
+    assert (atoms[0] == 0).all()
+
+
 @pytest.mark.parametrize(("n", "m", "k"), [(1, 1, 1), (3, 7, 7), (5, 37, 4), (4, 100, 1), (3, 1000, 10), (2, 64, 64)])
 @pytest.mark.parametrize("kind", ["normal", "zeros", "ties", "infinite"])
 def test_the_largest_of_rows(n: int, m: int, k: int, kind: str) -> None:
