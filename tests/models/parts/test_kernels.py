@@ -117,6 +117,18 @@ def test_orthogonal_pursuit_takes_the_same_atoms(by_gram: bool, n: int, m: int, 
     torch.testing.assert_close(lower, expected[0], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("n", "m", "width", "k"), [(1, 8, 4, 2), (3, 60, 4, 5), (2, 256, 32, 3)])
+def test_the_largest_of_groups(n: int, m: int, width: int, k: int) -> None:
+    from models.parts.kernels import largest
+
+    scores = torch.randint(0, 40, (n, m)).float()
+    best = scores.unflatten(1, (width, -1)).amax(1).topk(k).indices
+    values, columns = largest.top_k_of_groups(scores, best, width, k)
+    assert torch.equal(values.sort(descending=True).values, scores.topk(k).values)
+    assert torch.equal(scores.gather(1, columns), values)
+    assert all(len(set(row)) == k for row in columns.tolist()), "no column twice"
+
+
 def test_a_kernel_that_fails_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "problems", {})
 
