@@ -17,7 +17,7 @@ from models.batchtopk import BatchTopKConfig
 from models.exchange.checkpoint import Checkpoint
 from models.parts.batch_topk import NO_BATCH_YET, above_threshold, largest_of_batch
 from models.parts.linear_encoder import LinearEncoderModel
-from models.parts.sparse import Selection, decode
+from models.parts.sparse import Selection, decode, sort_numbers
 
 
 class MatryoshkaConfig(BatchTopKConfig):
@@ -43,10 +43,14 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
 
     threshold: Tensor
     """The value that a pre-activation must exceed at inference, ()."""
+    nest: Tensor
+    """The smallest nested dictionary that has each unit, counted from 0, (M,) int64."""
 
     def __init__(self, config: MatryoshkaConfig, n_features: int) -> None:
         super().__init__(config, n_features)
         self.register_buffer("threshold", torch.tensor(NO_BATCH_YET))
+        nest = torch.bucketize(torch.arange(config.n_latents), torch.tensor(self.prefixes()), right=True)
+        self.register_buffer("nest", nest, persistent=False)
 
     def prefixes(self) -> list[int]:
         """Sizes m_1 < m_2 < ... = M of the nested dictionaries."""
@@ -59,19 +63,22 @@ class Matryoshka(LinearEncoderModel[MatryoshkaConfig]):
             values, selection = largest_of_batch(pre, self.config.k, self.threshold, self.config.threshold_rate)
         values = self.selected_activations(x, values, selection)
         residuals = self._residuals(x, values, selection)
-        fvu = torch.stack(residuals).square().sum(2).mean() / self.variance
+        fvu = residuals.square().sum(2).mean() / self.variance
         return self.auxk.losses(self, x, values, selection, fvu, residuals[-1])
 
-    def _residuals(self, x: Tensor, values: Tensor, selection: Selection) -> list[Tensor]:
-        """Residuals (N, D) of the reconstructions from b alone, and from each nested dictionary in turn."""
-        residuals = [x - self.bias]
-        start = 0
-        for end in self.prefixes():
-            inside = (selection.indices >= start) & (selection.indices < end)
-            part = torch.where(inside, values, 0.0)
-            residuals.append(residuals[-1] - decode(part, selection.only(part > 0), self.dictionary))
-            start = end
-        return residuals
+    def _residuals(self, x: Tensor, values: Tensor, selection: Selection) -> Tensor:
+        """Of the reconstructions of x (N, D) from b alone, and from each nested dictionary in turn: (G + 1, N, D).
+
+        `values` (E,) are of a list of units.
+        """
+        assert selection.samples is not None  # a list has them
+        # What a dictionary adds to those inside it is decoded as a sample of its own.
+        n_parts = len(self.prefixes()) * len(x)
+        parts, order = sort_numbers(self.nest[selection.indices] * len(x) + selection.samples, n_parts)
+        entries = Selection(selection.indices[order], self.config.n_latents, None, parts.long(), n_parts)
+        added = decode(values[order], entries, self.dictionary).view(-1, *x.shape)
+        alone = x - self.bias
+        return torch.cat([alone[None], alone - added.cumsum(0)])
 
     def encode(self, x: Tensor) -> SparseCodes:
         return above_threshold(self.preactivations(x), self.threshold)
