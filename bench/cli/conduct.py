@@ -64,7 +64,7 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)
         records = store.scan().records
         seconds = estimates(plan.todo, records)
-        place = executor.place(job, plan.todo)
+        place = executor.place(job, len(plan.todo))
         lines = [plan_text(plan, store, asked, place, seconds), *edits(plan.todo, records)]
         print_raw(console, paragraph("\n  ".join(lines), room()))
         if execution.dry_run:

@@ -83,7 +83,7 @@ class Slurm(Executor):
         profile = load_profile(options.profile, options.slurm or ())
         return cls(profile, Layout(options.runs_per_job, options.max_parallel), options.wait)
 
-    def place(self, job: Job, specs: Sequence[RunSpec]) -> str:
+    def place(self, job: Job, n_runs: int) -> str:
         return f"slurm, {job.device}"
 
     def choose_device(self, wanted: str) -> str:

@@ -19,7 +19,7 @@ from bench.errors import BenchError, counted
 from bench.execute import pool
 from bench.execute.build import build_model, load_data
 from bench.execute.job import Job, OnEvent
-from bench.execute.machine import n_a_gpu, n_at_a_time, require_device
+from bench.execute.machine import n_at_a_time, require_device
 from bench.execute.preflight import require_models
 from bench.execute.run import run_one, settle_process
 from bench.store.runs import RunStore
@@ -69,7 +69,7 @@ class Executor(ABC):
         return cls()
 
     @abstractmethod
-    def place(self, job: Job, specs: Sequence[RunSpec]) -> str:
+    def place(self, job: Job, n_runs: int) -> str:
         """Where some runs are carried out, for people: 'pool of 2 workers on cpu'."""
 
     @abstractmethod
@@ -106,7 +106,7 @@ class Executor(ABC):
 class Inline(Executor):
     """One run after the other, in this process."""
 
-    def place(self, job: Job, specs: Sequence[RunSpec]) -> str:
+    def place(self, job: Job, n_runs: int) -> str:
         return f"inline on {job.device}"
 
     def require(self, specs: Sequence[RunSpec], job: Job) -> None:
@@ -123,8 +123,9 @@ class Pool(Executor):
     Parameters
     ----------
     n_workers : int, optional
-        By default as many as the CPU, or each GPU, is good for. On CPU, where that is one run at a time, in this
-        process. A GPU's runs have processes of their own: if the GPU fails, they are replaced.
+        By default one a GPU, or on CPU as many as it is good for; where that is one run at a time, in this process.
+        Runs that share a GPU take turns: measured on an H100, three at a time finish as many as one does. A GPU's runs
+        have a process of their own: if the GPU fails, it is replaced.
     """
 
     def __init__(self, n_workers: int | None = None) -> None:
@@ -134,24 +135,24 @@ class Pool(Executor):
     def from_options(cls, options: Any) -> Self:
         return cls(options.workers)
 
-    def place(self, job: Job, specs: Sequence[RunSpec]) -> str:
-        n_workers = self._count(job, specs)
+    def place(self, job: Job, n_runs: int) -> str:
+        n_workers = self._count(job, n_runs)
         if n_workers == 1 and job.device == "cpu":
-            return Inline().place(job, specs)
-        return f"pool of {counted(n_workers, 'worker')} on {job.device}"
+            return Inline().place(job, n_runs)
+        why = "" if job.device == "cpu" or self.n_workers else ", one a GPU: runs that share one take turns"
+        return f"pool of {counted(n_workers, 'worker')} on {job.device}{why}"
 
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
-        n_workers = self._count(job, specs)
+        n_workers = self._count(job, len(specs))
         if n_workers > 1 or self.n_workers or job.device != "cpu":
             pool.execute(specs, job, on_event, n_workers)
         else:
             Inline().execute(specs, job, on_event)
 
-    def _count(self, job: Job, specs: Sequence[RunSpec]) -> int:
+    def _count(self, job: Job, n_runs: int) -> int:
         if self.n_workers or job.device == "cpu":
-            return min(len(specs), self.n_workers or n_at_a_time())
-        sizes = (spec.config.get("batch_size", 1) * spec.config.get("n_latents", 1) for spec in specs)
-        return min(len(specs), torch.cuda.device_count() * n_a_gpu(max(sizes, default=0)))
+            return min(n_runs, self.n_workers or n_at_a_time())
+        return min(n_runs, torch.cuda.device_count())
 
 
 def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:

@@ -11,10 +11,6 @@ GROUP = Path("/sys/fs/cgroup")
 """Where a container finds its limits."""
 WORKER_GIB = 2
 """Memory that a run on CPU is reckoned to take."""
-RUNS_A_GPU = 3
-"""Small runs at a time on one GPU."""
-SMALL_BATCH = 2**22
-"""Pre-activations of a batch up to which a run is small."""
 DEVICES = ("auto", "cpu", "cuda")
 """What a run may be asked to compute on."""
 
@@ -51,15 +47,6 @@ def n_at_a_time() -> int:
     Their models are small: threads wait for each other more than they compute.
     """
     return max(1, min(n_cores() // (_asked_for() or 1), int(memory_gib() // WORKER_GIB)))
-
-
-def n_a_gpu(n_preactivations: int) -> int:
-    """Runs that are best carried out at a time on one GPU, whose batches have up to N M pre-activations.
-
-    Measured on an H100 at the papers' sizes, evaluation takes twice as long as training, and much of it on the CPU:
-    while one run is trained two others are evaluated, on two cores each. A larger run keeps a GPU busy by itself.
-    """
-    return max(1, min(RUNS_A_GPU, n_cores() // 2)) if n_preactivations <= SMALL_BATCH else 1
 
 
 def _asked_for() -> int | None:

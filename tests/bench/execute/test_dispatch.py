@@ -33,20 +33,16 @@ def test_an_executor_says_where_it_runs(
     executor: Executor, n_runs: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "n_at_a_time", lambda: 6)
-    assert executor.place(job(tmp_path), [spec_of(tmp_path)] * n_runs) == place
+    assert executor.place(job(tmp_path), n_runs) == place
 
 
-def test_small_runs_share_a_gpu_and_large_ones_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_gpu, cores = job(tmp_path, device="cuda"), [16]
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("bench.execute.machine.n_cores", lambda: cores[0])
-    small = [spec_of(tmp_path, models="topk")] * 9
-    large = [spec_of(tmp_path, models="topk", set=["n_latents=65536", "batch_size=1024"])] * 9
-    assert Pool().place(on_gpu, small) == "pool of 6 workers on cuda"
-    assert Pool().place(on_gpu, [*small, *large]) == Pool().place(on_gpu, large) == "pool of 2 workers on cuda"
-    assert Pool(5).place(on_gpu, large) == "pool of 5 workers on cuda"
-    cores[0] = 2
-    assert Pool().place(on_gpu, small) == "pool of 2 workers on cuda"
+def test_a_gpu_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu = job(tmp_path, device="cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert Pool().place(on_gpu, 9) == "pool of 1 worker on cuda, one a GPU: runs that share one take turns"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert Pool().place(on_gpu, 9) == "pool of 4 workers on cuda, one a GPU: runs that share one take turns"
+    assert Pool(6).place(on_gpu, 9) == "pool of 6 workers on cuda"
 
 
 @pytest.mark.parametrize("executor", [Inline(), Pool(1)], ids=["inline", "pool"])
