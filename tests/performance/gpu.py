@@ -1,4 +1,4 @@
-"""Training steps on one GPU: `make benchmark-gpu`, a few minutes.
+"""Training steps on one GPU: `make benchmark-gpu`, a few minutes; GPU.md has its results.
 
 Prints the step of each model at its native size, eager and replayed as a CUDA graph, and at the sizes of SAE research,
 beside a peer library where it is installed (tests/performance/peers.txt); with TF32 for the matrix products of all, and

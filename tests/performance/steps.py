@@ -77,7 +77,7 @@ def overcomplete(name: str) -> Builder:
             return loss
 
         def step() -> float:
-            library.train_sae(sae, [x], criterion, optimiser, nb_epochs=1, monitoring=0)
+            library.train_sae(sae, [x], criterion, optimiser, nb_epochs=1, monitoring=0, device=str(x.device))
             return losses[0]
 
         return step
