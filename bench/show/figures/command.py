@@ -69,7 +69,7 @@ def write_figures(
     only: Sequence[str] = (),
     formats: Sequence[str] = FORMATS[:1],
 ) -> list[Path]:
-    """Draw runs, by names or the lowest seed of each row, and what compares them, into a folder each.
+    """Draw runs, by names or the lowest seed of each row, and what compares all or those named, into a folder each.
 
     Parameters
     ----------
@@ -84,8 +84,9 @@ def write_figures(
         if kind not in FORMATS:
             raise unknown("--format", kind, FORMATS)
     records = [store.find(name) for name in names] if names else first_of_each_row(store)
+    compared = records if names else [record for record in store.scan().records if record.status == "done"]
     tasks = [Task([record], store, out / record.run_id, formats, only) for record in records]
-    tasks += [Task(runs, store, out / board, formats, only, True) for board, runs in _by_board(records).items()]
+    tasks += [Task(runs, store, out / board, formats, only, True) for board, runs in _by_board(compared).items()]
     there_are = {name for task in tasks for name in task.names()} if only else set()
     for name in only:
         if name not in there_are:

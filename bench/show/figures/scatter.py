@@ -72,29 +72,30 @@ def front(price: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.n
 
 @styled
 def front_figure(
-    models: Sequence[str], price: np.ndarray, values: np.ndarray, paid: MetricInfo, gained: MetricInfo
+    models: Sequence[str],
+    price: np.ndarray,
+    values: np.ndarray,
+    paid: MetricInfo,
+    gained: MetricInfo,
+    spread: np.ndarray | None = None,
 ) -> Figure:
-    """A metric against what it is paid with, both (R,), a mark a run, and the front of the best as a line of steps."""
-    maximise = gained.direction == "max"
+    """A metric against what it is paid with, and the front of the best as a line of steps.
+
+    Parameters
+    ----------
+    price, values : array, (R,)
+        Means of each row over its seeds. Those of a model that has several are joined.
+    spread : array, (R,), optional
+        Half-widths of the intervals of the values: a band, or a bar of a row alone; NaN for one without.
+    """
     order = list(dict.fromkeys(models))
     rows = -(-(len(order) + 1) // 3)
     figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * rows), layout="constrained")
     axes = figure.subplots()
-    best = front(price, values, maximise)
+    best = front(price, values, gained.direction == "max")
     for model in order:
-        mine = np.array([name == model for name in models])
-        style = look(model)
-        axes.scatter(
-            price[mine],
-            values[mine],
-            color=style.colour,
-            marker=style.marker,
-            s=30,
-            lw=0.4,
-            ec="white",
-            label=model,
-            zorder=2,
-        )
+        mine = [i for i in np.argsort(price, kind="stable").tolist() if models[i] == model]
+        _row(axes, model, price[mine], values[mine], None if spread is None else spread[mine])
     axes.step(price[best], values[best], where="post", color=GREY, lw=1, zorder=1, label="front")
     if (price > 0).all() and price.max() > 8 * price.min():
         axes.set_xscale("log")
@@ -106,3 +107,21 @@ def front_figure(
     axes.set_ylabel(axis_label(gained))
     figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)
     return figure
+
+
+def _row(axes: Axes, model: str, price: np.ndarray, values: np.ndarray, spread: np.ndarray | None) -> None:
+    """The rows of one model, by price."""
+    style = look(model)
+    size = 30 if len(price) == 1 else 14
+    axes.scatter(
+        price, values, color=style.colour, marker=style.marker, s=size, lw=0.4, ec="white", label=model, zorder=3
+    )
+    if len(price) > 1:
+        axes.plot(price, values, color=style.colour, lw=0.8, zorder=2)
+    if spread is None:
+        return
+    if len(price) > 1:
+        low, high = values - spread, values + spread
+        axes.fill_between(price, low, high, color=style.colour, alpha=0.2, lw=0, zorder=1.5)
+    elif np.isfinite(spread[0]):
+        axes.errorbar(price, values, spread, color=style.colour, lw=0.8, zorder=2)

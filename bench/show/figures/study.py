@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench.compare.stats import t_interval
 from bench.errors import BenchError, first_line
 from bench.show.figures import curves, heatmaps, images, scatter, units
 from bench.show.figures.curves import Curve
@@ -148,23 +149,35 @@ def _of_the_history(history: Mapping[str, Sequence[float]]) -> Drawings:
 def comparisons(records: Sequence[Record], legend: Legend) -> Drawings:
     """Figures that compare the runs of one board.
 
-    Every ranked metric of the printed board against the first price on it, and every metric along its axis. A legend of
-    one of the runs says how they are read.
+    Every ranked metric of the printed board against the first price on it, over all seeds, and every metric along its
+    axis, of the first run of each row. A legend of one of the runs says how they are read.
     """
-    done = [record for record in records if record.status == "done"]
-    return _fronts(done, legend) | _compared_curves(done, legend)
+    rows: dict[str, list[Record]] = {}
+    for record in records:
+        if record.status == "done":
+            spec = record.spec
+            rows.setdefault(repr((spec.label, spec.code, sorted(spec.variant.items()))), []).append(record)
+    first = [min(row, key=lambda record: record.spec.seed) for row in rows.values()]
+    return _fronts(list(rows.values()), legend) | _compared_curves(first, legend)
 
 
-def _fronts(records: Sequence[Record], legend: Legend) -> Drawings:
+def _fronts(rows: Sequence[Sequence[Record]], legend: Legend) -> Drawings:
     headline = {name: entry.info for name, entry in legend.metrics.items() if entry.info.headline}
     price = next((name for name, info in headline.items() if info.price), None)
     figures: Drawings = {}
     for name, info in headline.items():
-        shown = [r for r in records if price and name in r.metrics and r.metrics.get(price, 0.0) > 0]
+        shown = [[r for r in row if price and name in r.metrics and r.metrics.get(price, 0.0) > 0] for row in rows]
+        shown = [row for row in shown if row]
         if price and info.direction != "none" and not info.price and len(shown) > 1:
-            x, y = (np.array([record.metrics[key] for record in shown]) for key in (price, name))
+            intervals = [t_interval([record.metrics[name] for record in row]) for row in shown]
             figures[f"front-{_file_name(name)}"] = partial(
-                scatter.front_figure, [record.spec.model for record in shown], x, y, headline[price], info
+                scatter.front_figure,
+                [row[0].spec.model for row in shown],
+                np.array([np.mean([record.metrics[price] for record in row]) for row in shown]),
+                np.array([interval.mean for interval in intervals]),
+                headline[price],
+                info,
+                np.array([np.nan if i.half_width is None else i.half_width for i in intervals]),
             )
     return figures
 

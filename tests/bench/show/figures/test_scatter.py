@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.collections import LineCollection, PolyCollection
 
 from bench.show.figures import scatter
 from metrics.base import MetricInfo
@@ -33,8 +34,23 @@ def test_a_front_marks_every_run_of_a_model_alike() -> None:
     axes = figure.axes[0]
     points = {cloud.get_label(): np.asarray(cloud.get_offsets()).tolist() for cloud in axes.collections}
     assert points == {"mp": [[1.0, 0.9], [5.0, 0.3]], "topk": [[20.0, 0.1]]}
-    assert list(axes.lines[0].get_ydata()) == [0.9, 0.3, 0.1]
+    assert list(axes.lines[-1].get_ydata()) == [0.9, 0.3, 0.1]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("L0 [units]", "FVU")
     assert entries(figure) == ["mp", "topk", "front"]
     assert axes.get_xscale() == "log"
+    assert fits(figure)
+
+
+def test_rows_of_a_model_are_joined_within_the_band_of_their_seeds() -> None:
+    l0, fvu, spread = np.array([5.0, 1, 20]), np.array([0.3, 0.9, 0.1]), np.array([0.02, np.nan, 0.05])
+    price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
+    figure = scatter.front_figure(["mp", "mp", "topk"], l0, fvu, price, quality, spread)
+    axes = figure.axes[0]
+    line = axes.lines[0]
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([1.0, 5.0], [0.9, 0.3])
+    (band,) = [each for each in axes.collections if isinstance(each, PolyCollection)]
+    heights = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
+    np.testing.assert_allclose([heights.min(), heights.max()], [0.28, 0.32])
+    (bar,) = [each for each in axes.collections if isinstance(each, LineCollection)]
+    np.testing.assert_allclose(bar.get_segments()[0][:, 1], [0.05, 0.15])
     assert fits(figure)
