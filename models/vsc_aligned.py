@@ -23,8 +23,8 @@ from torch import Tensor
 
 from models.base import DoesNotApplyError, Losses
 from models.parts.clusters import Clusters, spread
-from models.parts.hardware import may_wait
-from models.parts.spike_slab import SpikeSlab, bernoulli_entropy, bernoulli_jsd, mixture_entropy
+from models.parts.pairwise_jsd import pairwise_jsd
+from models.parts.spike_slab import SpikeSlab, bernoulli_entropy, mixture_entropy
 from models.vsc import VSC, VSCConfig
 
 
@@ -123,12 +123,8 @@ def alignment_loss(logit: Tensor, labels: Tensor, alignment: Literal["pairwise",
 
 def _pairwise_jsd(logit: Tensor, labels: Tensor) -> Tensor:
     same, sizes, share = _classes_of(labels, logit.dtype)
-    if may_wait(logit):
-        first, second = torch.triu(same, diagonal=1).nonzero(as_tuple=True)
-    else:  # all pairs, most of them with the weight 0
-        first, second = torch.triu_indices(len(labels), len(labels), 1, device=logit.device)
-    weight = torch.where(same[first, second], share[first] * 2 / (sizes[first] - 1).clamp_min(1), 0.0)
-    return weight @ bernoulli_jsd(logit[first], logit[second]).sum(-1)
+    weight = torch.where(same, (share * 2 / (sizes - 1).clamp_min(1))[:, None], 0.0)
+    return pairwise_jsd(logit, weight.fill_diagonal_(0))
 
 
 def _batch_jsd(logit: Tensor, labels: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def as_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         "parts.pursuit",
         "parts.orthogonal_pursuit",
         "parts.hardware",
-        "vsc_aligned",
+        "parts.pairwise_jsd",
     ):
         monkeypatch.setattr(f"models.{module}.may_wait", lambda _: False)
 
