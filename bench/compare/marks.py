@@ -2,8 +2,8 @@
 
 A row is marked unless the best of its rivals is better in a t test over the seeds that all rows share, at 5% divided by
 the number of its rivals. So the row that is best in truth is marked with 95% or more, and also where it is two or three
-times as noisy as the others. Whatever is better on average than a marked row is marked too: no row is marked below one
-that is not.
+times as noisy as the others. No row is marked below one that is not: a row that is too noisy to be told from the best,
+but worse on average than one that is told, is not marked.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ def marked(
     scores = np.array([[rows[row][seed] for seed in shared] for row in compared]) * (1 if maximise else -1)
     price = np.zeros(len(compared)) if prices is None else np.array([prices[row] for row in compared])
     means = _means(scores)
-    chosen = _unbeaten(scores, means, price, level)
+    beaten, has_like = _beaten(scores, means, price, level)
     # In place (i, j): i is better than j and pays no more.
     above = (means[:, None] >= means) & (price[:, None] <= price)
-    chosen |= above[:, chosen].any(1)
+    chosen = ~beaten & has_like & ~above[beaten].any(0)
+    chosen |= ~beaten & above[:, chosen].any(1)
     return {row for row, is_marked in zip(compared, chosen, strict=True) if is_marked}
 
 
@@ -68,8 +69,8 @@ def _means(scores: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(means), -np.inf, means)
 
 
-def _unbeaten(scores: np.ndarray, means: np.ndarray, price: np.ndarray, level: float) -> np.ndarray:
-    """Which rows have another that pays alike, and are not beaten by the best of their rivals."""
+def _beaten(scores: np.ndarray, means: np.ndarray, price: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows are beaten by the best of their rivals, and which have another that pays alike."""
     others = ~np.eye(len(scores), dtype=bool)
     rivals = others & (price <= ALIKE * price[:, None])
     alike = rivals & (price[:, None] <= ALIKE * price)
@@ -78,8 +79,8 @@ def _unbeaten(scores: np.ndarray, means: np.ndarray, price: np.ndarray, level: f
         lead = means[best] - means
         p_values = _p_values(scores[best], scores, lead)
     beaten = (lead > 0) & ((p_values <= (1 - level) / np.maximum(rivals.sum(1), 1)) | np.isposinf(lead))
-    result: np.ndarray = ~beaten & alike.any(1)
-    return result
+    has_like = np.asarray(alike.any(1))
+    return beaten, has_like
 
 
 def _p_values(first: np.ndarray, second: np.ndarray, lead: np.ndarray) -> np.ndarray:
