@@ -20,7 +20,7 @@ class Sweep(NamedTuple):
     """A curve of one model: quality against price, a point for each row."""
 
     label: str
-    """The model, and the variant that its rows have in common."""
+    """The model, and the variant that its rows have in common if the model has other sweeps, too."""
     field: str
     """The hyperparameter that sets the sparsity; "" for a row that is alone."""
     rows: Group
@@ -55,6 +55,8 @@ def _of_model(rows: Group, specs: Mapping[str, RunSpec], price: str) -> list[Swe
     if not swept:
         return [Sweep(row.label, "", [row]) for row in rows]
     field, groups = max(swept, key=lambda choice: (_span(choice[1], price), len(rows) / len(choice[1])))
+    if len(groups) == 1:
+        return [Sweep(rows[0].model, field, groups[0])]
     return [Sweep(_label(group[0], field), field, group) for group in groups]
 
 

@@ -140,6 +140,9 @@ def wary(reading: Reading) -> list[str]:
     alone = [row.label for row, sweep in pairs if len(sweep.rows) == 1]
     folded = [f"{s.label} ({s.field})" for s in reading.sweeps if _folds(s, reading.price.metric)]
     back = [s.label for s in reading.sweeps if _gets_worse(s, reading.source, reading.price.metric)]
+    settings = [
+        f"{row.label} {_settings(row)}" for row, s in pairs if s.field and row.label == row.model and row.variant
+    ]
     unlike = [c.header for c in reading.board.columns if c.info.against and c.info.direction != "none"]
     order = f"{name} does not rise or fall steadily with what is swept, so settings are read in the order of {name}"
     said = {
@@ -147,10 +150,15 @@ def wary(reading: Reading) -> list[str]:
         "Reached by some seeds, the mean is of these": some,
         "One setting, so no curve: read only where it stands": alone,
         order: folded,
+        "All settings of these have something other than the default": settings,
         f"Paying more {name} does not buy more everywhere": back,
         "Not ranked, as it is bought with what is not alike here": unlike,
     }
     return [f"{words}: {clipped(', '.join(labels))}." for words, labels in said.items() if labels]
+
+
+def _settings(row: Row) -> str:
+    return " ".join(f"{name}={value}" for name, value in row.variant.items())
 
 
 def _some(row: Row, board: Board) -> bool:

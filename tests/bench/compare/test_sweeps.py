@@ -32,6 +32,11 @@ def test_rows_that_differ_in_one_number_are_a_curve_and_others_are_not() -> None
     }
 
 
+def test_a_model_with_one_curve_is_called_by_its_name_alone() -> None:
+    found = curves(*(row({"k": k, "mask": False}, k) for k in (4, 8)))
+    assert found == {"topk": ("k", ["topk k=4 mask=False", "topk k=8 mask=False"])}
+
+
 def test_the_number_that_moves_the_price_most_is_swept() -> None:
     """Four rates and two ks: a rate hardly moves L0, k does."""
     grid = [row({"k": k, "rate": rate}, k + rate) for k in (4, 32) for rate in (0.1, 0.2, 0.3, 0.4)]

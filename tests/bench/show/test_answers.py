@@ -36,6 +36,17 @@ def test_the_best_is_named_with_its_number() -> None:
     )
 
 
+def test_settings_that_all_points_of_a_model_have_are_named_below_the_table() -> None:
+    fast = [
+        record.model_copy(
+            update={"spec": record.spec.model_copy(update={"variant": {**record.spec.variant, "rate": 3}})}
+        )
+        for record in runs("topk", (4, 32), line(1.0, -0.2))
+    ]
+    assert "All settings of these have something other than the default: topk rate=3." in wary_of([*fast, *TWO[10:]])
+    assert not any("other than the default" in words for words in wary_of(TWO))
+
+
 def test_ties_are_named_up_to_three_and_counted_beyond() -> None:
     noisy = [line(1.0, -0.2), lambda k, seed: line(1.0, -0.2)(k, (seed + 2) % 5)]
     worse = runs("vsc", (4, 32), line(1.5, -0.2))
