@@ -23,7 +23,7 @@ app = typer.Typer(
 
 VERBS = (
     "run", "claims", "evaluate", "export", "extract", "check", "listing", "boards", "table", "figures", "runs",
-    "verify", "cluster",
+    "verify", "merge", "cluster",
 )  # fmt: skip
 """Modules of this package, each with a verb or a few that belong together, in the order of the help."""
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RESULTS, out: Out = None) -> None:
     """Rebuild the tables and the page from the records alone, and print the boards."""
     from bench.api.boards import readings_at
+    from bench.show.labs import lines
+    from bench.show.printing import print_raw
+    from bench.store.labs import read_labs
 
     with _opened(results) as (console, store, scan):
         tables = build_tables(scan.records, store)
@@ -40,6 +43,8 @@ def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RE
         else:
             print_boards(console, tables.boards, store)
         print_left_out(console, scan.records, store)
+        for line in lines(read_labs(results)):
+            print_raw(console, line)
         print_places(console, out or results)
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from bench.store.record import Record
-from bench.store.spec import CHECKPOINT
+from bench.store.spec import CHECKPOINT, RunSpec
 
 MOST_LETTERS = 60
 """Of a path in a name."""
@@ -20,12 +20,26 @@ def told_apart(records: Sequence[Record]) -> list[Record]:
     """The records; where several people's models have one name, each has its file in the name, else its checksum.
 
     It is another model where both its code and its place differ: an edited one, or one that was moved, is what it was.
+    Runs that were told apart by lab when they were merged have their lab in the name.
     """
+    records = [_of_lab(record) for record in records]
     makes: dict[str, dict[Make, None]] = defaultdict(dict)
     for record in sorted(records, key=lambda record: record.provenance.end):
         makes[record.spec.model][record.spec.code, record.spec.model_reference] = None
     marks = {model: _marks(list(known)) for model, known in makes.items() if len(known) > 1}
     return [_marked(record, marks[record.spec.model]) if record.spec.model in marks else record for record in records]
+
+
+def _of_lab(record: Record) -> Record:
+    spec = record.spec
+    if not spec.lab or spec.model != without_lab(spec):
+        return record
+    return record.model_copy(update={"spec": spec.model_copy(update={"model": f"{spec.model} ({spec.lab})"})})
+
+
+def without_lab(spec: RunSpec) -> str:
+    """The model's own name."""
+    return spec.model.removesuffix(f" ({spec.lab})") if spec.lab else spec.model
 
 
 def _marked(record: Record, marks: Mapping[Make, str]) -> Record:

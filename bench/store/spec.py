@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Settings = Literal["native", "matched"]
 Precision = Literal["float32", "tf32", "bf16"]
@@ -86,6 +87,8 @@ class RunSpec(BaseModel):
     """Of matrix products in training: see `models.parts.hardware.products_in`."""
     seed: int
     """Root of every stream of random numbers."""
+    lab: Annotated[Name, Field(exclude_if=operator.not_)] = ""
+    """Whose run it is, in a folder merged from labs whose numbers differ; "" where that does not matter."""
 
     @model_validator(mode="after")
     def _can_be_shown(self) -> Self:

@@ -19,6 +19,7 @@ from bench.show.report.pictures import pictures
 from bench.show.report.provenance import provenance
 from bench.show.report.units import browser
 from bench.show.tables import Tables, write_texts
+from bench.store.labs import read_labs
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
@@ -65,7 +66,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         answers=answers(boards, families(boards, left)),
         coverage=coverage(boards),
         claims=_claims(store.root),
-        provenance=provenance(boards),
+        provenance=provenance(boards, read_labs(store.root)),
         level=f"{LEVEL:.0%}",
         priced=compared_at_a_price(boards),
         style="\n".join(_asset(name) for name in STYLES),

@@ -8,23 +8,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare.boards import Board, not_ranked, remarks
+from bench.compare.names import without_lab
 from bench.datasets import DATASETS
 from bench.errors import counted
+from bench.show.labs import owners, shares
+from bench.store.labs import Labs
 from bench.store.record import Provenance, Record, Software
 from bench.store.spec import RunSpec
 
 
-def provenance(boards: Sequence[Board]) -> dict[str, Any]:
-    """Warnings; the environments, each once; and the runs, which name theirs by its number."""
+def provenance(boards: Sequence[Board], labs: Labs) -> dict[str, Any]:
+    """Warnings; labs; the environments, each once; and the runs, which name theirs by its number."""
     records = [record for board in boards for record in board.records]
     environments: dict[str, int] = {}
-    runs = [_run(record, environments) for record in records]
-    return {"warnings": _warnings(boards, records), "environments": list(environments), "runs": runs}
+    runs = [_run(record, environments) | {"lab": owners(labs, record.run_id)} for record in records]
+    warnings = [*labs.notes, *_warnings(boards, records)]
+    return {"warnings": warnings, "labs": shares(labs), "environments": list(environments), "runs": runs}
 
 
 def command(spec: RunSpec) -> str:
     """The command line that makes this run, and no other."""
-    model = name = spec.model
+    model = name = without_lab(spec)
     if spec.code is not None:
         model, name = spec.model_reference, spec.model_reference.rpartition(":")[2]
     dataset = spec.dataset if spec.dataset in DATASETS else spec.dataset_reference

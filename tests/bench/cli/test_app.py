@@ -17,7 +17,7 @@ from bench.errors import BenchError, Interrupted
 from slurm.errors import SlurmError
 from tests.bench.cli.helpers import bench
 
-NAMES = {"run", "claims", "evaluate", "check", "list", "leaderboard", "report", "compare", "figures", "verify"}
+NAMES = {"run", "claims", "evaluate", "check", "list", "leaderboard", "report", "compare", "figures", "verify", "merge"}
 NAMES |= {"status", "show", "logs", "cancel", "cluster", "table", "export", "extract"}
 
 

@@ -13,6 +13,7 @@ from bench.compare.pairs import compare
 from bench.show import tables
 from bench.show.report.coverage import coverage
 from bench.show.report.provenance import provenance
+from bench.store.labs import Labs
 from bench.store.record import Hardware, Provenance, Record, RunError, Software
 from bench.store.spec import RunSpec
 from metrics.base import MetricInfo
@@ -123,7 +124,7 @@ def test_no_row_is_best_by_bounds_of_different_likelihoods() -> None:
     (mixed,) = build([*runs, *own], [bound])
     assert mixed.columns[0].info.direction == "none"
     assert mixed.ties == {}
-    for text in (tables.markdown([mixed]), " ".join(provenance([mixed])["warnings"])):
+    for text in (tables.markdown([mixed]), " ".join(provenance([mixed], Labs())["warnings"])):
         assert "rows differ in their likelihood, so none is best by loss" in text
     assert not [c.better for c in compare(mixed, "a", "b") if c.better]
     (same,) = build([*runs[:5], *own], [bound])

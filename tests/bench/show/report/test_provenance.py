@@ -6,6 +6,7 @@ import shlex
 
 from bench.plan.request import parse_assignment
 from bench.show.report.provenance import command, provenance
+from bench.store.labs import Labs
 from bench.store.record import ClusterJob, Provenance
 from tests.bench.show.report import factory
 
@@ -25,6 +26,6 @@ def test_warnings() -> None:
     changed = older.spec.model_copy(update={"max_steps": 7})
     older = older.model_copy(update={"spec": changed, "provenance": Provenance()})
     other.provenance.cluster = ClusterJob(differs=["torch 2.5"])
-    text = " ".join(provenance(factory.boards_of([shared, other, older]))["warnings"])
+    text = " ".join(provenance(factory.boards_of([shared, other, older]), Labs())["warnings"])
     for words in ("2 commits", "1 older run", "torch 2.5", "1 run had company"):
         assert words in text

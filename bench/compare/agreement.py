@@ -1,0 +1,54 @@
+"""Whether two records of one run have the same numbers, and how far they are apart."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from bench.plugins.registry import METRIC_REGISTRY
+from bench.store.record import Record, metric_of
+
+COST = "cost"
+"""The family of the metrics that differ from machine to machine, and say nothing of a model's code."""
+
+
+class Difference(NamedTuple):
+    """The number in which two records differ most."""
+
+    name: str
+    """Its name in records; "every number" where one run is done and the other is not."""
+    relative: float
+    """|a - b| over the larger of |a| and |b|; infinite where only one has the number."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}, by {self.relative:.2g} of its size"
+            if math.isfinite(self.relative)
+            else f"{self.name}, which one of them lacks"
+        )
+
+
+def numbers(record: Record) -> dict[str, float]:
+    """The numbers of a record that its spec determines: of all metrics but the built-in ones of cost."""
+    plugins = METRIC_REGISTRY.plugins
+    return {
+        name: value
+        for name, value in record.metrics.items()
+        if not ((metric := metric_of(name)) in plugins and plugins[metric].builtin and plugins[metric].family == COST)
+    }
+
+
+def furthest(a: Record, b: Record) -> Difference | None:
+    """Where two records differ most; None where all numbers are the same, bit for bit."""
+    if a.status != b.status:
+        return Difference("every number", math.inf)
+    left, right = numbers(a), numbers(b)
+    differences = [Difference(name, math.inf) for name in left.keys() ^ right.keys()]
+    differences += [
+        Difference(n, _relative(left[n], right[n])) for n in left.keys() & right.keys() if left[n] != right[n]
+    ]
+    return max(differences, key=lambda each: (each.relative, each.name), default=None)
+
+
+def _relative(a: float, b: float) -> float:
+    return abs(a - b) / max(abs(a), abs(b)) if math.isfinite(a - b) else math.inf
