@@ -11,6 +11,10 @@ from bench.store.record import Record, metric_of
 COST = "cost"
 """The family of the metrics that differ from machine to machine, and say nothing of a model's code."""
 
+ALIKE = 1e-3
+"""Relative difference up to which numbers agree: other processors and threads move last digits, and training spreads
+them, while a board shows three digits or four."""
+
 
 class Difference(NamedTuple):
     """The number in which two records differ most."""
@@ -38,15 +42,24 @@ def numbers(record: Record) -> dict[str, float]:
     }
 
 
-def furthest(a: Record, b: Record) -> Difference | None:
-    """Where two records differ most; None where all numbers are the same, bit for bit."""
+def furthest(a: Record, b: Record, of: Record | None = None) -> Difference | None:
+    """Where two records differ most; None where all numbers are the same, bit for bit.
+
+    Parameters
+    ----------
+    of : Record, optional
+        Compare the metrics alone that this record has.
+    """
     if a.status != b.status:
         return Difference("every number", math.inf)
-    left, right = numbers(a), numbers(b)
+    metrics = set(map(metric_of, of.metrics)) if of else None
+    left, right = (
+        {name: value for name, value in numbers(each).items() if metrics is None or metric_of(name) in metrics}
+        for each in (a, b)
+    )
     differences = [Difference(name, math.inf) for name in left.keys() ^ right.keys()]
-    differences += [
-        Difference(n, _relative(left[n], right[n])) for n in left.keys() & right.keys() if left[n] != right[n]
-    ]
+    shared = [name for name in left.keys() & right.keys() if left[name] != right[name]]
+    differences += [Difference(name, _relative(left[name], right[name])) for name in shared]
     return max(differences, key=lambda each: (each.relative, each.name), default=None)
 
 
