@@ -109,7 +109,7 @@ def test_from_python(tmp_path: Path) -> None:
 
 def test_every_option_that_the_readme_names_exists() -> None:
     verbs = ("run", "claims", "cancel", "compare", "evaluate", "export", "extract", "figures", "leaderboard", "merge")
-    verbs += ("table", "verify")
+    verbs += ("report", "table", "verify")
     helps = [bench(verb, "--help").stdout for verb in verbs]
     known = set(re.findall(r"--[a-z-]+", "".join(helps)))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))

@@ -12,7 +12,7 @@ import typer
 
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app
-from bench.cli.options import Out, ResultsDir
+from bench.cli.options import Out, ResultsDir, path_option
 from bench.cli.readings import At, Columns
 from bench.errors import BenchError
 
@@ -50,13 +50,25 @@ def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RE
 
 
 @app.command()
-def report(results: ResultsDir = RESULTS, out: Out = None) -> None:
-    """Rebuild report.html, tables and figures in one file, from the runs alone."""
+def report(
+    results: ResultsDir = RESULTS,
+    out: Out = None,
+    site: Annotated[
+        Path | None, path_option("--site", help="Folder for a static site: index, a page a data set, downloads.")
+    ] = None,
+) -> None:
+    """Rebuild report.html, tables and figures in one file, from the runs alone; or a site of several."""
     from bench.show import report as page
     from bench.show.printing import print_raw
 
+    if site and out:
+        raise BenchError("--site and --out both name a folder to write to; give one of them.")
     with _opened(results) as (console, store, scan):
-        path = page.write(scan.records, build_tables(scan.records, store), out or results, store)
+        tables = build_tables(scan.records, store)
+        if site:
+            path = page.write_site(scan.records, tables, site, store)
+        else:
+            path = page.write(scan.records, tables, out or results, store)
         print_left_out(console, scan.records, store)
         print_raw(console, f"Report: {path}")
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)

@@ -5,5 +5,6 @@ rest. What records and plug-ins call themselves is text everywhere, never markup
 """
 
 from bench.show.report.page import write
+from bench.show.report.site import write_site
 
-__all__ = ["write"]
+__all__ = ["write", "write_site"]

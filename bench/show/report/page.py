@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.compare.boards import compared_at_a_price
 from bench.compare.stats import LEVEL
@@ -22,6 +22,9 @@ from bench.show.tables import Tables, write_texts
 from bench.store.labs import read_labs
 from bench.store.record import Record
 from bench.store.runs import RunStore
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 NAME = "report.html"
 MAX_BYTES = 7_500_000
@@ -53,14 +56,9 @@ def write(records: Sequence[Record], tables: Tables, folder: Path, store: RunSto
 
 def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
     """The page as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("bench.show.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     boards = tables.boards
     left = gather(store, boards)
-    template = environment.get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     fixed = template.render(
         summary=_summary(records),
         answers=answers(boards, families(boards, left)),
@@ -69,8 +67,8 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         provenance=provenance(boards, read_labs(store.root)),
         level=f"{LEVEL:.0%}",
         priced=compared_at_a_price(boards),
-        style="\n".join(_asset(name) for name in STYLES),
-        scripts="\n".join(_asset(name) for name in SCRIPTS),
+        style="\n".join(asset(name) for name in STYLES),
+        scripts="\n".join(asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),
         data=packed_json(payload(tables, left)),
     )
@@ -113,7 +111,16 @@ def _claims(folder: Path) -> dict[str, Any] | None:
     return {"reading": reading, "counts": claims.counts(rows), "rows": rows} if rows else None
 
 
-def _asset(name: str) -> str:
+def environment() -> Environment:
+    """Where the templates are: whatever is put into one is text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("bench.show.report")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+
+
+def asset(name: str) -> str:
+    """A style or a script of the page."""
     return files("bench.show.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 

@@ -93,3 +93,12 @@ def test_a_folder_that_was_copied_is_named(results: Path, tmp_path: Path) -> Non
     said = bench("leaderboard", "--results", str(tmp_path / "runs"))
     assert said.returncode == 1
     assert "another run" in said.stdout
+
+
+def test_report_writes_a_site_and_takes_one_folder(results: Path, tmp_path: Path) -> None:
+    said = bench("report", "--results", str(results), "--site", str(tmp_path / "site"))
+    assert said.returncode == 0, said.stderr
+    assert len(list((tmp_path / "site").glob("digits-*.html"))) == 1
+    both = bench("report", "--results", str(results), "--site", str(tmp_path / "a"), "--out", str(tmp_path / "b"))
+    assert both.returncode == 2
+    assert "give one of them" in both.stderr
