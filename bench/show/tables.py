@@ -82,7 +82,7 @@ def write_texts(texts: Mapping[str, str], folder: Path) -> None:
             write_text(folder / name, printable(text))
     except OSError as error:
         raise BenchError(
-            f"The tables cannot be written to '{folder}' ({error}); name another folder with --out."
+            f"The tables cannot be written to '{folder}' ({error}); name another folder (--out, or --site of a site)."
         ) from error
 
 
