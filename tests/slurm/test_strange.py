@@ -64,7 +64,7 @@ def test_login_nodes_whose_clocks_differ(
 ) -> None:
     start = time.monotonic()
     other = Bench(tmp_path, bench.results, env={"PYTHONPATH": clock_off_by(seconds, tmp_path / "clock")})
-    study = bench.run("--set", "Slow.pause=2", "--seeds", "2")
+    study = bench.run("--set", "Slow.pause=3", "--seeds", "2")
     bench(*study)
     bench.await_progress(2)
     assert "2 runs cancelled" in bench("cancel", "--all")
