@@ -50,12 +50,6 @@ class Selection:
         self.samples = samples
         self.n_samples = n_samples
 
-    def only(self, used: Tensor) -> Selection:
-        """The same, of which only some slots hold a unit; on a GPU itself, which need not be sorted again."""
-        if not may_wait(self.indices):
-            return self
-        return Selection(self.indices, self.n_latents, used, self.samples, self.n_samples)
-
     @cached_property
     def _transpose(self) -> tuple[Tensor, Tensor, Tensor]:
         """Start of each unit's bag and end of the last (M + 1,), sample of each entry, and its slot, sorted by unit."""
