@@ -108,9 +108,3 @@ def mixture_entropy(on: Tensor, off: Tensor) -> Tensor:
     """Entropy h of a mean of Bernoullis, from its probabilities of 1 and of 0: both, as 1 - p loses digits near 0."""
     tiny = torch.finfo(on.dtype).tiny
     return -on * on.clamp_min(tiny).log() - off * off.clamp_min(tiny).log()
-
-
-def bernoulli_jsd(p: Tensor, q: Tensor) -> Tensor:
-    """Jensen-Shannon divergence of two Bernoullis from their logits, elementwise, in [0, ln 2]."""
-    on, off = (torch.sigmoid(p) + torch.sigmoid(q)) / 2, (torch.sigmoid(-p) + torch.sigmoid(-q)) / 2
-    return mixture_entropy(on, off) - 0.5 * (bernoulli_entropy(p) + bernoulli_entropy(q))

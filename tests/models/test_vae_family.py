@@ -14,10 +14,10 @@ from scipy.stats import entropy
 from torch import Tensor
 
 from models.base import warmup
-from models.parts.spike_slab import bernoulli_jsd
 from models.vae import VAE
 from models.vsc import VSC
 from models.vsc_aligned import AlignedVSC, alignment_loss
+from tests.models.parts.divergence import bernoulli_jsd
 
 SMALL: dict[str, Any] = {"n_latents": 3, "hidden": 16}
 

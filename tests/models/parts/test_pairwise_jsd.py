@@ -9,7 +9,7 @@ import torch
 
 from models.parts import pairwise_jsd as module
 from models.parts.pairwise_jsd import pairwise_jsd
-from models.parts.spike_slab import bernoulli_jsd
+from tests.models.parts.divergence import bernoulli_jsd
 
 
 @pytest.mark.parametrize("listed", [True, False])

@@ -16,13 +16,13 @@ from models.parts.spike_slab import (
     Relaxation,
     SpikeHead,
     SpikeSlab,
-    bernoulli_jsd,
     bernoulli_kl,
     hard_spike,
     relaxed_spike,
     spike_logit,
     spike_slab_kl,
 )
+from tests.models.parts.divergence import bernoulli_jsd
 
 RELAXATIONS, HEADS = get_args(Relaxation), get_args(SpikeHead)
 
