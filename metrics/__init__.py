@@ -71,6 +71,7 @@ METRICS: dict[str, str] = {
     "selection_agreement": "metrics.robustness:selection_agreement",
     "noise_fvu": "metrics.robustness:noise_fvu",
     "ablation_fvu": "metrics.robustness:ablation_fvu",
+    "amortisation_gap": "metrics.amortisation:amortisation_gap",
     "downstream_ce_recovered": "metrics.downstream:downstream_ce_recovered",
     "downstream_ce_recovered_from_mean": "metrics.downstream:downstream_ce_recovered_from_mean",
     "downstream_ce": "metrics.downstream:downstream_ce",
@@ -94,3 +95,6 @@ METRICS: dict[str, str] = {
     "peak_memory": "metrics.cost:peak_memory",
 }
 """Name -> module and function."""
+
+ON_REQUEST = frozenset({"amortisation_gap"})
+"""Metrics that take seconds: computed where they are named, and not as part of `all`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,10 +35,10 @@ def list_(
         if kind in (None, name):
             if kind is None:
                 say(f"\n{name.upper()}")
-            say(_listed(list(registry.plugins.values())))
+            say(_listed(list(registry.plugins.values()), registry.on_request))
 
 
-def _listed(plugins: Sequence[Plugin]) -> str:
+def _listed(plugins: Sequence[Plugin], on_request: Collection[str]) -> str:
     """Names with what each is, those of a family below its name."""
     from bench.show.fitting import room, table
 
@@ -47,7 +47,8 @@ def _listed(plugins: Sequence[Plugin]) -> str:
         declared = plugin.declared()
         family = plugin.family if declared else plugin.stated("family")
         reading = f"{ARROWS.get(str(declared.get('direction')), ' ')} {declared.get('unit', '')}".rstrip()
-        row = [f"  {plugin.name}", reading, plugin.summary(), str(declared.get("source", ""))]
+        summary = f"(only where it is named) {plugin.summary()}" if plugin.name in on_request else plugin.summary()
+        row = [f"  {plugin.name}", reading, summary, str(declared.get("source", ""))]
         families.setdefault(family, []).append(row)
     rows = []
     for family, members in families.items():

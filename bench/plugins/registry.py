@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,7 +15,7 @@ from bench.plugins.checkpoints import checkpoint_place
 from bench.plugins.importing import import_target, require_importable
 from bench.plugins.plugin import Plugin
 from bench.store.files import expanded
-from metrics import METRICS
+from metrics import METRICS, ON_REQUEST
 from models import MODELS
 
 FORMS = "Or give package.module:Object or file.py:Object."
@@ -64,10 +64,14 @@ class Registry:
         Name -> reference.
     group : str
         Entry-point group that other packages add to.
+    on_request : collection of str
+        Built-ins that `all` leaves out.
     """
 
-    def __init__(self, kind: str, builtins: dict[str, str], group: str) -> None:
-        self.kind, self.group, self.builtins = kind, group, builtins
+    def __init__(
+        self, kind: str, builtins: dict[str, str], group: str, on_request: Collection[str] = frozenset()
+    ) -> None:
+        self.kind, self.group, self.builtins, self.on_request = kind, group, builtins, on_request
 
     @cached_property
     def plugins(self) -> dict[str, Plugin]:
@@ -113,10 +117,14 @@ class Registry:
         return self.plugins.get(name)
 
     def choose(self, names: Sequence[str]) -> list[Plugin]:
-        """The plug-ins of a list in which `all` stands for every named one; each once. BenchError for two of a name."""
+        """The plug-ins of a list, each once; `all` stands for every named one but those on request.
+
+        BenchError for two of a name.
+        """
+        of_all = [plugin for name, plugin in self.plugins.items() if name not in self.on_request]
         chosen: dict[str, Plugin] = {}
         for name in names:
-            for plugin in self.plugins.values() if name == "all" else [self.find(name)]:
+            for plugin in of_all if name == "all" else [self.find(name)]:
                 known = chosen.setdefault(plugin.name, plugin)
                 if known.reference != plugin.reference:
                     raise BenchError(
@@ -132,4 +140,4 @@ class Registry:
 
 MODEL_REGISTRY = Registry("model", MODELS, "bench.models")
 DATASET_REGISTRY = Registry("dataset", DATASETS, "bench.datasets")
-METRIC_REGISTRY = Registry("metric", METRICS, "bench.metrics")
+METRIC_REGISTRY = Registry("metric", METRICS, "bench.metrics", ON_REQUEST)

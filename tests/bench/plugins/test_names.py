@@ -139,3 +139,10 @@ def test_a_file_that_was_edited_or_that_imports_one_has_another_checksum(tmp_pat
     assert len(set(contents)) == 4
     file.unlink()
     assert plugin.content() == ""
+
+
+def test_all_leaves_out_what_is_computed_on_request() -> None:
+    slow = METRIC_REGISTRY.on_request
+    assert slow
+    assert {plugin.name for plugin in METRIC_REGISTRY.choose(["all"])} == METRIC_REGISTRY.plugins.keys() - slow
+    assert {plugin.name for plugin in METRIC_REGISTRY.choose(["all", *slow])} == METRIC_REGISTRY.plugins.keys()
