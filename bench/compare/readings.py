@@ -187,4 +187,5 @@ def _curve(x: np.ndarray, y: np.ndarray, low: float, high: float) -> np.ndarray:
     if len(x) == 1:
         return np.asarray(y[0])
     curve = PchipInterpolator(x, y)
-    return np.asarray(curve.integrate(low, high) / (high - low) if high > low else curve(low))
+    found = np.asarray(curve.integrate(low, high) / (high - low) if high > low else curve(low))
+    return found.clip(y.min(0), y.max(0))  # rounding may leave a curve that is flat

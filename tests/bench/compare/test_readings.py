@@ -56,6 +56,12 @@ def test_between_two_settings_a_straight_line_in_log_price_is_met() -> None:
     assert mean[0] == pytest.approx(0.7), "the middle of a line"
 
 
+def test_a_flat_curve_is_read_without_rounding() -> None:
+    at, values = np.log([4.0, 8.1, 16.3, 32.7]), np.full((4, 1), 0.1)
+    for price in (L0_10, Price("l0", 4.0, 32.0)):
+        assert interpolated(at, values, price) == [0.1]
+
+
 def test_a_curve_stays_between_its_points_and_the_mean_is_its_area() -> None:
     rng = np.random.default_rng(0)
     at, values = np.log([2.0, 5, 9, 40]), rng.normal(size=(4, 50))
