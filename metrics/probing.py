@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from metrics.base import Axis, NotApplicable, metric
-from metrics.logistic import Probe, fit, fit_by_sklearn
-from metrics.matrix import Matrix, class_moments, dense, spread
+from metrics.logistic import fit, fit_by_sklearn
+from metrics.matrix import Matrix, dense, spread
 
 K_SPARSE = {str(k): k for k in (1, 2, 5, 10)}
 """Key of the k-sparse probe -> number of units that it reads."""
@@ -24,12 +24,6 @@ KEPT = {str(m): m for m in (1, 2, 5)}
 
 MAX_SAMPLES = 5000
 """Samples on which probes are scored, evenly spaced."""
-
-PERTURBED = 1000
-"""Images from whose codes units are removed, evenly spaced."""
-
-ABLATED = 10
-"""Units of a class that are removed."""
 
 EPOCHS, BATCH_SIZE = 20, 32
 """Of the layer that reads means; its other settings are in `mean_probe`. The size of a batch is a choice."""
@@ -42,9 +36,6 @@ SPARSE_CODING = "Tonolini et al. 2019, ICLR version of variational sparse coding
 
 REGULARISED = "Jacquier et al. 2026 (2606.27321)"
 """Source of the probe of largest codes."""
-
-TPP = "Karvonen et al. 2025 (2503.09532), SAEBench; the probe's contribution as score is a choice"
-"""Source of targeted perturbation."""
 
 ONE_CLASS = NotApplicable("fewer than two classes occur in training")
 """Why there is no probe."""
@@ -146,69 +137,6 @@ def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tenso
             scores[key].append((guess[truth].mean() + (~guess[~truth]).mean()) / 2)
     means = {key: float(np.mean(values)) for key, values in scores.items() if values}
     return means or NotApplicable("no class of training occurs in some, but not all, of the evaluated samples")
-
-
-@metric(label="targeted perturbation", direction="max", range="[-1, 1]", source=TPP)
-def targeted_perturbation(
-    decode: Callable[[Tensor], Tensor],
-    z: Matrix,
-    labels: Tensor,
-    train_x: Tensor,
-    train_z: Matrix,
-    train_labels: Tensor,
-) -> float | NotApplicable:
-    """Drop in a class's recall when its 10 units are removed, minus the mean drop of the other classes.
-
-    Mean over classes. The probe is fitted on inputs, and recall is measured on reconstructions of 1,000 images. A
-    class's units are those that add most to its score on its training images, compared with the other classes. n/a for
-    fewer than three classes in training, as with two classes one gains what the other loses; n/a if fewer than two of
-    them are evaluated.
-    """
-    codes = dense(spread(z, PERTURBED)).to(train_x.device)
-    truth = dense(spread(labels, PERTURBED)).cpu().numpy()
-    classes = np.unique(train_labels.cpu().numpy())
-    if len(classes) < 3:
-        return NotApplicable("fewer than three classes occur in training")
-    probe = fit(train_x, train_labels)
-    sizes, means, _ = class_moments(train_z, train_labels)
-    others = (sizes @ means - sizes[:, None] * means) / (sizes.sum() - sizes)[:, None]
-    effects = _unit_effects(decode, means, probe.weights.to(train_x))
-    before = _recalls(probe, decode(codes), truth, classes)
-    gaps = []
-    for i in range(len(classes)):
-        units = ((means - others)[i] * effects[i]).topk(min(ABLATED, codes.shape[1])).indices
-        ablated = codes.clone()
-        ablated[:, units.to(codes.device)] = 0
-        drop = before - _recalls(probe, decode(ablated), truth, classes)
-        rest = np.delete(drop, i)
-        gaps.append(drop[i] - np.nanmean(rest) if np.isfinite(rest).any() else np.nan)
-    finite = [gap for gap in gaps if np.isfinite(gap)]
-    if not finite:
-        return NotApplicable("fewer than two classes of training occur in the evaluated samples")
-    return float(np.mean(finite))
-
-
-def _unit_effects(decode: Callable[[Tensor], Tensor], means: Tensor, weights: Tensor) -> Tensor:
-    """Derivative of each class's score in each code, at the mean code: (C, M), by one backward pass per class."""
-    with torch.enable_grad():
-        centre = means.mean(0, keepdim=True).to(weights).requires_grad_()
-        scores = decode(centre) @ weights.T
-        rows = [_gradient(scores[0, c], centre) for c in range(len(weights))]
-    return torch.stack(rows).to(means)
-
-
-def _gradient(score: Tensor, centre: Tensor) -> Tensor:
-    """Gradient of a score in the single row of codes; zeros if the decoder ignores the codes."""
-    if not score.requires_grad:
-        return torch.zeros_like(centre[0])
-    (gradient,) = torch.autograd.grad(score, centre, retain_graph=True, allow_unused=True)
-    return torch.zeros_like(centre[0]) if gradient is None else gradient[0]
-
-
-def _recalls(probe: Probe, x_hat: Tensor, truth: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Recall of each class; NaN for one that does not occur."""
-    guess = probe.predict(x_hat.detach()).cpu().numpy()
-    return np.array([np.mean(guess[truth == c] == c) if (truth == c).any() else np.nan for c in classes])
 
 
 def _accuracy(train: Tensor, targets: Tensor, test: Tensor, truth: Tensor) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -30,7 +31,8 @@ from bench.datasets.extracted import Manifest
 from bench.datasets.progress import followed
 from bench.errors import BenchError, Interrupted, unknown
 from bench.store.files import require_writable
-from bench.store.lock import acquire, describe, read_owner
+from bench.store.lock import Lock, LockLostError, acquire, describe, read_owner
+from slurm import worker
 
 SHARD_BYTES = 64 * 2**20
 """A shard is written when the rows of a layer take as much: what an interruption costs at most, and memory."""
@@ -90,8 +92,14 @@ def layers_of(source: Source) -> list[tuple[str, str, str]]:
     return [(name, type(modules[name]).__name__, shapes.get(name, "")) for name in names]
 
 
-def extract(request: Request, source: Source, out: Path) -> list[Folder]:
+def extract(request: Request, source: Source, out: Path, stop: Callable[[], bool] | None = None) -> list[Folder]:
     """Write the activations of each layer: of one into `out`, of several into a folder each below it.
+
+    Parameters
+    ----------
+    stop : callable, optional
+        Whether to leave off, asked after each batch. For a job of a cluster, which also waits for a folder in use: it
+        may be its own from before, on a node that has died.
 
     Raises
     ------
@@ -99,40 +107,66 @@ def extract(request: Request, source: Source, out: Path) -> list[Folder]:
         A layer returns something else than hidden states, the folder holds or gets other activations, or the disk is
         full.
     Interrupted
-        Ctrl-C: what is on disk stays, and the same call goes on from there.
+        Ctrl-C, or as `stop` says: what is on disk stays, and the same call goes on from there.
     """
-    batch = source.first()
-    outputs = first_outputs(probe(source.backbone.network, request.layers, batch), request.layers, batch)
-    rows = {layer: rows_of(output, batch.mask, request.pool).values for layer, output in outputs.items()}
-    require_writable(out, "--out")
-    with _alone(out):
-        weights = source.backbone.weights()
-        folders = {
-            layer: Folder(
-                out if len(request.layers) == 1 else out / layer,
-                _manifest(request, source, weights, layer, outputs[layer], rows[layer].shape[1]),
-            )
-            for layer in request.layers
-        }
+    manifests = _manifests(request, source)
+    with _alone(out, stop) as lock:
+        folders = _folders(manifests, out)
         done = min(len(folder.manifest.shards) for folder in folders.values())
         for folder in folders.values():
             folder.go_back_to(done)
         if not all(folder.manifest.complete for folder in folders.values()):
-            _fill(request, source, folders)
+            _fill(request, source, folders, lock, stop or (lambda: False))
     return list(folders.values())
 
 
+def folders_of(request: Request, source: Source, out: Path) -> list[Folder]:
+    """The folder of each layer, as far as it is. BenchError for all that `extract` refuses before it extracts."""
+    manifests = _manifests(request, source)
+    with _alone(out):
+        return list(_folders(manifests, out).values())
+
+
+def place_of(out: Path, layer: str, layers: Sequence[str]) -> Path:
+    """Where the activations of one of some layers are."""
+    return out if len(layers) == 1 else out / layer
+
+
+def _folders(manifests: Mapping[str, Manifest], out: Path) -> dict[str, Folder]:
+    layers = list(manifests)
+    return {layer: Folder(place_of(out, layer, layers), manifest) for layer, manifest in manifests.items()}
+
+
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Hold the folder's lock. BenchError where another process does."""
+def _alone(out: Path, stop: Callable[[], bool] | None = None) -> Iterator[Lock]:
+    """Hold the folder's lock. BenchError where another process does, unless it is to be waited for."""
+    require_writable(out, "--out")
     path = out / ".lock"
-    lock = acquire(path)
-    if lock is None:
-        raise BenchError(f"'{out}' is being written by {describe(read_owner(path))}; wait, or name another with --out.")
+    while (lock := acquire(path, str(worker.describe().get("job", "")))) is None:
+        owner = describe(read_owner(path))
+        if stop is None:
+            raise BenchError(f"'{out}' is being written by {owner}; wait, or name another with --out.")
+        if stop():
+            raise Interrupted(f"'{out}' is being written by {owner}.")
+        time.sleep(1)
     try:
-        yield
+        yield lock
+    except LockLostError as error:
+        raise BenchError(f"This process was silent too long, and another writes now ({error}).") from error
     finally:
         lock.release()
+
+
+def _manifests(request: Request, source: Source) -> dict[str, Manifest]:
+    """What is to be in the folder of each layer, by what it returns for the first sample."""
+    batch = source.first()
+    outputs = first_outputs(probe(source.backbone.network, request.layers, batch), request.layers, batch)
+    rows = {layer: rows_of(output, batch.mask, request.pool).values for layer, output in outputs.items()}
+    weights = source.backbone.weights()
+    return {
+        layer: _manifest(request, source, weights, layer, outputs[layer], rows[layer].shape[1])
+        for layer in request.layers
+    }
 
 
 def _manifest(request: Request, source: Source, weights: str, layer: str, output: Tensor, width: int) -> Manifest:
@@ -165,24 +199,36 @@ def _manifest(request: Request, source: Source, weights: str, layer: str, output
     )
 
 
-def _fill(request: Request, source: Source, folders: Mapping[str, Folder]) -> None:
-    """Write what is missing. Batches begin where a shard ended, so that they are the same in whatever way it ended."""
-    done = next(iter(folders.values())).n_samples
-    starts = range(done, len(source.inputs), request.batch_size)
+def _fill(
+    request: Request, source: Source, folders: Mapping[str, Folder], lock: Lock, stop: Callable[[], bool]
+) -> None:
+    """Write what is missing. Batches begin where a shard ended, so that they are the same in whatever way it ended.
+
+    Told to stop, it writes a shard first if it has written none: a time limit may be shorter than a shard takes.
+    """
+    first, n = next(iter(folders.values())), len(source.inputs)
+    done = first.n_samples
+    starts = range(done, n, request.batch_size)
+    lock.note(done / n)
     try:
         with watched(source.backbone.network, request.layers, whole=False) as returned:
             manifests = {layer: folder.manifest for layer, folder in folders.items()}
             taken = passes(source, starts, returned, manifests)
-            for rows in followed(f"extracting with {request.backbone.reference}", taken, len(starts)):
+            reported = followed(f"extracting with {request.backbone.reference}", taken, len(starts))
+            for start, rows in zip(starts, reported, strict=True):
                 for layer, folder in folders.items():
                     folder.add(*rows[layer])
-                if max(folder.waiting for folder in folders.values()) >= SHARD_BYTES:
+                lock.note(min(1.0, (start + request.batch_size) / n))
+                stopped, full = stop(), max(folder.waiting for folder in folders.values()) >= SHARD_BYTES
+                if full or (stopped and first.n_samples == done):
+                    lock.require()
                     for folder in folders.values():
                         folder.end_shard()
+                if stopped:
+                    raise KeyboardInterrupt
+        lock.require()
         for folder in folders.values():
             folder.finish()
     except KeyboardInterrupt:
         kept = min(folder.n_samples for folder in folders.values())
-        raise Interrupted(
-            f"{kept:,} of {len(source.inputs):,} samples are kept; the same command goes on from there."
-        ) from None
+        raise Interrupted(f"{kept:,} of {n:,} samples are kept; the same command goes on from there.") from None

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench import RESULTS
 from bench.cli.app import app, say
-from bench.cli.options import DataDir, DeviceName, path_option
-from bench.errors import BenchError, counted
+from bench.cli.options import DataDir, DeviceName, ProfileName, ProfileValues, ResultsDir, path_option
+from bench.errors import BenchError, counted, unknown
 
 if TYPE_CHECKING:
+    from bench.activations.extract import Request
     from bench.activations.shards import Folder
+
+
+EXECUTORS = ("inline", "slurm")
+"""Where an extraction runs."""
 
 
 @app.command()
@@ -41,30 +49,64 @@ def extract(
     ] = None,
     device: DeviceName = "auto",
     data_dir: DataDir = Path("data"),
+    executor: Annotated[str, typer.Option(help="inline (here) or slurm (as one job).")] = "inline",
+    profile: ProfileName = "cpu",
+    slurm: ProfileValues = None,
+    results: ResultsDir = RESULTS,
 ) -> None:
     """Write what layers of a network return for images or texts, for --datasets. Issue it again to resume."""
     if bool(layer) == layers:
         raise BenchError("Name a layer with --layer MODULE.NAME, or list them with --layers.")
     if layer and out is None:
         raise BenchError("Name a folder for the activations: --out DIR.")
+    if executor not in EXECUTORS:
+        raise unknown("--executor", executor, EXECUTORS)
     from bench.activations.backbones import Wanted
-    from bench.activations.extract import Request, extract, layers_of, load
+    from bench.activations.extract import Request
     from bench.execute.console import following_data
-    from bench.execute.dispatch import choose_device
-    from bench.execute.environment import software
     from bench.show.printing import make_console
 
     request = Request(
         Wanted(backbone, weights, image_size, context), inputs, data_dir, limit, tuple(layer or ()), pool, dtype,
-        batch_size, choose_device(device), software().versions,
+        batch_size, device,
     )  # fmt: skip
     with following_data(make_console()):
-        source = load(request)
-        if out is None or layers:
-            _print_layers(layers_of(source))
-            return
-        for folder in extract(request, source, out):
-            _print_folder(folder)
+        if executor == "slurm" and out and layer:
+            _hand_over(request, out, results, profile, slurm or ())
+        else:
+            _extract(request, out)
+
+
+def _extract(request: Request, out: Path | None) -> None:
+    """Extract here, or list the layers of a request that names none."""
+    from bench.activations.extract import extract, layers_of, load
+    from bench.execute.dispatch import choose_device
+    from bench.execute.environment import software
+
+    request = replace(request, device=choose_device(request.device), versions=software().versions)
+    source = load(request)
+    if out is None or not request.layers:
+        _print_layers(layers_of(source))
+        return
+    for folder in extract(request, source, out):
+        _print_folder(folder)
+
+
+def _hand_over(request: Request, out: Path, results: Path, profile: str, changes: Sequence[str]) -> None:
+    """Submit it as a job, and say so; of one that is complete, print what is there."""
+    from bench.cluster.extraction import hand_over
+    from bench.cluster.profiles import load_profile
+    from bench.cluster.submit import Layout, Slurm
+    from bench.show.printing import results_flag
+
+    asked = load_profile(profile, changes)
+    device = Slurm(asked, Layout(), wait=False).choose_device(request.device)
+    folders, said = hand_over(replace(request, device=device), out, results, asked)
+    if said:
+        say(f"{said} Where it is: python -m bench status{results_flag(results)}")
+        return
+    for folder in folders:
+        _print_folder(folder)
 
 
 def _print_layers(rows: list[tuple[str, str, str]]) -> None:

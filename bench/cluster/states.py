@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench.cluster.logs import Logs
 from bench.cluster.submission import PREFIX, Place, Submission, identity, places, root, user
-from bench.store.lock import is_stale, read_owner
+from bench.store.lock import Owner, is_stale, read_owner
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore
@@ -28,7 +28,7 @@ class RunState:
     """Where one run is."""
 
     run_id: str
-    """Which run."""
+    """Which run; of an extraction, the id of its submission."""
     state: State
     """That of its record; without one "running", "queued", "lost" (no job will carry it out) or "unknown" (SLURM does
     not say)."""
@@ -119,13 +119,13 @@ def states_of(
 ) -> dict[str, RunState]:
     """The states of those runs that are part of a submission; `records` where they have been read, after the queue."""
     where = places(submissions)
-    look = _Look(store, queue)
+    look = Look(store, queue)
     found = {}
     for run_id in run_ids:
         if run_id in where:
             record = _load(run_id, store) if records is None else records.get(run_id)
             found[run_id] = look.at(run_id, record, where[run_id])
-    return _explain_lost(found)
+    return explain_lost(found)
 
 
 def recorded(run_id: str, store: RunStore, submission: Submission) -> State | None:
@@ -133,8 +133,8 @@ def recorded(run_id: str, store: RunStore, submission: Submission) -> State | No
     return _recorded(run_id, _load(run_id, store), submission)
 
 
-class _Look:
-    """One look at many runs."""
+class Look:
+    """One look at many runs, or at what else jobs carry out."""
 
     def __init__(self, store: RunStore, queue: Queue) -> None:
         self.store, self.queue, self.logs = store, queue, Logs()
@@ -148,20 +148,28 @@ class _Look:
         state = RunState(run_id, "queued", place.submission, self.queue.listed(place) or next(iter(jobs), None), jobs)
         if (status := _recorded(run_id, record, place.submission)) is not None and not jobs:
             return replace(state, state=status)
-        if owner := self.store.folder(run_id).owner():
+        if here := self.on_its_way(state, self.store.folder(run_id).owner(), pending):
+            return here
+        self.store.folder(run_id).refresh()
+        if (status := recorded(run_id, self.store, place.submission)) is not None:
+            return replace(state, state=status)
+        return self.absent(state, place)
+
+    def on_its_way(
+        self, state: RunState, owner: Owner | None, pending: Sequence[tuple[Place, JobState]]
+    ) -> RunState | None:
+        """Where what has not ended is, by the living owner of its lock, else by the queue; None where by neither."""
+        if owner:
             where = f"job {owner.job} on {owner.host}" if owner.job else f"process {owner.pid} on {owner.host}"
             state = replace(state, first=owner.first, progress=owner.progress, since=owner.since)
             return replace(state, state="running", note=where)
         if pending:
             return self._waiting(state, pending)
-        if not self.queue.covers(place.submission):
-            sent = place.submission.sent
+        if not self.queue.covers(state.submission):
+            sent = state.submission.sent
             note = self.queue.silence or f"submitted by {sent.user} to cluster {sent.cluster}: ask there"
             return replace(state, state="unknown", note=note)
-        self.store.folder(run_id).refresh()
-        if (status := recorded(run_id, self.store, place.submission)) is not None:
-            return replace(state, state=status)
-        return self._absent(state, place)
+        return None
 
     def _pending(self, record: Record | None, given_to: Sequence[Place]) -> list[tuple[Place, JobState]]:
         """The active jobs that will carry the run out, since they find no record that stops them."""
@@ -181,8 +189,8 @@ class _Look:
         job, note = list(hopeless.items())[-1]
         return replace(state, state="lost", job=job, note=note)
 
-    def _absent(self, state: RunState, place: Place) -> RunState:
-        """A run without a record, a process or an active job in squeue's answer."""
+    def absent(self, state: RunState, place: Place) -> RunState:
+        """A run that has not ended, without a process or an active job in squeue's answer."""
         if state.job is None:
             job_id = submitted_id(place.submission.folder, place.array)
             if job_id is None:
@@ -258,7 +266,7 @@ def _how_lost(place: Place, job: JobState | None, logs: Logs) -> str:
     return f"{how} and left no log: is '{place.submission.folder}' on a file system that {node}?"
 
 
-def _explain_lost(states: dict[str, RunState]) -> dict[str, RunState]:
+def explain_lost(states: dict[str, RunState]) -> dict[str, RunState]:
     """Add accounting's word on the jobs that took runs with them."""
     lost = {state.job.job_id for state in states.values() if state.state == "lost" and state.job}
     if not lost:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.cluster.logs import Logs, read_tail
 from bench.cluster.states import Queue, RunState, ask_queue, states_of
-from bench.cluster.submission import Submission, places, read_all, scan as scan_submissions
+from bench.cluster.submission import Place, Submission, places, read_all, scan as scan_submissions
 from bench.errors import BenchError
 from bench.store.runs import RunStore, Scan, Unfinished, match
 
@@ -28,11 +28,13 @@ class Status:
     """Where the submitted runs are."""
     unfinished: list[Unfinished]
     """Other runs that are under way, or were stopped and have a checkpoint."""
+    extractions: dict[Path, RunState] = field(default_factory=dict)
+    """Where the extractions into some folders are."""
 
     @property
     def well(self) -> bool:
         """Whether nothing has failed, or is lost."""
-        lost = any(state.state == "lost" for state in self.states.values())
+        lost = any(state.state == "lost" for state in (*self.states.values(), *self.extractions.values()))
         return not (self.scan.unreadable or lost or any(record.error for record in self.scan.records))
 
 
@@ -44,7 +46,21 @@ def collect(store: RunStore) -> Status:
     records = {record.run_id: record for record in scan.records}
     states = states_of(places(submissions), store, submissions, queue, records)
     unfinished = [run for run in store.unfinished() if run.run_id not in states]
-    return Status(Scan(scan.records, scan.unreadable | odd), submissions, states, unfinished)
+    return Status(
+        Scan(scan.records, scan.unreadable | odd),
+        submissions,
+        states,
+        unfinished,
+        _extractions(store, queue, submissions),
+    )
+
+
+def _extractions(store: RunStore, queue: Queue, submissions: list[Submission]) -> dict[Path, RunState]:
+    if not any(submission.sent.extraction for submission in submissions):
+        return {}
+    from bench.cluster.extraction import extractions  # imports torch, which no other status needs
+
+    return extractions(store, queue, submissions)
 
 
 def missing(store: RunStore) -> tuple[int, int]:
@@ -55,15 +71,22 @@ def missing(store: RunStore) -> tuple[int, int]:
 
 
 def logs(name: str, store: RunStore) -> str:
-    """What the job of a run has written, and the traceback of a run that failed. BenchError where there is neither."""
-    where = places(read_all(store.root))
+    """What the job of a run, or of an extraction by its submission's id, has written, and a failed run's traceback.
+
+    BenchError where there is neither.
+    """
+    submissions = read_all(store.root)
+    extracting = [submission for submission in submissions if submission.sent.extraction]
+    where = places(submissions) | {
+        each.id: [Place(each, array.name, 0) for array in each.arrays] for each in extracting
+    }
     run_id = match(name, {*where, *store.recorded()}, f"Looked in '{store.root}'; `bench status` lists all.")
     logs = Logs()
     found = (path for place in reversed(where.get(run_id, [])) if (path := logs.find(place)))
     paths = [next(found, None), store.folder(run_id).path / "error.log"]
     parts = [_tail(path) for path in paths if path and os.path.lexists(path)]
     if not parts:
-        raise BenchError(f"Run '{run_id}' has no log yet: its job has not started, or never ran on a cluster.")
+        raise BenchError(f"'{run_id}' has no log yet: its job has not started, or never ran on a cluster.")
     return "\n".join(parts)
 
 

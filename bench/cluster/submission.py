@@ -19,7 +19,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -68,6 +68,8 @@ class Sent(BaseModel):
     """Whether records that exist are replaced."""
     software: Software
     """What it was submitted with."""
+    extraction: dict[str, Any] | None = None
+    """What its one job extracts: see `bench.cluster.extraction`; None where its jobs carry out runs."""
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class Slurm(Executor):
     @contextmanager
     def alone(self, results: Path) -> Iterator[None]:
         """Let no other command submit from the same results folder meanwhile."""
-        with _one_at_a_time(results) as self._lock:
+        with one_at_a_time(results) as self._lock:
             yield
 
     def survey(self, specs: Sequence[RunSpec], store: RunStore, retry_failed: bool) -> Survey:
@@ -166,13 +166,13 @@ class Slurm(Executor):
 
 
 @contextmanager
-def _one_at_a_time(results: Path) -> Iterator[Lock]:
+def one_at_a_time(results: Path) -> Iterator[Lock]:
     """Let no other command submit from the same results folder meanwhile; whoever submits looks at the lock first."""
     root(results).mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 120
     while (lock := acquire(root(results) / "lock", "submitting")) is None:
         if time.monotonic() > deadline:
-            raise BenchError(f"Another command is submitting runs from '{results}' (see {root(results) / 'lock'}).")
+            raise BenchError(f"Another command is submitting from '{results}' (see {root(results) / 'lock'}).")
         time.sleep(0.5)
     try:
         yield lock

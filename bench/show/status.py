@@ -18,7 +18,7 @@ ON_THE_WAY, GONE = ("queued", "running"), ("lost", "unknown")
 def status_text(status: Status, width: int | None = None) -> str:
     """Tables of runs that ended and of submissions; then what is running or has stopped, and what went wrong."""
     parts = [_records(status.scan, width), _submissions(status, width), _running(status, width)]
-    parts += [_stopped(status, width), *_wrong(status)]
+    parts += [_stopped(status, width), *_wrong(status), _extractions(status, width)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -63,6 +63,20 @@ def _pace(run_id: str, first: float, progress: float, since: float, where: str) 
     left = format_seconds((1 - progress) / rate) if rate and progress < 1 else ""
     phase = f"{progress:.0%}" if progress < 1 else "evaluating"
     return [run_id, phase, f"{rate * 60:.0%} a minute" if left else "", left, where]
+
+
+def _extractions(status: Status, width: int | None) -> str:
+    """Where each extraction is, and how far."""
+    rows = []
+    for out, state in status.extractions.items():
+        _, share, _, left, _ = _pace(state.run_id, state.first, state.progress, state.since, state.note)
+        running = state.state == "running"
+        rows.append([state.run_id, state.state, share * running, left * running, str(out), state.note])
+    header = ["extraction", "state", "at", "left", "into", "where"]
+    how = "Issue the command of a lost extraction again: it goes on. `bench logs` with its id shows its log."
+    lost = any(state.state == "lost" for state in status.extractions.values())
+    shown = table(header, rows, width, words={4: 24, 5: 16}, right=(2,)) if rows else ""
+    return f"{shown}\n{how}" if lost else shown
 
 
 def _stopped(status: Status, width: int | None) -> str:

@@ -49,7 +49,6 @@ OF_ALL_UNITS = {
     "category_correlations": "made of class correlations",
     "cosine_quantiles": "over all atoms, dead ones as well",
     "tail_ratio": "a mean over all units that are not selected",
-    "targeted_perturbation": "takes ten units, dead ones before harmful ones",
 }
 """Metrics that change with additional dead units, and why."""
 
@@ -212,6 +211,8 @@ CURVES = {
     "cosine_quantiles": "quantile [%]",
     "truncated_probe": "size",
     "sparse_probe": "size",
+    "targeted_probe_perturbation": "units removed",
+    "spurious_correlation_removal": "units removed",
     "inference_fvu": "k' / k",
 }
 """Metrics whose keys are places on an axis -> label of the axis."""

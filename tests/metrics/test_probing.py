@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, recall_score
+from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor
 
 from metrics import probing
@@ -73,16 +73,6 @@ def test_a_probe_of_largest_codes_by_hand() -> None:
     assert probing.truncated_probe(z, labels, z, labels) == {"1": 0.5, "2": 1}
 
 
-def test_targeted_perturbation_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Class c < 3 is unit c alone, class 3 the empty code; one unit is removed at a time. Without its unit a class looks
-    # like class 3: its recall falls by 1, that of the others by 0: gap 1. What speaks most for class 3, by falling
-    # there, is a unit that it never has: removing it costs another class everything: 0 - 1/3. Mean (3 - 1/3) / 4.
-    monkeypatch.setattr(probing, "ABLATED", 1)
-    z = 8 * torch.cat([torch.eye(3), torch.zeros(1, 3)]).repeat(10, 1)
-    labels = torch.arange(40) % 4
-    assert probing.targeted_perturbation(lambda c: c, z, labels, z, z, labels) == pytest.approx((3 - 1 / 3) / 4)
-
-
 def test_accuracies_agree_with_scikit_learn() -> None:
     (train, targets), (test, truth) = codes(), codes()
     expected = expected_accuracy(train, targets, test, truth)
@@ -108,33 +98,6 @@ def test_sparse_probes_agree_with_units_chosen_and_fitted_one_class_at_a_time() 
             scores.append(balanced_accuracy_score(truth.numpy() == label, guess))
     found = probing.sparse_probe(test, truth, train, targets)
     assert found == pytest.approx({k: np.mean(v) for k, v in expected.items()}, abs=0.02)
-
-
-@pytest.mark.parametrize("n_classes", [3, 4])
-def test_targeted_perturbation_agrees_with_units_removed_one_class_at_a_time(
-    n_classes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(probing, "ABLATED", 2)
-    (train, targets), (test, truth) = codes(m=14, n_classes=n_classes), codes(m=14, n_classes=n_classes)
-    atoms = torch.randn(14, 9)
-    train_x = train @ atoms
-    probe = regression(train_x.double().numpy(), targets.numpy())
-    weights = probe.coef_ if n_classes > 2 else np.stack([-probe.coef_[0], probe.coef_[0]])
-    effects = weights @ atoms.numpy().T  # what a unit adds to each class's score: the decoder is linear
-
-    def recalls(z: Tensor) -> np.ndarray:
-        guess = probe.predict((z @ atoms).numpy())
-        return recall_score(truth.numpy(), guess, average=None, labels=range(n_classes))
-
-    gaps = []
-    for c in range(n_classes):
-        more = (train[targets == c].mean(0) - train[targets != c].mean(0)).numpy()
-        removed = test.clone()
-        removed[:, np.argsort(-more * effects[c])[:2]] = 0
-        drop = recalls(test) - recalls(removed)
-        gaps.append(drop[c] - np.delete(drop, c).mean())
-    found = probing.targeted_perturbation(lambda z: z @ atoms, test, truth, train_x, train, targets)
-    assert found == pytest.approx(np.mean(gaps), abs=0.01)
 
 
 def test_codes_that_say_nothing_give_the_commonest_class() -> None:
@@ -169,15 +132,9 @@ def test_one_class_cannot_be_told_from_another() -> None:
     (z, labels), none = codes(), torch.zeros(150).long()
     for probe in (probing.probe_accuracy, probing.truncated_probe, probing.sparse_probe):
         assert probe(z, none, z, none) == NotApplicable("fewer than two classes occur in training")
-    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, none) == NotApplicable(
-        "fewer than three classes occur in training"
-    )
     assert probing.sparse_probe(z, none, z, labels) == NotApplicable(
         "no class of training occurs in some, but not all, of the evaluated samples"
     ), "no class is told from the rest where there is no rest"
-    assert probing.targeted_perturbation(lambda c: c, z, none, z, z, labels) == NotApplicable(
-        "fewer than two classes of training occur in the evaluated samples"
-    )
 
 
 def test_classes_that_the_evaluated_samples_lack_are_left_out() -> None:
@@ -185,16 +142,6 @@ def test_classes_that_the_evaluated_samples_lack_are_left_out() -> None:
     kept = truth != 3
     found = probing.sparse_probe(test[kept], truth[kept], train, targets)
     assert all(0 <= value <= 1 for value in found.values())
-    assert -1 <= probing.targeted_perturbation(lambda c: c, test[kept], truth[kept], train, train, targets) <= 1
-
-
-@pytest.mark.parametrize("bias", [torch.rand(9), torch.nn.Parameter(torch.rand(9))])
-def test_a_decoder_that_ignores_its_codes_loses_nothing(bias: Tensor) -> None:
-    (train, targets), (test, truth) = codes(), codes()
-    x = torch.rand(150, 9)
-    with torch.no_grad():
-        found = probing.targeted_perturbation(lambda z: bias.expand(len(z), -1), test, truth, x, train, targets)
-    assert found == 0
 
 
 def test_probes_are_scored_on_evenly_spaced_samples(monkeypatch: pytest.MonkeyPatch) -> None:
