@@ -15,6 +15,8 @@ from scipy.special import stdtr, stdtrit
 LEVEL = 0.95
 MIN_SEEDS = 3
 """Fewest seeds for an interval: with two, the quantile of t is 12.7, and the interval says nothing."""
+ROUNDING = 1e-12
+"""Spread, relative to the values, up to which values are the same."""
 PAIRS_AT_ONCE = 2**14
 """Pairs of rows that are tested together: 1,000 rows have 500,000."""
 
@@ -43,7 +45,8 @@ def t_intervals(samples: Sequence[Sequence[float]], level: float = LEVEL) -> lis
     quantile = float(stdtrit(n - 1, (1 + level) / 2))
     with np.errstate(invalid="ignore", over="ignore"):  # infinite values and overflows have no interval
         spreads = table.std(1, ddof=1)
-    spreads[table.min(1) == table.max(1)] = 0.0  # exactly zero, even if rounding of the mean leaves a remainder
+        same = np.ptp(table, axis=1) <= ROUNDING * np.abs(table).max(1)
+    spreads[same] = 0.0  # and not what rounding leaves
     halves = (quantile * spreads / math.sqrt(n)).tolist()
     return [
         Interval(mean, half if math.isfinite(mean) and math.isfinite(half) else None)
@@ -84,7 +87,7 @@ def paired_p_values(differences: np.ndarray, present: np.ndarray | None = None) 
 def _p_values(mean: np.ndarray, constant: np.ndarray, squares: np.ndarray, n: np.ndarray | int) -> np.ndarray:
     """From the mean of n differences, whether all are equal, and their squared distances from the mean."""
     spread = np.where(constant, 0.0, np.sqrt(squares.sum(0) / np.maximum(n - 1, 1)))
-    flat = spread <= 1e-12 * np.abs(mean)
+    flat = spread <= ROUNDING * np.abs(mean)
     p_values = 2 * stdtr(n - 1, -np.abs(mean) / np.where(flat, 1.0, spread) * np.sqrt(n))
     return np.where(flat, np.where(mean == 0, 1.0, 0.0), p_values)
 

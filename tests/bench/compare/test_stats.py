@@ -36,6 +36,11 @@ def test_no_interval_below_three_seeds_or_of_infinities(values: list[float]) -> 
     assert t_interval(values).half_width is None
 
 
+def test_values_that_differ_by_rounding_have_no_spread() -> None:
+    assert t_interval([0.1, 0.1 + 2e-17, 0.3 / 3]).half_width == 0
+    assert t_interval([0.1, 0.1 + 1e-9, 0.1]).half_width > 0
+
+
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_intervals_cover_at_their_level(n: int) -> None:
     rng = np.random.default_rng(0)
