@@ -41,8 +41,8 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
     Config = ArchetypalConfig
     capturable = True
 
-    dictionary: nn.Parameter
-    """D, (M, D), made of the parts below after each step; its gradient is passed on to them."""
+    dictionary: Tensor  # type: ignore[assignment]
+    """D, (M, D), as the last step left it: no parameter, but made of those below."""
     weights: nn.Parameter
     """W, (M, M), row-stochastic."""
     relaxation: nn.Parameter
@@ -56,10 +56,13 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
 
     def __init__(self, config: ArchetypalConfig, n_features: int) -> None:
         super().__init__(config, n_features)
+        atoms = self.dictionary.detach()
+        del self.dictionary
+        self.register_buffer("dictionary", atoms)
         self.weights = nn.Parameter(torch.eye(config.n_latents))
-        self.relaxation = nn.Parameter(torch.zeros_like(self.dictionary))
+        self.relaxation = nn.Parameter(torch.zeros_like(atoms))
         self.log_scale = nn.Parameter(torch.zeros(()))
-        self.register_buffer("candidates", self.dictionary.detach().clone())
+        self.register_buffer("candidates", atoms.clone())
         self.register_buffer("radius", torch.tensor(config.delta))
 
     @torch.no_grad()
@@ -78,20 +81,14 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
         self.encoder.copy_(F.normalize(self.dictionary, dim=1))
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        return topk_loss(self, x)
+        stored, self.dictionary = self.dictionary, self._combined()
+        try:
+            return topk_loss(self, x)
+        finally:  # of one place in memory, where a step that is replayed finds it
+            self.dictionary = stored
 
     def encode(self, x: Tensor) -> SparseCodes:
         return self.code(x, self.config.k)
-
-    @torch.no_grad()
-    def after_backward(self) -> None:
-        """Pass the gradient of the dictionary on to what it is made of."""
-        if (gradient := self.dictionary.grad) is None:
-            return
-        scaled = self.log_scale.exp() * gradient
-        self.weights.grad, self.relaxation.grad = scaled @ self.candidates.T, scaled
-        self.log_scale.grad = (gradient * self.dictionary).sum()
-        self.dictionary.grad = None
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -100,4 +97,8 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
         self.weights.copy_(torch.where(sums > 0, self.weights / sums, 1 / len(self.weights)))
         lengths = self.relaxation.norm(dim=1, keepdim=True).clamp_min(1e-12)
         self.relaxation.mul_((self.radius / lengths).clamp_max(1.0))
-        self.dictionary.copy_(self.log_scale.exp() * (self.weights @ self.candidates + self.relaxation))
+        self.dictionary.copy_(self._combined())
+
+    def _combined(self) -> Tensor:
+        """e^s (W C + L), (M, D)."""
+        return self.log_scale.exp() * (self.weights @ self.candidates + self.relaxation)

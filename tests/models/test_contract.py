@@ -34,6 +34,7 @@ def trained(name: str, data: Split, **fields: Any) -> Model:
     return model.eval()
 
 
+@pytest.mark.filterwarnings("ignore:the fit had not converged")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_built_in_keeps_the_contract(name: str) -> None:
     assert [outcome for outcome in check_object(name, Path("data")) if outcome.problem] == []
