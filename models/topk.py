@@ -6,6 +6,8 @@ divided by the data's variance, plus AuxK.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,9 @@ from models.base import Losses, SparseCodes
 from models.parts.auxk import AuxKConfig
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection
+
+TopKT = TypeVar("TopKT", bound=AuxKConfig)
+"""The type of the config of a model that has TopK's loss."""
 
 
 class TopKConfig(AuxKConfig):
@@ -26,13 +31,18 @@ class TopK(LinearEncoderModel[TopKConfig]):
     capturable = True
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        with torch.no_grad():
-            values, indices = self.largest(x, self.config.k)
-        selection = Selection(indices, self.config.n_latents)
-        values = self.selected_activations(x, values, selection)
-        residual = x - self.reconstruct(values, selection)
-        fvu = residual.square().sum(1).mean() / self.variance
-        return self.auxk.losses(self, x, values, selection, fvu, residual)
+        return topk_loss(self, x)
 
     def encode(self, x: Tensor) -> SparseCodes:
         return self.code(x, self.config.k)
+
+
+def topk_loss(model: LinearEncoderModel[TopKT], x: Tensor) -> Losses:
+    """The squared error of a batch x (B, D), divided by the data's variance, plus AuxK."""
+    with torch.no_grad():
+        values, indices = model.largest(x, model.config.k)
+    selection = Selection(indices, model.config.n_latents)
+    values = model.selected_activations(x, values, selection)
+    residual = x - model.reconstruct(values, selection)
+    fvu = residual.square().sum(1).mean() / model.variance
+    return model.auxk.losses(model, x, values, selection, fvu, residual)

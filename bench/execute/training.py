@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import resource
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -125,9 +126,12 @@ def _note(stepper: Stepper) -> str | None:
 
 def _fit(model: Fittable, x: Tensor) -> Training:
     start = _now(x.device)
-    model.fit(x)
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        model.fit(x)
     seconds, memory = _now(x.device) - start, _peak_memory_mb(x.device)
-    return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]))
+    note = "; ".join(dict.fromkeys(str(warning.message) for warning in raised)) or None
+    return Training(0, seconds, 0.0, 0, memory, pd.DataFrame(columns=["step", "epoch", "total"]), note=note)
 
 
 def require_batch_fits(model_name: str, batch_size: int, n_train: int) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
 import torch
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 MAX_FITTED = 5000
 """Samples that are enough to fit k-means on."""
+
+BATCH = 2048
+"""Samples of a mini-batch."""
 
 RATE = 0.01
 """Share of the way to a sample that the centre of its cluster goes when centres follow a batch [choice]."""
@@ -20,9 +27,25 @@ EMPTY = 0.1
 """Part of an equal share of the samples below which a cluster counts as empty [choice]."""
 
 
-def spread(x: Tensor) -> Tensor:
-    """At most `MAX_FITTED` of the samples x (N, D), evenly spaced."""
-    return x[:: -(-len(x) // MAX_FITTED)]
+def spread(x: Tensor, most: int = MAX_FITTED) -> Tensor:
+    """At most `most` of the samples x (N, D), evenly spaced."""
+    return x[:: -(-len(x) // most)]
+
+
+def centroids(x: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """The centres of k-means (Lloyd's, k-means++) on x (N, D), (K, D), on one thread; on more than `MAX_FITTED`
+    samples by mini-batches (Sculley 2010).
+
+    Where there are fewer distinct samples than clusters, the last centres repeat others.
+    """
+    n, options = min(n_clusters, len(x)), {"n_init": 1, "random_state": seed}
+    small = len(x) <= MAX_FITTED
+    fitted = KMeans(n, **options) if small else MiniBatchKMeans(n, batch_size=BATCH, **options)
+    # The order of the sums, and so the centres, depend on the threads; that samples repeat is no failure.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        centres: np.ndarray = fitted.fit(x).cluster_centers_
+    return np.take(centres, np.arange(n_clusters).clip(max=n - 1), axis=0)
 
 
 class Clusters(nn.Module):
@@ -55,9 +78,7 @@ class Clusters(nn.Module):
                 f"n_clusters = {len(self.centres)} is more than the {len(features)} training samples; choose fewer"
             )
         seed = int(torch.randint(2**31 - 1, ()))
-        with threadpool_limits(1):  # the order of the sums, and so the centres, depend on the threads
-            fitted = KMeans(len(self.centres), n_init=1, random_state=seed).fit(features.double().cpu().numpy())
-        self.centres.copy_(torch.from_numpy(fitted.cluster_centers_))
+        self.centres.copy_(torch.from_numpy(centroids(features.double().cpu().numpy(), len(self.centres), seed)))
 
     @torch.no_grad()
     def of(self, features: Tensor) -> Tensor:

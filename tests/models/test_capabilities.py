@@ -24,8 +24,9 @@ from models.capabilities import (
 
 NAMES = list(MODEL_REGISTRY.builtins)
 VAES = {"vae", "vsc", "vsc-aligned"}
-FITTED = {"pca", "mean", "random", "identity"}
+FITTED = {"pca", "nmf", "ica", "dictionary-learning", "kmeans", "mean", "random", "identity"}
 ENCODERS = {"relu", "jumprelu", "topk", "topk-l1", "topk-l2", "topk-hoyer", "batchtopk", "matryoshka", "vsae"}
+ENCODERS |= {"archetypal"}
 
 
 class Sound(Model[GradientConfig]):
@@ -209,7 +210,7 @@ def test_built_ins_have_the_capabilities_of_their_kind(name: str) -> None:
         Fittable: name in FITTED,
         HasAtoms: name not in VAES | {"mean", "identity"},
         HasPreactivations: name in ENCODERS,
-        Budgeted: name in ENCODERS | {"mp", "omp", "random"},
+        Budgeted: name in ENCODERS | {"mp", "omp", "random", "nmf", "ica", "dictionary-learning"},
         Stochastic: name in {"vsc", "vsc-aligned", "vsae"},
         HasLikelihood: name in VAES,
     }

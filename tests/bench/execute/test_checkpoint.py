@@ -20,6 +20,7 @@ from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
 from models.topk import TopK
 from tests.bench.execute.helpers import job, load, spec_of, stop_after
+from tests.models.test_capabilities import FITTED
 from tests.numbers import numbers
 
 
@@ -46,7 +47,7 @@ def histories(root: Path, spec: RunSpec) -> list[bytes]:
     return [(root / kind / spec.run_id / "history.csv").read_bytes() for kind in ("whole", "parts")]
 
 
-TRAINED = [name for name in MODEL_REGISTRY.plugins if name not in ("pca", "mean", "random", "identity")]
+TRAINED = [name for name in MODEL_REGISTRY.plugins if name not in FITTED]
 
 
 @pytest.mark.parametrize("model", TRAINED)
