@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,20 @@ import torch
 from torch import Tensor
 
 from bench.execute.outputs import Outputs
-from metrics.dimensions import class_rates, unit_roles
+from metrics.dimensions import EXCLUSIVE, GLOBAL, SHARED, class_rates, unit_roles
 from metrics.matrix import columns, dense, evenly_spaced, rows
 
-TRAVERSED, GLOBAL_TRAVERSED = 8, 3
-STEPS = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
-"""Quantiles of a unit's active values at which it is decoded."""
+KINDS = ((GLOBAL,), (EXCLUSIVE, SHARED))
+"""Roles of the two kinds of units that are varied."""
+
+MOST_UNITS, MOST_GLOBAL = 8, 3
+"""Units whose top samples are kept, and how many of them are global at most."""
+
+STEPS = (0.0, 1 / 3, 2 / 3, 1.0)
+"""Shares of a unit's largest value at which it is decoded."""
+
+MOST_CLASSES, MOST_VALUES = 10, 1_500_000
+"""Classes in which a unit is varied, and numbers that are decoded, at most; larger inputs are of fewer classes."""
 
 TOP_SAMPLES = 9
 MAX_SPREAD = 1000
@@ -46,32 +54,54 @@ def classes_of(outputs: Outputs) -> Classes | None:
 
 
 def traversals(outputs: Outputs, classes: Classes) -> dict[str, Any]:
-    """The top global and class-specific units, each varied over its own values in a sample of the class it is on in.
+    """The first global and the first class-specific unit, each from 0 to its largest value in an input of each class.
 
-    Nothing for a model that has neither a likelihood nor sparse codes, and where no unit is ever on.
+    Nothing where no unit is either. The largest value is the one farthest from 0 in the split; all other codes of the
+    input stay as they are.
     """
-    if not outputs.values.keys() & {"gamma", "likelihood"}:
-        return {}
     roles = unit_roles(classes.rates)
-    units = _units_to_show(outputs, classes, roles)
+    shown = _units_to_show(outputs, classes, roles)
+    found = [next((unit for unit in shown if roles[unit] in kind), None) for kind in KINDS]
+    units = [unit for unit in found if unit is not None]
     if not units:
         return {}
-    # A global unit is on in all classes: each is shown in another one.
-    best = classes.rates.argmax(0).tolist()
-    where = [i % len(classes.labels) if roles[unit] == "global" else best[unit] for i, unit in enumerate(units)]
-    found = [_traverse(outputs, unit, classes.labels[index]) for unit, index in zip(units, where, strict=True)]
-    names = [f"unit {unit}, {roles[unit]}\nin {classes.names[i]}" for unit, i in zip(units, where, strict=True)]
-    x, decoded = (torch.stack(each) for each in zip(*found, strict=True))
+    x, z, decode = outputs.split.x, outputs.values["z"], outputs.values["decode"]
+    inside = _classes_to_vary(classes.rates[:, units[-1]], MOST_VALUES // (len(units) * len(STEPS) * x.shape[1]))
+    labels = outputs.split.labels.cpu()
+    samples = torch.tensor([int((labels == classes.labels[c]).nonzero()[0]) for c in inside])
+    of_units = dense(columns(z, torch.tensor(units))).cpu()
+    farthest = of_units.gather(0, of_units.abs().argmax(0, keepdim=True))[0]
+    levels = farthest[:, None] * torch.tensor(STEPS).to(farthest)
+    codes = dense(rows(z, samples)).to(x.device)
     return {
-        "traversal_inputs": x,
-        "traversals": decoded,
-        "traversal_names": np.array(names, np.str_),
-        "traversal_steps": np.array(["off", *(f"{100 * step:.0f}%" for step in STEPS)], np.str_),
+        "varied_units": np.array(units),
+        "varied_levels": levels,
+        "varied_classes": np.array(inside),
+        "varied_rates": classes.rates[inside][:, units].T,
+        "varied_inputs": x[samples.to(x.device)],
+        "varied": torch.stack([_varied(codes, unit, of, decode) for unit, of in zip(units, levels, strict=True)]),
     }
 
 
+def _classes_to_vary(rates: Tensor, room: int) -> list[int]:
+    """All classes, or of many some: evenly spaced from the one in which a unit is on most to that where it is least."""
+    order = rates.argsort(descending=True, stable=True)
+    kept: list[int] = order[evenly_spaced(len(order), max(2, min(room, MOST_CLASSES)))].tolist()
+    return sorted(kept)
+
+
+def _varied(codes: Tensor, unit: int, levels: Tensor, decode: Callable[[Tensor], Tensor]) -> Tensor:
+    """What is decoded of codes (S, M) as one unit goes over some levels (T,): (S, T, D)."""
+    decoded = []
+    for level in levels.tolist():
+        changed = codes.clone()
+        changed[:, unit] = level
+        decoded.append(decode(changed))
+    return torch.stack(decoded, dim=1)
+
+
 def top_samples(outputs: Outputs, classes: Classes) -> dict[str, Any]:
-    """For the same units the nine samples in which their codes are largest, largest first."""
+    """For up to eight units the nine samples in which their codes are largest, largest first."""
     roles = unit_roles(classes.rates)
     units = _units_to_show(outputs, classes, roles)
     if not units:
@@ -96,8 +126,8 @@ def _units_to_show(outputs: Outputs, classes: Classes, roles: Sequence[str]) -> 
     order = sorted(live, key=lambda u: -float(standing_out[u]))
     specific = _one_a_class_first([u for u in order if roles[u] in ("exclusive", "shared")], rates)
     others = _one_a_class_first([u for u in order if roles[u] == "no role"], rates)
-    first = [*common[:GLOBAL_TRAVERSED], *specific]
-    chosen = [*first, *common[GLOBAL_TRAVERSED:], *others][:TRAVERSED]
+    first = [*common[:MOST_GLOBAL], *specific]
+    chosen = [*first, *common[MOST_GLOBAL:], *others][:MOST_UNITS]
     return sorted(chosen, key=[*common, *specific, *others].index)
 
 
@@ -112,17 +142,3 @@ def _spread(outputs: Outputs) -> Tensor:
     """Standard deviation of each unit's code over evenly spaced samples, (M,) float64."""
     samples = evenly_spaced(len(outputs.split), MAX_SPREAD)
     return dense(rows(outputs.values["z"], samples)).double().std(0, correction=0).cpu()
-
-
-def _traverse(outputs: Outputs, unit: int, label: int) -> tuple[Tensor, Tensor]:
-    """The first sample of a class in which the unit is on, and what is decoded as the unit goes over its values."""
-    values, x = outputs.values, outputs.split.x
-    members = (outputs.split.labels == label).nonzero().flatten()
-    index = torch.tensor([unit])
-    on = dense(columns(rows(values["active"], members), index)).flatten().bool().cpu()
-    levels_of = dense(columns(rows(values["z"], members), index)).flatten().cpu()[on]
-    sample = members.cpu()[on][:1]
-    levels = torch.quantile(levels_of.double(), torch.tensor(STEPS, dtype=torch.float64)).to(levels_of.dtype)
-    codes = dense(rows(values["z"], sample)).to(x.device).repeat(len(levels) + 1, 1)
-    codes[:, unit] = torch.cat([levels_of.new_zeros(1), levels]).to(x.device)
-    return x[sample[0]], values["decode"](codes)

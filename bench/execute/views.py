@@ -20,7 +20,7 @@ from metrics.matrix import column_sums, dense, evenly_spaced, rows
 MAX_EXAMPLES = 20
 UNLABELLED_EXAMPLES = 10
 MAX_ATOMS = 100
-BUILT, MAX_BUDGETS = 5, 10
+BUILT, MAX_BUDGETS = 3, 10
 MAPPED, COMPONENTS = 1000, 50
 
 Part = dict[str, Any]

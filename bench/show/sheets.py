@@ -35,11 +35,14 @@ class Sheet:
     """Whether colours diverge from the middle of the limits."""
     bar: str = ""
     """Name of the colour scale; "" for one that is not shown."""
+    below: Sheet | None = None
+    """A sheet of as many columns that belongs below this one."""
 
 
 def sheets_of(views: Views) -> list[Sheet]:
     """All sheets that a run's views can fill."""
-    found = [_reconstructions(views), _traversals(views), _top_samples(views), _atoms(views)]
+    traversals = [_traversal(views, place) for place in range(len(views.varied))]
+    found = [_reconstructions(views), _progressive(views), *traversals, _top_samples(views), _atoms(views)]
     return [sheet for sheet in found if sheet is not None]
 
 
@@ -96,18 +99,43 @@ def _reconstructions(views: Views) -> Sheet | None:
     )
 
 
-def _traversals(views: Views) -> Sheet | None:
-    if not views.traversals.size or views.traversal_inputs.shape != views.traversals[:, 0].shape:
+def _progressive(views: Views) -> Sheet | None:
+    if not views.built.size:
         return None
+    built = views.built.astype(np.float64)
     return Sheet(
-        "traversals",
-        "A unit a row, in a sample of the class it is on in: the input, without the unit, then the unit over quantiles "
-        "of its own values.",
-        np.concatenate([views.traversal_inputs[:, None], views.traversals], axis=1),
-        views.traversal_names.tolist(),
-        ("input", *views.traversal_steps.tolist()),
-        *colours(views.traversal_inputs),
+        "progressive",
+        "Inputs rebuilt of more and more units; below, what each column adds to the one before it.",
+        np.concatenate([views.built_inputs[:, None], built[:, 1:]], axis=1),
+        (),
+        ("input", *map(str, views.built_budgets.tolist())),
+        *colours(views.built_inputs),
+        below=_change(np.diff(built, axis=1)),
     )
+
+
+def _traversal(views: Views, place: int) -> Sheet:
+    """A unit across classes; below, what it adds on average, which says the same as an atom and needs none."""
+    unit, decoded = int(views.varied_units[place]), views.varied[place].astype(np.float64)
+    role = str(views.unit_roles[unit])
+    rates = zip(views.varied_classes.tolist(), views.varied_rates[place].tolist(), strict=True)
+    return Sheet(
+        f"traversal-{'global' if role == 'global' else 'class-specific'}",
+        f"Unit {unit}, {role}, from 0 to its largest value in an input of each class, all other codes as they are. "
+        "Beside each class: how often the unit is on in it. Below: what it adds, on average over the rows; "
+        "of a linear decoder that is its atom.",
+        np.concatenate([views.varied_inputs[:, None], decoded], axis=1),
+        [f"{views.class_names[index]}  {rate:.0%}" for index, rate in rates],
+        ("input", *(f"{level:.3g}" for level in views.varied_levels[place].tolist())),
+        *colours(views.varied_inputs),
+        below=_change((decoded - decoded[:, :1]).mean(0, keepdims=True)),
+    )
+
+
+def _change(added: np.ndarray) -> Sheet:
+    """Differences (R, S, D) below a sheet that has a column more, its input."""
+    values = np.concatenate([np.full_like(added[:, :1], np.nan), added], axis=1)
+    return Sheet("change", "", values, (), (), symmetric_range(added, CLIPPED), signed=True, bar="change")
 
 
 def _top_samples(views: Views) -> Sheet | None:

@@ -45,14 +45,18 @@ class Views:
     """Their reconstructions (S, D)."""
     atoms: np.ndarray = _array(2)
     """The atoms that are used most, most used first (A, D)."""
-    traversal_inputs: np.ndarray = _array(2)
-    """A sample for each unit that is varied (U, D)."""
-    traversals: np.ndarray = _array(3)
-    """What is decoded as the unit goes over its values (U, T, D)."""
-    traversal_names: np.ndarray = _array(1, "U1")
-    """Names of the units (U,)."""
-    traversal_steps: np.ndarray = _array(1, "U1")
-    """Names of the values (T,)."""
+    varied_units: np.ndarray = _array(1, "int64")
+    """A global unit and a class-specific one, where there are such units (U,)."""
+    varied_levels: np.ndarray = _array(2)
+    """The values over which each goes, from 0 to its largest (U, T)."""
+    varied_classes: np.ndarray = _array(1, "int64")
+    """Index into `class_names` of each class in which they are varied (S,)."""
+    varied_rates: np.ndarray = _array(2)
+    """The rate at which each unit is on in each of them (U, S)."""
+    varied_inputs: np.ndarray = _array(2)
+    """An input of each of them (S, D)."""
+    varied: np.ndarray = _array(4)
+    """What is decoded of each input as one unit goes over its values, and all others stay (U, S, T, D)."""
     built_inputs: np.ndarray = _array(2)
     """Samples that are rebuilt with more and more units (S, D)."""
     built: np.ndarray = _array(3)
@@ -130,7 +134,7 @@ class Views:
 def _require_fit(views: Views) -> None:
     """ValueError where parts do not fit each other: what draws them need not look again."""
     n_samples, n_features = views.inputs.shape
-    n_units, n_classes, n_varied = len(views.unit_roles), len(views.class_names), len(views.traversals)
+    n_units, n_classes = len(views.unit_roles), len(views.class_names)
     fits = {
         "image_shape": bool((views.image_shape > 0).all()) and (not n_samples or _size(views) == n_features),
         "outputs": views.outputs.shape == views.inputs.shape,
@@ -139,9 +143,7 @@ def _require_fit(views: Views) -> None:
         "unit_roles": set(views.unit_roles.tolist()) <= set(ROLES),
         "unit_order": sorted(views.unit_order.tolist()) == list(range(n_units)),
         "atoms": not len(views.atoms) or not n_samples or views.atoms.shape[1] == n_features,
-        "traversals": not n_varied or views.traversals.shape == (n_varied, len(views.traversal_steps), n_features),
-        "traversal_inputs": views.traversal_inputs.shape == ((n_varied, n_features) if n_varied else (0, 0)),
-        "traversal_names": len(views.traversal_names) == n_varied,
+        "varied": _varied_fits(views),
         "built": _built_fits(views, n_features),
         "top_inputs": not len(views.top_inputs) or views.top_inputs.shape[2] == n_features,
         "top_names": len(views.top_names) == len(views.top_inputs),
@@ -164,6 +166,22 @@ def _built_fits(views: Views, n_features: int) -> bool:
         return not len(views.built_inputs)
     shape = (len(views.built_inputs), 1 + len(views.built_budgets), n_features)
     return views.built.shape == shape and views.built_inputs.shape[1] == n_features
+
+
+def _varied_fits(views: Views) -> bool:
+    if not views.varied.size:
+        return not len(views.varied_units)
+    n_units, n_samples, units = len(views.varied_units), len(views.varied_inputs), views.varied_units
+    shape = (n_units, n_samples, views.varied_levels.shape[1], _size(views))
+    return (
+        views.varied.shape == shape
+        and views.varied_levels.shape == (n_units, shape[2])
+        and views.varied_rates.shape == (n_units, n_samples)
+        and views.varied_inputs.shape == (n_samples, shape[3])
+        and bool(((units >= 0) & (units < len(views.unit_roles))).all())
+        and _classes_fit(views.varied_classes, views.varied_inputs, len(views.class_names))
+        and bool((views.varied_classes >= 0).all())
+    )
 
 
 def _units_fit(views: Views) -> dict[str, bool]:

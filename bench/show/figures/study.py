@@ -25,7 +25,8 @@ Drawings = dict[str, Callable[[], Figure]]
 """Figures by name, each drawn when it is called."""
 
 MAX_CURVES = 8
-FEWEST_POINTS = 3
+FEWEST_POINTS = 4
+"""Places of a curve, at least; fewer numbers, as three quantiles, are read in a table."""
 
 
 def drawings(record: Record, folder: RunFolder) -> Drawings:
@@ -60,9 +61,6 @@ def drawings(record: Record, folder: RunFolder) -> Drawings:
 def _of_the_views(views: Views) -> Drawings:
     shape = views.image_shape.tolist()
     figures: Drawings = {sheet.name: partial(images.sheet, sheet, shape) for sheet in sheets_of(views)}
-    if views.built.size:
-        budgets = views.built_budgets.tolist()
-        figures["progressive"] = partial(images.progressive, views.built_inputs, views.built, shape, budgets)
     if len(views.shown_units):
         figures["units"] = partial(units.units, views)
     if mappable(views.code_points):

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.compare.answers import answer
-from bench.compare.boards import Board, Row
-from bench.compare.readings import FLOORS, Reading
+from bench.compare.answers import Answer
+from bench.compare.boards import Row
+from bench.compare.readings import Reading
 from bench.show.answers import at, level, sentence, wary
 from bench.show.readings import cells, is_marked, rank_text, seeds
 from bench.show.report.payload import tip
 
 
-def answers(boards: Sequence[Board], families: Mapping[str, str]) -> list[dict[str, Any]]:
+def answers(found: Sequence[Answer]) -> list[dict[str, Any]]:
     """The answer of each board."""
-    floors = {model for model, family in families.items() if family == FLOORS}
-    found = [answer(board, floors) for board in boards]
     return [
         {
             "title": each.board.title,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.compare.boards import Board
 from bench.store.folder import DamagedFile, RunFolder
 from bench.store.legend import Legend
+from bench.store.record import Record
 from bench.store.runs import RunStore
 from bench.store.views import Views
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+KINDS = {"global": {"global"}, "class-specific": {"shared", "exclusive"}}
+"""Kinds of units that are shown across classes, and their roles."""
+DEFINITIONS = {"global": "on in half of every class", "class-specific": "on in half of some classes, but not of all"}
+"""What makes a unit one of a kind."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,9 @@ class Left:
     """What is not there, and how to have it."""
 
 
-def gather(store: RunStore, boards: Sequence[Board]) -> dict[str, Left]:
-    """Run id -> what it left, for the run that stands for each row."""
-    records = [record for board in boards for record in board.representatives.values()]
-    return {record.run_id: _left(store.folder(record.run_id)) for record in records}
+def gather(store: RunStore, runs: Iterable[Record]) -> dict[str, Left]:
+    """Run id -> what it left."""
+    return {record.run_id: _left(store.folder(record.run_id)) for record in runs}
 
 
 def _left(folder: RunFolder) -> Left:
@@ -53,7 +58,7 @@ def _left(folder: RunFolder) -> Left:
     views = Views()
     try:
         views = Views.from_arrays(folder.views())
-        lacks += views.missing.tolist()
+        lacks += views.missing.tolist() or _not_varied(views, folder.run_id)
         if not views.inputs.size:
             lacks.append(f"It left no views; `bench evaluate {folder.run_id}` makes them from its weights.")
     except DamagedFile as error:
@@ -61,6 +66,15 @@ def _left(folder: RunFolder) -> Left:
     except ValueError as error:
         lacks.append(f"views.npz is not what a run leaves ({error}); `bench evaluate {folder.run_id}` makes it again.")
     return Left(arrays, folder.history(), views, folder.legend(), tuple(lacks))
+
+
+def _not_varied(views: Views, run: str) -> list[str]:
+    """Which kinds of units are not shown across classes, and why."""
+    roles, varied = set(views.unit_roles.tolist()), set(views.unit_roles[views.varied_units].tolist())
+    absent = [kind for kind, of_kind in KINDS.items() if roles and not roles & of_kind]
+    if roles & set().union(*KINDS.values()) and not varied:
+        return [f"It left no unit across classes; `bench evaluate {run}` makes that from its weights."]
+    return [f"No {kind} unit is shown across classes: it has none ({DEFINITIONS[kind]})." for kind in absent]
 
 
 def _numbers(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

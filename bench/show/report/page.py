@@ -7,7 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.compare.answers import answer
 from bench.compare.boards import compared_at_a_price
+from bench.compare.readings import FLOORS
 from bench.compare.stats import LEVEL
 from bench.errors import BenchError, counted
 from bench.show.report.answers import answers
@@ -15,8 +17,9 @@ from bench.show.report.artefacts import gather
 from bench.show.report.coverage import coverage
 from bench.show.report.packing import pack, packed_json, script_json
 from bench.show.report.payload import families, payload
-from bench.show.report.pictures import pictures
+from bench.show.report.pictures import LEVELS, pictures
 from bench.show.report.provenance import provenance
+from bench.show.report.shown import SEEDS, first_runs, rounds
 from bench.show.report.units import browser
 from bench.show.tables import Tables, write_texts
 from bench.store.labs import read_labs
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 NAME = "report.html"
-MAX_BYTES = 7_500_000
+MAX_BYTES = 7_900_000
 """Pictures and units that would make the page larger are left out, and named."""
+FOR_PICTURES = 0.6
+"""Share of the room for pictures; what they leave is the units'."""
 
 STYLES = ("page.css", "tables.css", "figures.css", "units.css", "media.css")
 SCRIPTS = (
@@ -57,24 +62,32 @@ def write(records: Sequence[Record], tables: Tables, folder: Path, store: RunSto
 def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
     """The page as text."""
     boards = tables.boards
-    left = gather(store, boards)
+    left = gather(store, first_runs(boards))
+    kinds = families(boards, left)
+    found = [answer(board, {model for model, kind in kinds.items() if kind == FLOORS}) for board in boards]
+    runs = rounds(found)
+    left |= gather(store, (record for each in runs for record in each if record.run_id not in left))
     template = environment().get_template("page.html.j2")
     fixed = template.render(
         summary=_summary(records),
-        answers=answers(boards, families(boards, left)),
+        answers=answers(found),
         coverage=coverage(boards),
         claims=_claims(store.root),
         provenance=provenance(boards, read_labs(store.root)),
         level=f"{LEVEL:.0%}",
+        seeds=SEEDS,
+        megabytes=f"{MAX_BYTES / 1e6:.1f}",
+        levels=LEVELS,
         priced=compared_at_a_price(boards),
         style="\n".join(asset(name) for name in STYLES),
         scripts="\n".join(asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),
         data=packed_json(payload(tables, left)),
     )
-    room = MAX_BYTES - len(fixed)
-    shown = pictures(boards, left, room)
-    units = browser(boards, left, room - sum(map(len, shown.values())))
+    room = MAX_BYTES - len(fixed.encode())
+    ids = [[record.run_id for record in each] for each in runs]
+    shown = pictures([run for each in ids for run in each], left, int(FOR_PICTURES * room))
+    units = browser(ids, left, room - sum(map(len, shown.values())))
     head, end, tail = fixed.rpartition("</body>")
     return f"{head}{_data('pictures', shown)}{_data('units-data', units)}{end}{tail}"
 

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bench.compare.boards import Board
 from bench.show.report.artefacts import Left
 from bench.show.report.packing import packed_json
 from bench.show.sheets import Sheet, pictures_of, sheets_of
+from bench.store.views import Views
 
-LEVELS = 64
-"""Colours of a picture. More would not be told apart, and take more room."""
-NONE = 255
+LEVELS = 32
+"""Colours of a picture. More are hardly told apart in small ones, and take a quarter more room."""
+NONE = LEVELS
 """The level of a value that there is not."""
+LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef.", np.uint8)
+"""A letter a level: what packs them sees how often each is there, which base64 would hide."""
+MOST_ATOMS = 50
+"""Atoms in the page; a run leaves more."""
 MAX_SIDE = 64
 """Pixels of a picture in each direction, at most; of larger ones every second is shown, or every third."""
 MAX_LENGTH = 512
 """The same for a vector, which is a line."""
 
 
-def pictures(boards: Sequence[Board], left: Mapping[str, Left], room: int) -> dict[str, str]:
+def pictures(runs: Sequence[str], left: Mapping[str, Left], room: int) -> dict[str, str]:
     """Run id -> its pictures, packed; "" where there is no room for them.
 
     Parameters
     ----------
+    runs : sequence of str
+        Ids of the runs, first those that come first.
     room : int
         Bytes that the pictures may take in the page. A run has all of its pictures there, or none.
     """
     shown = {}
-    for board in boards:
-        for record in board.representatives.values():
-            views = left[record.run_id].views
-            found = [painted(sheet, views.image_shape.tolist()) for sheet in sheets_of(views)]
-            if found:
-                packed = packed_json(found)
-                fits = len(packed) <= room
-                room -= len(packed) if fits else 0
-                shown[record.run_id] = packed if fits else ""
+    for run in runs:
+        views = left[run].views
+        found = [painted(sheet, views.image_shape.tolist()) for sheet in _sheets(views)]
+        if found:
+            packed = packed_json(found)
+            fits = len(packed) <= room
+            room -= len(packed) if fits else 0
+            shown[run] = packed if fits else ""
     return shown
+
+
+def _sheets(views: Views) -> list[Sheet]:
+    """Those of a page: it has fewer atoms than were left, and the top samples stand in the browser of units."""
+    sheets = sheets_of(replace(views, atoms=views.atoms[:MOST_ATOMS]))
+    return [sheet for sheet in sheets if sheet.name != "top-samples" or not len(views.shown_units)]
 
 
 def painted(sheet: Sheet, image_shape: Sequence[int]) -> dict[str, Any]:
@@ -59,7 +70,8 @@ def painted(sheet: Sheet, image_shape: Sequence[int]) -> dict[str, Any]:
         "shape": list(tiles.shape),
         "signed": sheet.signed,
         "lines": not is_image,
-        "levels": base64.b64encode(steps.tobytes()).decode("ascii"),
+        "levels": LETTERS[steps].tobytes().decode("ascii"),
+        "below": painted(sheet.below, image_shape) if sheet.below else None,
     }
 
 

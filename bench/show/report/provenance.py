@@ -18,12 +18,14 @@ from bench.store.spec import RunSpec
 
 
 def provenance(boards: Sequence[Board], labs: Labs) -> dict[str, Any]:
-    """Warnings; labs; the environments, each once; and the runs, which name theirs by its number."""
+    """Warnings; labs; environments and commands of studies, each once; and the runs, which name theirs by number."""
     records = [record for board in boards for record in board.records]
     environments: dict[str, int] = {}
-    runs = [_run(record, environments) | {"lab": owners(labs, record.run_id)} for record in records]
+    studies: dict[str, int] = {}
+    runs = [_run(record, environments, studies) | {"lab": owners(labs, record.run_id)} for record in records]
     warnings = [*labs.notes, *_warnings(boards, records)]
-    return {"warnings": warnings, "labs": shares(labs), "environments": list(environments), "runs": runs}
+    lists = {"environments": list(environments), "studies": list(studies)}
+    return {"warnings": warnings, "labs": shares(labs), **lists, "runs": runs}
 
 
 def command(spec: RunSpec) -> str:
@@ -41,7 +43,7 @@ def command(spec: RunSpec) -> str:
     return shlex.join(["python", "-m", "bench", "run", *options])
 
 
-def _run(record: Record, environments: dict[str, int]) -> dict[str, Any]:
+def _run(record: Record, environments: dict[str, int], studies: dict[str, int]) -> dict[str, Any]:
     made, spec = record.provenance, record.spec
     return {
         "run_id": record.run_id,
@@ -53,7 +55,7 @@ def _run(record: Record, environments: dict[str, int]) -> dict[str, Any]:
         "environment": environments.setdefault(_environment(made), len(environments) + 1),
         "made": made.end,
         "command": command(spec),
-        "study": made.command,
+        "study": studies.setdefault(made.command, len(studies) + 1) if made.command else "",
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.compare.boards import Board
 from bench.show.histograms import histogram
 from bench.show.report.artefacts import Left
+from bench.store.record import Record
 from metrics.base import Dimension
 
 if TYPE_CHECKING:
@@ -24,21 +25,26 @@ MOST_POINTS = 120
 
 
 def structure(board: Board, left: Mapping[str, Left]) -> dict[str, Any]:
-    """Row -> what its figures show, and why some of it is missing."""
-    found = {}
-    for label, record in board.representatives.items():
-        run = left.get(record.run_id, Left())
-        found[label] = {
-            "run": record.run_id,
-            "seed": record.spec.seed,
-            "lacks": list(run.lacks),
-            "reasons": {name: e.not_applicable for name, e in run.legend.metrics.items() if e.not_applicable},
-            "units": _by_class(run),
-            "matrices": _matrices(run),
-            "vectors": {name: histogram(array) for name, array in _arrays(run, ("unit",)).items() if array.size > 1},
-            "history": _history(run.history),
-        }
+    """Row -> what figures show of its runs, the lowest seed first, and why some of it is missing."""
+    first = {record.run_id for record in board.representatives.values()}
+    found: dict[str, list[dict[str, Any]]] = {label: [] for label in board.representatives}
+    for record in sorted(board.records, key=lambda record: record.spec.seed):
+        if record.run_id in first or record.run_id in left:
+            found[record.spec.label].append(_run(record, left.get(record.run_id, Left())))
     return found
+
+
+def _run(record: Record, run: Left) -> dict[str, Any]:
+    return {
+        "run": record.run_id,
+        "seed": record.spec.seed,
+        "lacks": list(run.lacks),
+        "reasons": {name: e.not_applicable for name, e in run.legend.metrics.items() if e.not_applicable},
+        "units": _by_class(run),
+        "matrices": _matrices(run),
+        "vectors": {name: histogram(array) for name, array in _arrays(run, ("unit",)).items() if array.size > 1},
+        "history": _history(run.history),
+    }
 
 
 def _arrays(run: Left, dimensions: tuple[Dimension, ...]) -> dict[str, np.ndarray]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.compare.boards import Board
 from bench.show.report.artefacts import Left
 from bench.show.report.packing import packed_json
 from bench.show.report.pictures import painted
@@ -24,21 +23,23 @@ STRONGEST = 100
 """The shade of the largest code of a unit."""
 
 
-def browser(boards: Sequence[Board], left: Mapping[str, Left], room: int) -> dict[str, str]:
+def browser(rounds: Sequence[Sequence[str]], left: Mapping[str, Left], room: int) -> dict[str, str]:
     """Run id -> its units, packed; "" where there is no room for them, nothing of a run that left none.
 
     Parameters
     ----------
+    rounds : sequence of sequences of str
+        Ids of the runs, first those that come first.
     room : int
-        Bytes for all. Each run may take an even share of what those before it left: it has all of its units, or every
-        second, or every fourth, ...
+        Bytes for all. Each run of a round may take an even share of what those before it left: it has all of its units,
+        or every second, or every fourth, ...
     """
-    records = [record for board in boards for record in board.representatives.values()]
-    runs = [record.run_id for record in records if len(left[record.run_id].views.shown_units)]
     shown = {}
-    for place, run in enumerate(runs):
-        shown[run] = _fitting(left[run], room // (len(runs) - place))
-        room -= len(shown[run])
+    for each in rounds:
+        runs = [run for run in each if len(left[run].views.shown_units)]
+        for place, run in enumerate(runs):
+            shown[run] = _fitting(left[run], room // (len(runs) - place))
+            room -= len(shown[run])
     return shown
 
 

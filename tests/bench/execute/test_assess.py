@@ -35,7 +35,7 @@ def test_metrics_and_views_come_from_one_encoding(
     monkeypatch.setattr(TopK, "encode", counted)
     found = assess(build_model(spec, digits), digits, spec, ["fvu", "class_rates", "density", "coherence"])
     assert found.test.scalars.keys() == {"fvu", "coherence"}
-    assert found.views.traversals.size
+    assert found.views.varied.size
     assert sizes.count(360) == 1, "the test split"
     assert sizes.count(180) == 1, "the validation split"
     assert set(sizes) == {360, 180, 1}, "one sample is encoded to see of which kind codes are"

@@ -103,7 +103,7 @@ def test_a_record_holds_what_a_reader_needs(tmp_path: Path) -> None:
     assert record.timings.keys() == {"load", "train", "evaluate", "total"}
     assert record.validation.keys() == {"fvu", "mse", "l0"}
     assert folder.arrays()["class_correlation"].shape == (10, 10)
-    assert {"inputs", "outputs", "atoms", "traversals", "top_inputs", "built"} <= folder.views().keys()
+    assert {"inputs", "outputs", "atoms", "varied", "top_inputs", "built"} <= folder.views().keys()
     assert folder.legend().family == "SAE family"
     history = (folder.path / "history.csv").read_text(encoding="utf-8")
     assert history.startswith("step,epoch,total,fvu,auxk\n20,")

@@ -9,8 +9,18 @@ import pytest
 import torch
 
 from bench.datasets.base import Dataset, Split
+from bench.execute import traversing
 from bench.execute.outputs import Outputs, outputs_of
-from bench.execute.traversing import GLOBAL_TRAVERSED, STEPS, TRAVERSED, Classes, classes_of, top_samples, traversals
+from bench.execute.traversing import (
+    MOST_CLASSES,
+    MOST_GLOBAL,
+    MOST_UNITS,
+    STEPS,
+    Classes,
+    classes_of,
+    top_samples,
+    traversals,
+)
 from models.base import DenseCodes, Model, ModelConfig
 from models.topk import TopK
 from models.vae import VAE
@@ -35,25 +45,24 @@ def units_of(names: np.ndarray) -> list[int]:
     return [int(name.removeprefix("unit ").partition(",")[0]) for name in names.tolist()]
 
 
-def test_a_traversal_changes_one_unit_only(outputs: Outputs, classes: Classes) -> None:
+def test_a_traversal_moves_one_unit_along_its_atom_from_zero_to_its_largest_value(
+    outputs: Outputs, classes: Classes
+) -> None:
     with torch.no_grad():
         found = traversals(outputs, classes)
-        units = units_of(found["traversal_names"])
-        assert len(units) == TRAVERSED
-        for unit, x, decoded in zip(units, found["traversal_inputs"], found["traversals"], strict=True):
-            (sample,) = (outputs.split.x == x).all(1).nonzero()[0].tolist()
-            assert outputs.values["active"][sample, unit]
-            label = outputs.split.labels[sample]
-            z = outputs.values["z"]
-            own = z[(outputs.split.labels == label) & (z[:, unit] != 0), unit].double()
-            levels = [0.0, *torch.quantile(own, torch.tensor(STEPS, dtype=torch.float64)).tolist()]
-            codes = z[sample].repeat(len(levels), 1)
-            codes[:, unit] = torch.tensor(levels)
-            torch.testing.assert_close(decoded, outputs.values["decode"](codes))
-            steps = decoded - decoded[0]
-            along = torch.tensor(levels)[:, None] * outputs.model.atoms()[unit]
-            torch.testing.assert_close(steps, along, atol=1e-5, rtol=1e-4)
-    assert found["traversal_steps"].tolist() == ["off", "5%", "20%", "35%", "50%", "65%", "80%", "95%"]
+    z, labels = outputs.values["z"], outputs.split.labels
+    assert found["varied_classes"].tolist() == list(range(10))
+    for place, unit in enumerate(found["varied_units"]):
+        largest = z[:, unit].max()
+        torch.testing.assert_close(found["varied_levels"][place], largest * torch.tensor(STEPS))
+        for label in range(10):
+            members = labels == label
+            x = outputs.split.x[members][0]
+            torch.testing.assert_close(found["varied_inputs"][label], x)
+            assert found["varied_rates"][place, label] == (z[members, unit] != 0).double().mean()
+            without = outputs.values["x_hat"][members][0] - z[members][0, unit] * outputs.model.atoms()[unit]
+            along = torch.tensor(STEPS)[:, None] * largest * outputs.model.atoms()[unit]
+            torch.testing.assert_close(found["varied"][place, label], without + along, atol=1e-5, rtol=1e-4)
 
 
 def test_top_samples_are_those_of_the_largest_codes(outputs: Outputs, classes: Classes) -> None:
@@ -66,14 +75,6 @@ def test_top_samples_are_those_of_the_largest_codes(outputs: Outputs, classes: C
         assert [s for s, c in zip(shown, clear, strict=True) if c] == [
             s for s, c in zip(np.argsort(-codes, kind="stable")[:9].tolist(), clear, strict=True) if c
         ]
-
-
-def test_the_same_units_are_varied_and_have_their_top_samples(outputs: Outputs, classes: Classes) -> None:
-    with torch.no_grad():
-        varied = units_of(traversals(outputs, classes)["traversal_names"])
-    assert varied == units_of(top_samples(outputs, classes)["top_names"])
-    dead = set((outputs.values["active"].sum(0) == 0).nonzero().flatten().tolist())
-    assert not dead & set(varied)
 
 
 class Given(Model[ModelConfig]):
@@ -100,37 +101,61 @@ def given(digits: Dataset, x: torch.Tensor, labels: list[int]) -> tuple[Outputs,
     return found, classes
 
 
-def test_units_of_all_classes_come_first_then_one_of_each_class(digits: Dataset) -> None:
+def in_two_classes() -> tuple[torch.Tensor, list[int]]:
     """Units 0 to 4 are on everywhere, 5 and 6 in class 0, 7 in class 1; 8 is never on."""
     torch.manual_seed(0)
     x = torch.rand(40, 9) + 0.1
-    labels = [0] * 20 + [1] * 20
     x[20:, 5:7] = 0
     x[:20, 7] = 0
     x[:, 8] = 0
-    outputs, classes = given(digits, x, labels)
-    names = traversals(outputs, classes)["traversal_names"].tolist()
-    units = units_of(np.array(names))
+    return x, [0] * 20 + [1] * 20
+
+
+def test_units_of_all_classes_come_first_then_one_of_each_class(digits: Dataset) -> None:
+    outputs, classes = given(digits, *in_two_classes())
+    units = units_of(top_samples(outputs, classes)["top_names"])
     assert set(units[:5]) == set(range(5))
     assert set(units[5:7]) & {5, 6}
     assert {7} < set(units[5:7])
-    assert len(units) == TRAVERSED
-    assert GLOBAL_TRAVERSED == 3
-    in_classes = [name.rpartition("\nin ")[2] for name in names]
-    assert in_classes[:2] == ["0", "1"], "a unit that is on in all classes is shown in another one each time"
-    assert all(c == ("1" if unit == 7 else "0") for unit, c in zip(units[5:], in_classes[5:], strict=True))
+    assert len(units) == MOST_UNITS
+    assert MOST_GLOBAL == 3
+
+
+def test_a_global_and_a_class_specific_unit_are_varied_or_the_one_that_there_is(digits: Dataset) -> None:
+    x, labels = in_two_classes()
+    found = traversals(*given(digits, x, labels))
+    assert (found["varied_units"][0] < 5, found["varied_units"][1] in (5, 6, 7)) == (True, True)
+    assert found["varied_rates"][0].tolist() == [1, 1]
+    assert sorted(found["varied_rates"][1].tolist()) == [0, 1]
+    assert len(traversals(*given(digits, x[:, 5:], labels))["varied_units"]) == 1
+    assert traversals(*given(digits, x[:, 8:], labels)) == {}
+
+
+def test_a_unit_that_goes_below_zero_is_varied_to_the_value_farthest_from_it(digits: Dataset) -> None:
+    x, labels = in_two_classes()
+    x[3, :5], x[4, :5] = -9, 7
+    levels = traversals(*given(digits, x, labels))["varied_levels"][0]
+    assert levels.tolist() == pytest.approx([0, -3, -6, -9])
+
+
+def test_of_many_classes_or_of_large_inputs_some_are_shown_with_that_in_which_the_unit_is_on(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, labels = torch.ones(60, 3), [i % 30 for i in range(60)]
+    x[:, 1:] = 0
+    x[29::30, 1] = 1
+    many = replace(digits, class_names=tuple(map(str, range(30))))
+    found = traversals(*given(many, x, labels))
+    assert len(found["varied_classes"]) == MOST_CLASSES
+    assert 29 in found["varied_classes"]
+    monkeypatch.setattr(traversing, "MOST_VALUES", 1)
+    assert traversals(*given(many, x, labels))["varied_inputs"].shape == (2, 3)
 
 
 def test_nothing_is_varied_where_no_unit_is_on(digits: Dataset) -> None:
     outputs, classes = given(digits, torch.zeros(6, 3), [0, 0, 0, 1, 1, 1])
     assert traversals(outputs, classes) == {}
     assert top_samples(outputs, classes) == {}
-
-
-def test_dense_codes_without_a_likelihood_are_not_varied(digits: Dataset) -> None:
-    outputs, classes = given(digits, torch.rand(6, 3), [0, 0, 0, 1, 1, 1])
-    del outputs.values["likelihood"]
-    assert traversals(outputs, classes) == {}
 
 
 def test_a_vae_is_varied(digits: Dataset) -> None:
@@ -141,7 +166,7 @@ def test_a_vae_is_varied(digits: Dataset) -> None:
     assert classes is not None
     with torch.no_grad():
         found = traversals(outputs, classes)
-    assert found["traversals"].shape == (4, 8, 64)
+    assert found["varied"].shape == (1, 10, len(STEPS), 64), "all of its units are global"
 
 
 def test_a_split_without_all_labels_has_no_classes(digits: Dataset) -> None:

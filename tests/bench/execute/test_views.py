@@ -116,7 +116,7 @@ def test_without_classes_there_are_samples_and_codes_and_no_roles(dataset: Datas
     views = views_of(outputs_of(topk(dataset), dataset, split))
     assert views.inputs.shape == (10, 64)
     assert set(views.code_classes.tolist()) == {-1}
-    empty = ("class_names", "unit_roles", "input_names", "traversals", "top_inputs", "atom_points", "missing")
+    empty = ("class_names", "unit_roles", "input_names", "varied", "top_inputs", "atom_points", "missing")
     assert [name for name in empty if getattr(views, name).size] == []
     assert views.atoms.size
 
@@ -165,7 +165,7 @@ def test_units_that_are_never_on_leave_the_rest_as_it_is(dataset: Dataset) -> No
     assert views.missing.size == 0
     assert set(views.unit_roles.tolist()) == {"dead"}
     assert views.atoms.shape == (64, 64), "those that are never used, where all are"
-    assert views.traversals.size == views.top_inputs.size == views.atom_points.size == 0
+    assert views.varied.size == views.top_inputs.size == views.atom_points.size == 0
 
 
 def test_one_sample_has_views(dataset: Dataset) -> None:
@@ -187,7 +187,7 @@ def test_a_part_that_cannot_be_made_is_named_and_the_rest_stands(dataset: Datase
     found = views_of(outputs_of(odd, dataset, dataset.test))
     assert found.missing.tolist() == ["rebuilding: SystemExit: no"]
     assert found.built.size == 0
-    for name in ("inputs", "outputs", "atoms", "traversals", "top_inputs", "code_points"):
+    for name in ("inputs", "outputs", "atoms", "varied", "top_inputs", "code_points"):
         assert getattr(found, name).shape == getattr(views, name).shape, name
 
 

@@ -20,11 +20,13 @@ from bench.store.views import Views
 from tests.bench.show.report.factory import views_of
 
 SHAPE = (4, 6)
+ROLES = np.array([*["no role"] * 3, "global", "no role", "shared", *["dead"] * 10])
+ALL = ["reconstructions", "progressive", "traversal-global", "traversal-class-specific", "top-samples", "atoms"]
 
 
 def views(shape: tuple[int, ...] = SHAPE) -> Views:
     rng = np.random.default_rng(0)
-    return views_of(rng, rng.random((10, 16)), shape)
+    return replace(views_of(rng, rng.random((10, 16)), shape), unit_roles=ROLES)
 
 
 def sheet_of(found: Views, name: str) -> Sheet:
@@ -81,7 +83,7 @@ def test_ranges() -> None:
 
 def test_views_of_everything_fill_all_sheets_in_this_order() -> None:
     found = sheets_of(views())
-    assert [sheet.name for sheet in found] == ["reconstructions", "traversals", "top-samples", "atoms"]
+    assert [sheet.name for sheet in found] == ALL
     for sheet in found:
         assert sheet.caption.endswith(".")
         assert len(sheet.rows) in (0, len(sheet.values))
@@ -93,8 +95,8 @@ def test_views_of_nothing_fill_none() -> None:
 
 
 def test_parts_that_do_not_fit_each_other_fill_none() -> None:
-    found = replace(views(), outputs=np.zeros((2, 24), np.float32), traversal_inputs=np.zeros((1, 24), np.float32))
-    assert [sheet.name for sheet in sheets_of(found)] == ["top-samples", "atoms"]
+    found = replace(views(), outputs=np.zeros((2, 24), np.float32))
+    assert [sheet.name for sheet in sheets_of(found)] == ALL[1:]
 
 
 def test_inputs_are_above_their_outputs() -> None:
@@ -105,13 +107,19 @@ def test_inputs_are_above_their_outputs() -> None:
     assert (sheet.limits, sheet.signed) == ((0, given.inputs.max()), False)
 
 
-def test_a_traversal_begins_with_its_input() -> None:
+def test_a_traversal_begins_with_its_inputs_and_has_below_it_what_the_unit_adds() -> None:
     given = views()
-    sheet = sheet_of(given, "traversals")
-    np.testing.assert_array_equal(sheet.values[:, 0], given.traversal_inputs)
-    np.testing.assert_array_equal(sheet.values[:, 1:], given.traversals)
-    assert sheet.columns == ("input", "off", "95%")
-    assert list(sheet.rows) == given.traversal_names.tolist()
+    sheet = sheet_of(given, "traversal-class-specific")
+    np.testing.assert_array_equal(sheet.values[:, 0], given.varied_inputs)
+    np.testing.assert_array_equal(sheet.values[:, 1:], given.varied[1])
+    assert sheet.columns == ("input", "0", "0.25", "0.5")
+    assert sheet.rows == [f"{c}  {rate:.0%}" for c, rate in zip("07", given.varied_rates[1], strict=True)]
+    assert sheet.caption.startswith("Unit 5, shared, from 0 to its largest value")
+    assert sheet.below is not None
+    assert np.isnan(sheet.below.values[0, 0]).all()
+    added = given.varied[1] - given.varied[1][:, :1]
+    np.testing.assert_allclose(sheet.below.values[0, 1:], added.mean(0), atol=1e-6)
+    assert sheet.below.signed
 
 
 def test_top_samples_are_numbered() -> None:

@@ -12,7 +12,7 @@ import torch
 from bench.datasets.base import Dataset, Split
 from bench.execute.build import load_trained
 from bench.execute.outputs import Outputs, outputs_of
-from bench.execute.traversing import STEPS, TOP_SAMPLES
+from bench.execute.traversing import TOP_SAMPLES
 from bench.execute.views import MAX_ATOMS, UNLABELLED_EXAMPLES, views_of
 from bench.show.sheets import sheets_of
 from bench.store.runs import RunStore
@@ -24,11 +24,11 @@ from models.mean import Mean, MeanConfig
 from tests.bench.show.conftest import MODELS
 
 SHEETS = {
-    "vsc-aligned": {"reconstructions", "traversals", "top-samples"},
-    "topk": {"reconstructions", "traversals", "top-samples", "atoms"},
-    "mp": {"reconstructions", "traversals", "top-samples", "atoms"},
-    "vae": {"reconstructions", "traversals", "top-samples"},
-    "pca": {"reconstructions", "top-samples", "atoms"},
+    "vsc-aligned": {"reconstructions", "traversal-class-specific", "top-samples"},
+    "topk": {"reconstructions", "progressive", "traversal-class-specific", "top-samples", "atoms"},
+    "mp": {"reconstructions", "progressive", "traversal-class-specific", "top-samples", "atoms"},
+    "vae": {"reconstructions", "traversal-global", "top-samples"},
+    "pca": {"reconstructions", "traversal-global", "top-samples", "atoms"},
     "mean": {"reconstructions"},
 }
 
@@ -54,8 +54,8 @@ def test_what_a_run_keeps_are_its_views(trained: RunStore, digits: Dataset) -> N
     record = next(record for record in trained.scan().records if record.spec.model == "topk")
     kept = Views.from_arrays(trained.folder(record.run_id).views())
     np.testing.assert_allclose(kept.outputs, made.outputs, atol=1e-3)
-    np.testing.assert_allclose(kept.traversals, made.traversals, atol=1e-3)
-    assert kept.traversal_names.tolist() == made.traversal_names.tolist()
+    np.testing.assert_allclose(kept.varied, made.varied, atol=1e-3)
+    assert kept.varied_units.tolist() == made.varied_units.tolist()
 
 
 def test_roles_of_units_are_those_that_the_metrics_count(trained: RunStore, digits: Dataset) -> None:
@@ -64,19 +64,6 @@ def test_roles_of_units_are_those_that_the_metrics_count(trained: RunStore, digi
     for role in ("global", "shared", "exclusive"):
         assert named.count(role) == counted[f"{role}@0.5"]
     assert named.count("dead") == counted["dead"]
-
-
-def test_a_traversal_decodes_the_unit_at_its_own_quantiles(trained: RunStore, digits: Dataset) -> None:
-    found = outputs(trained, "topk", digits)
-    views = views_of(found)
-    assert views.traversals.shape[1:] == (1 + len(STEPS), digits.n_features)
-    unit = int(views.traversal_names[0].split(",")[0].removeprefix("unit "))
-    # One unit moves a linear decoder along its atom, and along nothing else.
-    change = views.traversals[0, -1] - views.traversals[0, 0]
-    atom = found.values["atoms"][unit].detach().numpy()
-    assert abs(change @ atom) / np.linalg.norm(change) == pytest.approx(1, abs=1e-4)
-    (sample,) = (digits.test.x.numpy() == views.traversal_inputs[0]).all(1).nonzero()
-    assert found.values["active"][sample[0], unit]
 
 
 def test_top_samples_are_those_with_the_largest_codes(trained: RunStore, digits: Dataset) -> None:
@@ -101,7 +88,7 @@ def test_codes_that_are_kept_sparse_give_the_same_views(
         if array.dtype.kind == "f" and not name.endswith("_points"):  # a component's sign is open
             np.testing.assert_allclose(array, other, atol=1e-6)
         assert array.shape == other.shape
-    assert dense.traversal_names.tolist() == sparse.traversal_names.tolist()
+    assert dense.varied_units.tolist() == sparse.varied_units.tolist()
     assert dense.unit_order.tolist() == sparse.unit_order.tolist()
 
 
@@ -117,7 +104,7 @@ def test_codes_that_are_kept_sparse_are_decoded_to_the_same(
 def test_without_labels_there_are_views_without_classes(trained: RunStore, digits: Dataset) -> None:
     unlabelled = Split(digits.test.x, torch.full_like(digits.test.labels, -1))
     views = views_of(outputs_of(model_of(trained, "topk", digits), digits, unlabelled))
-    assert views.input_names.size == views.class_names.size == views.traversals.size == 0
+    assert views.input_names.size == views.class_names.size == views.varied.size == 0
     assert len(views.inputs) == UNLABELLED_EXAMPLES
     assert (views.code_classes == -1).all()
 

@@ -210,5 +210,5 @@ function boardRow(board, i, columns, edges) {
 function reason(board, i, metric, text) {
   const raised = Object.entries(board.rows[i].metric_errors?.[metric] ?? {});
   if (raised.length) return raised.map(([seed, words]) => `seed ${seed}: ${clip(words, 300)}`).join("\n");
-  return text === "n/a" ? clip(own(own(board.structure, board.labels[i])?.reasons ?? {}, metric) ?? "", 300) : "";
+  return text === "n/a" ? clip(own(runOfRow(board, i)?.reasons ?? {}, metric) ?? "", 300) : "";
 }

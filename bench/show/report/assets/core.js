@@ -147,6 +147,18 @@ function sameRow(board, control, otherwise) {
 }
 
 const boardOptions = () => boards.map(board => ({value: board.index, text: board.title}));
+// The runs of a row that the page shows more of than numbers, the lowest seed first; one of them by its seed.
+const runsOfRow = (board, i) => own(board.structure, board.labels[i]) ?? [];
+const runOfRow = (board, i, seed) => {
+  const runs = runsOfRow(board, i);
+  return runs.find(run => String(run.seed) === seed) ?? runs[0];
+};
+
+function seedOptions(runs) {
+  const seeds = [...new Set(runs.map(run => run.seed))].sort((a, b) => a - b);
+  return seeds.map(value => ({value, text: String(value)}));
+}
+
 const rowOptions = board => board.labels.map((label, i) => ({value: i, text: label, title: label}));
 
 function save(name, type, text) {

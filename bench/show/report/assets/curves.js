@@ -15,6 +15,8 @@ function curvePanel(place, items, curve) {
   const known = item => places.some(([, column]) => Number.isFinite(mean(item.row, column)));
   const some = items.filter(known);
   if (!some.length) return;
+  const values = places.filter(([, column]) => !level(curve, column)).flatMap(([, column]) => some.map(item => mean(item.row, column)));
+  if (values.every(value => !value)) return find("structure-board").append(` ${curve.label}: 0 everywhere, so not drawn.`);
   const xs = [...new Set(places.map(([x]) => x))].sort((a, b) => a - b);
   const build = () => ({
     traces: some.flatMap(item =>
@@ -35,21 +37,24 @@ function curvePanel(place, items, curve) {
 
 const short = x => String(Number(x.toPrecision(3)));
 
+const isLevel = points => points.length > 1 && new Set(points.map(([, column]) => column)).size === 1;
+const level = (curve, column) => isLevel(Object.values(curve.series).find(points => points.some(point => point[1] === column)));
+
 // A level, one number at all places, is a thin line without marks.
 function curveTrace(curve, s, item, dash) {
   const [name, points] = Object.entries(curve.series)[s];
   const shown = points.filter(([, column]) => Number.isFinite(mean(item.row, column)));
-  const level = points.length > 1 && new Set(points.map(([, column]) => column)).size === 1;
+  const flat = isLevel(points);
   const half = ([, column]) => item.row.metrics[column].ci95_half_width ?? 0;
   const own = colour(tint(name, s));
   const words = ([x, column]) =>
-    `${plain(item.label)}<br>${plain(name)}${level ? "" : ` ${curve.axis} ${short(x)}`}: ${rowText(item.row, column)}`;
+    `${plain(item.label)}<br>${plain(name)}${flat ? "" : ` ${curve.axis} ${short(x)}`}: ${rowText(item.row, column)}`;
   return {
     x: shown.map(([x]) => x),
     y: shown.map(([, column]) => mean(item.row, column)),
-    mode: level ? "lines" : "lines+markers",
+    mode: flat ? "lines" : "lines+markers",
     hoverinfo: "text",
-    line: {color: own, width: level ? 1.25 : 2, dash},
+    line: {color: own, width: flat ? 1.25 : 2, dash},
     marker: {size: 7, symbol: SYMBOLS[s % SYMBOLS.length]},
     error_y: {type: "data", array: shown.map(half), thickness: 1, width: 3, color: own},
     text: shown.map(words),

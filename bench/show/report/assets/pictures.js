@@ -1,7 +1,8 @@
 // A run's pictures: unpacked when they are looked at, and painted pixel by pixel, each sheet on a canvas.
 const pictures = JSON.parse(find("pictures").textContent);
-const TOP = 63; // the level of the last colour
-const NONE = 255; // the level where there is nothing
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef."; // a letter a level; the last where there is nothing
+const NONE = LETTERS.length - 1;
+const TOP = NONE - 1; // the level of the last colour
 const GREY = ["#000000", "#ffffff"];
 const DIVERGING = ["#053061", "#4393c3", "#f7f7f7", "#d6604d", "#67001f"]; // blue below the middle, red above
 
@@ -36,11 +37,25 @@ function sheets(item, found) {
   const list = notes.length ? make("ul", {}, ...notes) : null;
   const nothing = !found.length || list;
   const note = make("div", {class: "muted lacking"}, make("p", {}, `${title}${list ? ":" : "."}`), list);
-  return [...(nothing ? [note] : []), ...found.map(picture => sheet(item, picture))];
+  return [...(nothing ? [note] : []), ...beside(found.map(picture => sheet(item, picture)))];
+}
+
+const LEVELS = new Map([...LETTERS].map((letter, level) => [letter, level]));
+const levelsOf = text => Uint8Array.from(text, letter => LEVELS.get(letter));
+
+// Those of a unit across classes lie side by side.
+function beside(figures) {
+  const groups = [];
+  for (const figure of figures) {
+    const kind = figure.dataset.kind;
+    if (kind === "traversal" && groups.at(-1)?.[0].dataset.kind === kind) groups.at(-1).push(figure);
+    else groups.push([figure]);
+  }
+  return groups.map(group => (group[0].dataset.kind === "traversal" ? make("div", {class: "beside"}, ...group) : group[0]));
 }
 
 function sheet(item, picture) {
-  const {title, caption, rows, columns} = picture;
+  const {title, caption, rows, columns, below} = picture;
   const lists = [
     [rows, "rows"],
     [columns, columns.some(text => text.length > 5) ? "columns upright" : "columns"],
@@ -51,9 +66,11 @@ function sheet(item, picture) {
   const names = [rows.join("; "), columns.length ? `columns ${columns.join(", ")}` : ""].filter(Boolean);
   const words = [`${title} of ${clip(item.label, 60)}`, names.join("; ")].filter(Boolean).join(": ");
   const head = make("h3", {}, clip(`${title}: ${item.label}`, 90), `, seed ${item.seed}`);
-  const labelled = make("div", {class: "labelled"}, top, left, painted({...picture, steps: bytesOf(picture.levels)}, words));
-  return make("figure", {class: "sheet"}, head, labelled, make("figcaption", {}, caption));
+  const labelled = make("div", {class: "labelled"}, top, left, canvasOf(picture, words), below && canvasOf(below, `${below.title}, ${words}`));
+  return make("figure", {class: "sheet", "data-kind": title.split(" ")[0]}, head, labelled, make("figcaption", {}, caption));
 }
+
+const canvasOf = (picture, words) => painted({...picture, steps: levelsOf(picture.levels)}, words);
 
 // One pixel a number, and a gap between tiles; the style enlarges it. Vectors are lines, which have no shape to keep.
 function painted({shape, steps, signed, lines}, words) {
@@ -78,7 +95,7 @@ function painted({shape, steps, signed, lines}, words) {
 
 // Level -> colour, spread evenly over the stops; what is no level is transparent.
 function palette(stops) {
-  const bytes = new Uint8Array(4 * (NONE + 1));
+  const bytes = new Uint8Array(4 * LETTERS.length);
   const channels = stops.map(stop => [1, 3, 5].map(at => parseInt(stop.slice(at, at + 2), 16)));
   for (let level = 0; level <= TOP; level++) {
     const at = (level / TOP) * (stops.length - 1);

@@ -21,20 +21,27 @@ function fillStructure() {
   const place = find("structure-controls");
   keepFirst(place);
   const first = board.labels.findIndex(label => Object.hasOwn(board.structure, label));
-  chosen.a = select(
-    place,
-    "Row",
-    rowOptions(board),
-    sameRow(board, chosen.a, Math.max(0, first)),
-    drawStructure,
-  );
+  const row = sameRow(board, chosen.a, Math.max(0, first));
+  chosen.a = select(place, "Row", rowOptions(board), row, fillSeeds);
   chosen.b = select(
     place,
     "Beside it",
     [{value: "", text: "nothing"}, ...rowOptions(board)],
     sameRow(board, chosen.b, ""),
-    drawStructure,
+    fillSeeds,
   );
+  return fillSeeds();
+}
+
+const structureRows = () => [...new Set([chosen.a.value, chosen.b.value])].filter(value => value !== "").map(Number);
+
+// The seeds that there are depend on the rows.
+function fillSeeds() {
+  const board = boards[chosen.board.value];
+  const place = find("structure-controls");
+  while (place.children.length > 3) place.lastChild.remove();
+  const seeds = seedOptions(structureRows().flatMap(i => runsOfRow(board, i)));
+  chosen.seed = select(place, "Seed", seeds, chosen.seed?.value, drawStructure);
   return drawStructure();
 }
 
@@ -43,16 +50,12 @@ function drawStructure() {
   const board = boards[chosen.board.value];
   drop(place.querySelectorAll(".plot"));
   place.replaceChildren();
-  const rows = [
-    chosen.a.value,
-    ...(chosen.b.value !== "" && chosen.b.value !== chosen.a.value ? [chosen.b.value] : []),
-  ].map(Number);
-  const items = rows.map(i => ({
+  const items = structureRows().map(i => ({
     label: board.labels[i],
     row: board.rows[i],
-    ...(own(board.structure, board.labels[i]) ?? NOTHING),
+    ...(runOfRow(board, i, chosen.seed.value) ?? NOTHING),
   }));
-  find("structure-board").textContent = board.title;
+  find("structure-board").textContent = `${board.title}.`;
   const painting = showPictures(items);
   for (const item of items) if (item.units.label) unitsPanel(place, item);
   for (const item of items)

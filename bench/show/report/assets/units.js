@@ -14,15 +14,23 @@ function fillUnits() {
   const board = boards[browse.board.value];
   const place = find("units-controls");
   keepFirst(place);
-  const first = board.labels.findIndex(label => unitsOf[board.structure[label]?.run]);
+  const first = board.labels.findIndex((_, i) => unitsOf[runOfRow(board, i)?.run]);
   browse.row = select(place, "Row", rowOptions(board), sameRow(board, browse.row, Math.max(0, first)), openUnits);
   return openUnits();
 }
 
+// The seeds that there are depend on the row.
+function openUnits() {
+  const place = find("units-controls");
+  while (place.children.length > 2) place.lastChild.remove();
+  const seeds = seedOptions(runsOfRow(boards[browse.board.value], browse.row.value));
+  browse.seed = select(place, "Seed", seeds, browse.seed?.value, showRun);
+  return showRun();
+}
+
 // Whoever has asked for another row by the time that this one is unpacked does not see it.
-async function openUnits() {
-  const board = boards[browse.board.value];
-  const run = own(board.structure, board.labels[browse.row.value])?.run;
+async function showRun() {
+  const run = runOfRow(boards[browse.board.value], browse.row.value, browse.seed.value)?.run;
   const mine = ++browse.asked;
   const packed = run && unitsOf[run];
   if (packed && !unpackedUnits.has(run)) unpackedUnits.set(run, unpack(packed).then(JSON.parse));
@@ -30,7 +38,7 @@ async function openUnits() {
   if (mine !== browse.asked) return;
   browse.found = found;
   const place = find("units-controls");
-  while (place.children.length > 2) place.lastChild.remove();
+  while (place.children.length > 3) place.lastChild.remove();
   find("units-note").replaceChildren(...unitsNote(run, found));
   if (found) unitsControls(place, found);
   showUnits();
@@ -154,9 +162,10 @@ function topSamples(found, unit, index) {
   return make("ol", {class: found.pictures ? "tiles" : "texts"}, ...items);
 }
 
-function tile({shape, levels, signed}, sample, words) {
+function tile(pictures, sample, words) {
+  const {shape, signed} = pictures;
   const size = shape.slice(2).reduce((product, length) => product * length);
-  const steps = bytesOf(levels).subarray(sample * size, (sample + 1) * size);
+  const steps = (pictures.steps ??= levelsOf(pictures.levels)).subarray(sample * size, (sample + 1) * size);
   return painted({shape: [1, 1, ...shape.slice(2)], steps, signed}, words);
 }
 

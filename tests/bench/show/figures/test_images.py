@@ -90,20 +90,6 @@ def test_few_atoms_and_atoms_of_zeros(atoms: np.ndarray, shape: tuple[int, ...])
     np.testing.assert_array_equal(np.sort(known[~np.isnan(known)]), np.sort(atoms, axis=None))
 
 
-@pytest.mark.parametrize("n_units", [1, 3])
-def test_traversals_have_a_unit_a_row(n_units: int) -> None:
-    x, decoded = rows(n_units), rows(n_units * 5, seed=1).reshape(n_units, 5, 24)
-    names, steps = [f"unit {i}\nin 0" for i in range(n_units)], ["off", "5%", "35%", "65%", "95%"]
-    views = Views(
-        traversal_inputs=x, traversals=decoded, traversal_names=np.array(names), traversal_steps=np.array(steps)
-    )
-    figure = drawn(views)
-    assert labels(figure, "x") == ["input", *steps]
-    assert labels(figure, "y") == names
-    np.testing.assert_array_equal(pixels(figure)[:4, :6], x[0].reshape(SHAPE))
-    np.testing.assert_array_equal(pixels(figure)[:4, -6:], decoded[0, -1].reshape(SHAPE))
-
-
 def test_top_samples_have_a_unit_a_row() -> None:
     top = rows(6).reshape(2, 3, 24)
     figure = drawn(Views(top_inputs=top, top_names=np.array(["unit 1, global", "unit 2, dead"])))
@@ -116,7 +102,7 @@ def test_top_samples_have_a_unit_a_row() -> None:
 @pytest.mark.parametrize("shape", [SHAPE, (24,)])
 def test_progressive_shows_what_each_step_adds(shape: tuple[int, ...], below: float) -> None:
     x, built = rows(2) - below, rows(8, seed=1).reshape(2, 4, 24)
-    figure = images.progressive(x, built, shape, [1, 2, 4])
+    figure = drawn(Views(built_inputs=x, built=built, built_budgets=np.array([1, 2, 4])), shape)
     assert [text.get_text() for text in figure.texts] == ["a", "b"]
     assert len(figure.axes) == 3
     blank = np.full((2, 1, 24), np.nan)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.show.figures.study import comparisons, drawings, short_labels
+from bench.show.figures.study import Drawings, comparisons, drawings, short_labels
 from bench.store.legend import Legend, MetricEntry
 from bench.store.record import Record
 from bench.store.runs import RunStore
@@ -17,15 +17,19 @@ from tests.bench.show.figures.drawn import entries
 from tests.bench.show.report import factory
 
 ALWAYS = {"reconstructions", "roles", "density", "truncated-probe", "units", "unit-monosemanticity", "unit-purity"}
-CODED = ALWAYS | {"class-gamma", "class-correlation", "sparse-probe", "density-quantiles", "t-sne"}
-DICTIONARY = {"atoms", "babel", "cosine-quantiles"}
-SPARSE = CODED | DICTIONARY | {"traversals", "top-samples", "progressive", "inference-fvu", "training"}
+VARIED = {"traversal-class-specific"}
+CODED = ALWAYS | {"class-gamma", "class-correlation", "sparse-probe", "t-sne"}
+DICTIONARY = {"atoms", "babel"}
+SPARSE = CODED | DICTIONARY | VARIED | {"top-samples", "progressive", "inference-fvu", "training"}
 EXPECTED = {
-    "vsc-aligned": CODED | {"traversals", "top-samples", "training"},
+    "vsc-aligned": CODED | VARIED | {"top-samples", "training"},
     "topk": SPARSE,
     "mp": SPARSE,
-    "vae": (CODED - {"class-gamma", "class-correlation"}) | {"class-rates", "traversals", "top-samples", "training"},
-    "pca": (CODED - {"class-gamma", "class-correlation"}) | DICTIONARY | {"class-rates", "top-samples"},
+    "vae": (CODED - {"class-gamma", "class-correlation"})
+    | {"class-rates", "traversal-global", "top-samples", "training"},
+    "pca": (CODED - {"class-gamma", "class-correlation"})
+    | DICTIONARY
+    | {"class-rates", "traversal-global", "top-samples"},
     "mean": {"reconstructions", "roles", "class-gamma"},
 }
 
@@ -40,6 +44,11 @@ def alone(root: Path) -> tuple[Record, RunStore]:
     return boards[0].records[0], factory.store_of(boards, root)
 
 
+def without_traversals(figures: Drawings) -> set[str]:
+    """Names of figures without those that depend on the roles of random units."""
+    return {name for name in figures if not name.startswith("traversal-")}
+
+
 @pytest.mark.parametrize("model", EXPECTED)
 def test_each_model_gets_the_figures_that_apply(trained: RunStore, model: str) -> None:
     record = record_of(trained, model)
@@ -50,8 +59,8 @@ def test_without_a_legend_only_views_and_training_are_drawn(tmp_path: Path) -> N
     record, store = alone(tmp_path)
     folder = store.folder(record.run_id)
     (folder.path / "legend.json").unlink()
-    sheets = {"reconstructions", "traversals", "top-samples", "atoms", "units"}
-    assert set(drawings(record, folder)) == sheets | {"training"}
+    sheets = {"reconstructions", "progressive", "top-samples", "atoms", "units"}
+    assert without_traversals(drawings(record, folder)) == sheets | {"training"}
 
 
 def test_an_array_is_drawn_by_its_dimensions_alone(tmp_path: Path) -> None:
@@ -70,8 +79,8 @@ def test_an_array_is_drawn_by_its_dimensions_alone(tmp_path: Path) -> None:
     legend = Legend(metrics={name: MetricEntry(info=info) for name, info in infos.items()})
     np.savez(folder.path / "arrays.npz", allow_pickle=False, **arrays)  # type: ignore[arg-type]
     (folder.path / "legend.json").write_text(legend.model_dump_json(), encoding="utf-8")
-    sheets = {"reconstructions", "traversals", "top-samples", "atoms", "units"}
-    assert set(drawings(record, folder)) - sheets == {"training", "first", "pairs", "of-units"}
+    sheets = {"reconstructions", "progressive", "top-samples", "atoms", "units"}
+    assert without_traversals(drawings(record, folder)) - sheets == {"training", "first", "pairs", "of-units"}
 
 
 def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None:
@@ -81,7 +90,7 @@ def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None
     headline = [name for name, entry in legend.metrics.items() if entry.info.headline]
     ranked = [name for name in headline if legend.metrics[name].info.direction != "none" and name != "l0"]
     fronts = {f"front-{name.replace('_', '-')}" for name in ranked}
-    curves = {"babel", "cosine-quantiles", "density-quantiles", "inference-fvu", "sparse-probe", "truncated-probe"}
+    curves = {"babel", "inference-fvu", "sparse-probe", "truncated-probe"}
     assert {name for name in figures if not name.startswith("front-")} == curves
     assert {name for name in figures if name.startswith("front-")} <= fronts
     assert {"front-fvu", "front-probe-accuracy"} <= set(figures)
@@ -90,9 +99,9 @@ def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None
 
 
 def test_of_many_runs_the_first_of_each_model_is_compared() -> None:
-    axis = Axis.single("size", {"1": 1, "2": 2, "5": 5})
+    axis = Axis.single("size", {"1": 1, "2": 2, "5": 5, "10": 10})
     legend = Legend(metrics={"probe": MetricEntry(info=MetricInfo("probe", "max", "", "", "", curve=axis))})
-    scores = {"probe.1": 0.1, "probe.2": 0.2, "probe.5": 0.3}
+    scores = {"probe.1": 0.1, "probe.2": 0.2, "probe.5": 0.3, "probe.10": 0.4}
     records = [factory.record("topk", metrics=scores, variant={"k": k} if k else None) for k in range(9)]
     figures = comparisons([*records, factory.record("mp", metrics=scores)], legend)
     assert entries(figures["probe"]()) == ["topk", "mp"]

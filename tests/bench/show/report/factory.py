@@ -160,7 +160,7 @@ def views_of(rng: np.random.Generator, rates: np.ndarray, image_shape: tuple[int
     n_classes, n_features = len(rates), math.prod(image_shape)
     names = np.array([str(label) for label in range(n_classes)])
     roles = unit_roles(torch.from_numpy(rates))
-    inputs, units = rng.random((n_classes, n_features), np.float32), ["unit 3, global\nin <b>7", "unit 5, dead\nin 9"]
+    inputs = rng.random((n_classes, n_features), np.float32)
     return Views(
         image_shape=np.array(image_shape),
         class_names=names,
@@ -170,14 +170,26 @@ def views_of(rng: np.random.Generator, rates: np.ndarray, image_shape: tuple[int
         input_names=names,
         outputs=inputs / 2,
         atoms=rng.normal(size=(100, n_features)).astype(np.float32),
-        traversal_inputs=inputs[:2],
-        traversals=rng.random((2, 2, n_features), np.float32),
-        traversal_names=np.array(units),
-        traversal_steps=np.array(["off", "95%"]),
+        **varied_of(rates, inputs, rng),
+        built_inputs=inputs[:2],
+        built=rng.random((2, 3, n_features), np.float32),
+        built_budgets=np.array([1, 4]),
         **units_of(rates, inputs, image_shape),
         top_inputs=rng.random((8, 9, n_features), np.float32),
         top_names=np.array([f"unit {unit}, dead" for unit in range(8)]),
     )
+
+
+def varied_of(rates: np.ndarray, inputs: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Two units over three values in two classes."""
+    return {
+        "varied_units": np.array([3, 5]),
+        "varied_levels": np.array([[0.0, 1.0, 2.0], [0.0, 0.25, 0.5]], np.float32),
+        "varied_classes": np.array([0, 7]),
+        "varied_rates": rates[[0, 7]][:, [3, 5]].T.astype(np.float32),
+        "varied_inputs": inputs[[0, 7]],
+        "varied": rng.random((2, 2, 3, inputs.shape[1]), np.float32),
+    }
 
 
 def units_of(rates: np.ndarray, inputs: np.ndarray, image_shape: tuple[int, ...]) -> dict[str, np.ndarray]:

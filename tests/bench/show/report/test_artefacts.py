@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench.show.report.artefacts import Left, gather
+from bench.show.report.shown import first_runs
 from bench.store.folder import DamagedFile
 from bench.store.runs import RunStore
 from tests.bench.show.report import factory
@@ -18,11 +19,11 @@ def left_of(folder: Path, damage: dict[str, bytes | None]) -> tuple[str, Left]:
     """What is read of a run some of whose files hold something else, or are gone."""
     boards = factory.boards_of([factory.record("a", "mnist", 0, {"fvu": 1.0})])
     store = factory.store_of(boards, folder)
-    ((run, _),) = gather(store, boards).items()
+    (run,) = (record.run_id for record in first_runs(boards))
     for name, content in damage.items():
         path = folder / run / name
         path.unlink() if content is None else path.write_bytes(content)
-    return run, gather(store, boards)[run]
+    return run, gather(store, first_runs(boards))[run]
 
 
 def whole(folder: Path, name: str) -> bytes:
@@ -33,7 +34,7 @@ def whole(folder: Path, name: str) -> bytes:
 
 def test_a_run_that_left_everything_lacks_nothing(tmp_path: Path) -> None:
     _, left = left_of(tmp_path, {})
-    assert left.lacks == ()
+    assert all("across classes: it has none" in words for words in left.lacks), "its units are random"
     assert set(left.arrays) == {"class_correlation", "density", "class_rates"}
     assert left.views.inputs.shape == (10, 784)
     assert len(left.history["step"]) == 43
@@ -47,11 +48,38 @@ def test_a_run_of_schema_1_says_how_to_have_views(tmp_path: Path) -> None:
     assert left.legend.metrics == {}
 
 
+@pytest.mark.parametrize(
+    ("roles", "left_some", "told"),
+    [
+        (["global", "shared"], False, ["It left no unit across classes; `bench evaluate RUN` makes that"]),
+        (["shared", "dead"], True, ["No global unit is shown across classes: it has none"]),
+        (["no role", "dead"], False, ["No global unit", "No class-specific unit"]),
+        ([], False, []),
+    ],
+)
+def test_kinds_of_units_that_are_not_shown_across_classes_are_named(
+    tmp_path: Path, roles: list[str], left_some: bool, told: list[str]
+) -> None:
+    whole = factory.views_of(np.random.default_rng(0), np.random.default_rng(0).random((10, 16)), (4, 6)).to_arrays()
+    kept = {n: a for n, a in whole.items() if not n.startswith(("varied", "unit_", "shown", "n_units"))}
+    if roles:
+        kept |= {"unit_roles": np.array(roles), "unit_order": np.arange(2)}
+    if left_some:
+        some = {name: whole[name][:1] for name in ("varied_levels", "varied_rates", "varied")}
+        kept |= {"varied_inputs": whole["varied_inputs"], "varied_classes": whole["varied_classes"], **some}
+        kept["varied_units"] = np.array([0])
+    np.savez(tmp_path / "views.npz", allow_pickle=False, **kept)
+    run, left = left_of(tmp_path / "runs", {"views.npz": (tmp_path / "views.npz").read_bytes()})
+    assert len(left.lacks) == len(told)
+    for found, words in zip(left.lacks, told, strict=True):
+        assert found.startswith(words.replace("RUN", run))
+
+
 @pytest.mark.parametrize("name", ["views.npz", "arrays.npz"])
 def test_a_truncated_file_is_named_without_the_folder_of_this_machine(tmp_path: Path, name: str) -> None:
     content = whole(tmp_path / "whole", name)
     run, left = left_of(tmp_path / "damaged", {name: content[: len(content) // 2]})
-    (told,) = left.lacks
+    told = left.lacks[0]
     assert told.startswith(f"'{name}' is damaged")
     assert told.endswith(f"`bench evaluate {run}` makes it again.")
     assert os.fspath(tmp_path) not in told

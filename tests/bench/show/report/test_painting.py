@@ -15,6 +15,7 @@ from bench.store.runs import RunStore
 from bench.store.views import Views
 from tests.bench.show.report import factory
 from tests.bench.show.report.conftest import Opened
+from tests.results import put
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Opened]
@@ -46,7 +47,7 @@ def views(shape: tuple[int, ...] = SMALL) -> Views:
 
 def pixels(opened: Opened, sheet: str) -> np.ndarray:
     """RGBA of a sheet, by the start of its label."""
-    found = opened.page.locator(f"#structure-pictures canvas[aria-label^='{sheet}']").evaluate(PIXELS)
+    found = opened.page.locator(f"#structure-pictures canvas[aria-label^='{sheet}']").first.evaluate(PIXELS)
     return np.array(found["data"], np.uint8).reshape(found["height"], found["width"], 4)
 
 
@@ -59,15 +60,55 @@ def test_sheets_have_labels_that_are_seen_and_read_aloud(study_page: Opened) -> 
     opened = study_page
     opened.page.locator("#structure").get_by_label("Row", exact=True).select_option(label="topk")
     sheets = settled(opened).locator("figure")
-    titles = ["reconstructions", "traversals", "top samples", "atoms"]
-    assert sheets.locator("h3").all_text_contents() == [f"{title}: topk, seed 0" for title in titles]
-    second = sheets.nth(1)
-    assert second.locator(".rows span").all_text_contents() == ["unit 3, global\nin <b>7", "unit 5, dead\nin 9"]
-    assert second.locator(".columns span").all_text_contents() == ["input", "off", "95%"]
-    image = second.locator("canvas")
+    titles = [text.partition(":")[0] for text in sheets.locator("h3").all_text_contents()]
+    assert sheets.locator("h3").first.text_content() == "reconstructions: topk, seed 0"
+    assert [title.split()[0] for title in titles] == [
+        "reconstructions",
+        "progressive",
+        "traversal",
+        "traversal",
+        "atoms",
+    ]
+    first, second = sheets.nth(2), sheets.nth(3)
+    run = RunStore(opened.folder / "runs").folder(opened.boards[0].representatives["topk"].run_id)
+    rates = Views.from_arrays(run.views()).varied_rates[0]
+    rows = [f"{label}  {rate:.0%}" for label, rate in zip("07", rates, strict=True)]
+    assert first.locator(".rows span").all_text_contents() == rows
+    assert first.locator(".columns span").all_text_contents() == ["input", "0", "1", "2"]
+    image, change = first.locator("canvas").all()
     assert image.get_attribute("role") == "img"
-    words = "traversals of topk: unit 3, global\nin <b>7; unit 5, dead\nin 9; columns input, off, 95%"
-    assert image.get_attribute("aria-label") == words
+    assert image.get_attribute("aria-label").endswith(f" of topk: {'; '.join(rows)}; columns input, 0, 1, 2")
+    assert change.get_attribute("aria-label").startswith("change, traversal")
+    boxes = [each.bounding_box() for each in (first, second)]
+    assert boxes[0]["y"] == boxes[1]["y"], "side by side"
+    assert boxes[0]["x"] < boxes[1]["x"]
+
+
+def test_another_seed_has_its_own_pictures_and_units(open_page: Open) -> None:
+    records = [factory.record("topk", "mnist", seed, factory.scores(0.1, np.ones(8) * seed, 10.0)) for seed in range(4)]
+    store = RunStore(Path("unused"))
+
+    def every(boards: list[Any], folder: Path) -> RunStore:
+        nonlocal store
+        store, rng = RunStore(folder), np.random.default_rng(3)
+        for record in records:
+            put(store, record, factory.results_of(record, rng, SMALL))
+        return store
+
+    opened = open_page(records, store_of=every)
+    place = opened.page.locator("#structure").get_by_label("Seed", exact=True)
+    assert place.locator("option").all_text_contents() == ["0", "1", "2"], "three of four"
+    for seed in (0, 2):
+        place.select_option(label=str(seed))
+        settled(opened)
+        inputs = Views.from_arrays(store.folder(records[seed].run_id).views()).inputs
+        level = np.rint(inputs[3] / inputs.max() * (LEVELS - 1)).reshape(SMALL)
+        tile = pixels(opened, "reconstructions")[: SMALL[0], 3 * (SMALL[1] + 1) :][:, : SMALL[1]]
+        np.testing.assert_allclose(tile[..., 0], level / (LEVELS - 1) * 255, atol=0.51)
+    assert opened.page.locator("#units").get_by_label("Seed", exact=True).locator("option").count() == 3
+    opened.page.locator("#units").get_by_label("Seed", exact=True).select_option(label="1")
+    assert "units.Seed=1" in opened.page.evaluate("location.hash")
+    assert (opened.requests, opened.complaints) == ([], [])
 
 
 def test_a_grey_sheet_has_the_levels_of_its_numbers_and_gaps(open_page: Open) -> None:
@@ -156,7 +197,7 @@ def test_a_part_that_could_not_be_made_is_named_beside_the_others(open_page: Ope
     opened = open_page(one_run(), store_of=small_store(broken))
     told = settled(opened).locator(".lacking").text_content()
     assert told == "Not all pictures of topk:atoms: IndexError: <b>no"
-    assert opened.page.locator("#structure-pictures figure").count() == 3
+    assert opened.page.locator("#structure-pictures figure").count() == 4
 
 
 def test_a_row_without_a_run_has_no_pictures(open_page: Open) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.show.report.artefacts import gather
-from bench.show.report.pictures import LEVELS, MAX_LENGTH, MAX_SIDE, NONE, painted, pictures
+from bench.show.report.artefacts import Left, gather
+from bench.show.report.pictures import LETTERS, LEVELS, MAX_LENGTH, MAX_SIDE, NONE, painted, pictures
+from bench.show.report.shown import first_runs
 from bench.show.sheets import Sheet, sheets_of
 from tests.bench.show.report import factory
 
@@ -24,8 +25,8 @@ def sheet(values: np.ndarray, signed: bool = False, limits: tuple[float, float] 
 
 
 def levels(picture: dict[str, Any]) -> np.ndarray:
-    found = np.frombuffer(base64.b64decode(picture["levels"]), np.uint8)
-    return found.reshape(picture["shape"])
+    alphabet = LETTERS.tobytes().decode()
+    return np.array([alphabet.index(letter) for letter in picture["levels"]]).reshape(picture["shape"])
 
 
 def unpacked(text: str) -> list[dict[str, Any]]:
@@ -46,7 +47,7 @@ def test_levels_end_at_the_limits_and_gaps_have_one_of_their_own() -> None:
     values = np.array([-5.0, -1, 0, 1, 9, np.nan, np.inf, -np.inf]).reshape(1, 2, 4)
     picture = painted(sheet(values, signed=True, limits=(-1, 1)), (2, 2))
     top = LEVELS - 1
-    assert levels(picture).ravel().tolist() == [0, 0, 32, top, top, NONE, top, 0]
+    assert levels(picture).ravel().tolist() == [0, 0, 16, top, top, NONE, top, 0]
     assert picture["signed"]
     assert top < NONE
 
@@ -79,16 +80,27 @@ def test_large_inputs_are_thinned_out() -> None:
 def test_a_run_has_all_of_its_pictures_while_there_is_room_or_none(tmp_path: Path) -> None:
     boards = factory.boards_of(factory.study(models=("topk", "vae"), datasets=("mnist",), n_seeds=2))
     store = factory.store_of(boards, tmp_path)
-    left = gather(store, boards)
-    first, second = (run.run_id for run in boards[0].representatives.values())
-    everything = pictures(boards, left, 10**9)
-    found = pictures(boards, left, len(everything[first]))
+    left = gather(store, first_runs(boards))
+    first, second = runs = list(left)
+    everything = pictures(runs, left, 10**9)
+    found = pictures(runs, left, len(everything[first]))
     assert found == {first: everything[first], second: ""}
     shown = unpacked(found[first])
-    assert [picture["title"] for picture in shown] == ["reconstructions", "traversals", "top samples", "atoms"]
-    assert shown[1]["rows"] == ["unit 3, global\nin <b>7", "unit 5, dead\nin 9"]
-    assert shown[3]["rows"] == [str(1 + 10 * row) for row in range(10)]
-    assert pictures(boards, left, 0) == {first: "", second: ""}
+    titles = [picture["title"].split()[0] for picture in shown]
+    assert titles == ["reconstructions", "progressive", "traversal", "traversal", "atoms"], (
+        "top samples are the browser's"
+    )
+    assert shown[1]["below"]["shape"] == shown[1]["shape"] == [2, 3, 28, 28]
+    assert shown[4]["rows"] == [str(1 + 10 * row) for row in range(5)]
+    assert pictures(runs, left, 0) == {first: "", second: ""}
+
+
+def test_a_run_without_a_browser_of_units_shows_its_top_samples(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    views = factory.views_of(rng, rng.random((10, 16)), (4, 6))
+    alone = replace(views, shown_units=np.empty(0, int))
+    shown = [unpacked(pictures(["a"], {"a": Left(views=each)}, 10**9)["a"]) for each in (views, alone)]
+    assert [sum(picture["title"] == "top samples" for picture in each) for each in shown] == [0, 1]
 
 
 def test_a_label_is_cut() -> None:

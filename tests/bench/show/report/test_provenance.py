@@ -29,3 +29,11 @@ def test_warnings() -> None:
     text = " ".join(provenance(factory.boards_of([shared, other, older]), Labs())["warnings"])
     for words in ("2 commits", "1 older run", "torch 2.5", "1 run had company"):
         assert words in text
+
+
+def test_runs_name_the_command_of_their_study_by_its_number() -> None:
+    runs = [factory.record("a", seed=seed, metrics={"fvu": 1.0}) for seed in range(3)]
+    runs[2].provenance.command = "python -m bench run --models a"
+    found = provenance(factory.boards_of(runs), Labs())
+    assert found["studies"] == ["python -m bench run --models all", "python -m bench run --models a"]
+    assert [run["study"] for run in found["runs"]] == [1, 1, 2]

@@ -60,7 +60,7 @@ def test_no_array_costs_the_page(tmp_path: Path, arrays: dict[str, np.ndarray]) 
     (folder.path / "history.csv").write_text("step,total\n,1\ninf,2\n3,0.5\n", encoding="utf-8")
     (folder.path / "legend.json").write_text(legend().model_dump_json(), encoding="utf-8")
     report.write(records, Tables(factory.boards_of(records)), tmp_path, store)
-    (found,) = structure(factory.boards_of(records)[0], gather(store, factory.boards_of(records))).values()
+    ((found,),) = structure(factory.boards_of(records)[0], gather(store, records)).values()
     assert found["history"] == {"x": [3.0], "terms": {"total": [0.5]}}
     for item in found["vectors"].values():
         assert all(b > a for a, b in pairwise(item["edges"]))
@@ -78,14 +78,14 @@ def test_units_are_ordered_by_role_and_the_last_left_out(monkeypatch: pytest.Mon
     for names, values in ((("rates",), rates), (("gamma", "rates"), gamma)):
         left = Left({"rates": rates, "gamma": gamma}, views=views, legend=legend(*names))
         kept = {board.records[0].run_id: left}
-        found = structure(board, kept)["a"]["units"]
+        found = structure(board, kept)["a"][0]["units"]
         assert (found["label"], found["order"]) == (f"the {names[0]}", [2, 1, 3, 0])
         assert found["names"] == ["x", "y"]
         assert found["roles"] == [("global", 1), ("exclusive", 1), ("no role", 1), ("dead", 1)]
         steps = np.frombuffer(base64.b64decode(found["steps"]), np.uint8).reshape(2, 4)
         assert steps == pytest.approx(255 * values[:, [2, 1, 3, 0]], abs=0.51)
     monkeypatch.setattr("bench.show.report.structure.MOST_UNITS", 2)
-    assert structure(board, kept)["a"]["units"]["order"] == [2, 1]
+    assert structure(board, kept)["a"][0]["units"]["order"] == [2, 1]
 
 
 def test_structure_is_of_the_lowest_seed_that_is_done_and_rounded() -> None:
@@ -98,12 +98,14 @@ def test_structure_is_of_the_lowest_seed_that_is_done_and_rounded() -> None:
     history = {"step": [1.0, 2.0], "total": [0.5, float("nan")]}
     views = Views(class_names=np.array(["x", "y"]))
     left = {records[1].run_id: Left(arrays, history, views, legend())}
-    found = structure(factory.boards_of(records)[0], left)
+    found = {row: runs[0] for row, runs in structure(factory.boards_of(records)[0], left).items()}
     assert set(found) == {"a", "b"}
     assert (found["a"]["seed"], found["a"]["run"]) == (1, records[1].run_id)
     assert found["a"]["matrices"] == {"the m": {"values": [[1.0, None], [0.12, 1.0]], "names": ["x", "y"]}}
     unnamed = structure(factory.boards_of(records)[0], {records[1].run_id: Left(arrays, history, legend=legend())})
-    assert unnamed["a"]["matrices"]["the m"]["names"] == ["class 1 of 2", "class 2 of 2"], "never numbers like labels"
+    assert unnamed["a"][0]["matrices"]["the m"]["names"] == ["class 1 of 2", "class 2 of 2"], (
+        "never numbers like labels"
+    )
     assert set(found["a"]["vectors"]) == {"the density"}
     counted = found["a"]["vectors"]["the density"]
     assert sum(counted["counts"]) + counted["zeros"] == 300
@@ -119,6 +121,6 @@ def test_why_metrics_do_not_apply_is_by_metric() -> None:
         }
     )
     left = Left(legend=known, lacks=("It left no views.",))
-    found = structure(board, {board.records[0].run_id: left})["a"]
+    found = structure(board, {board.records[0].run_id: left})["a"][0]
     assert found["reasons"] == {"roles": "no labels"}
     assert found["lacks"] == ["It left no views."]

@@ -15,6 +15,7 @@ import pytest
 
 from bench.compare.boards import Board
 from bench.show.report.artefacts import Left, gather
+from bench.show.report.shown import first_runs
 from bench.show.report.units import FEWEST, browser, units
 from bench.show.tokens import readable
 from bench.store.runs import RunStore
@@ -29,7 +30,7 @@ RECORDS = factory.study(models=("topk", "vae"), datasets=("mnist",), n_seeds=2)
 
 def left_of(folder: Path) -> tuple[list[Board], dict[str, Left]]:
     boards = factory.boards_of(RECORDS)
-    return boards, gather(factory.store_of(boards, folder), boards)
+    return boards, gather(factory.store_of(boards, folder), first_runs(boards))
 
 
 def unpacked(text: str) -> dict[str, Any]:
@@ -71,14 +72,17 @@ def test_scores_are_of_the_metrics_that_are_declared_to_have_one_of_each_unit(tm
 
 def test_where_room_is_short_every_second_unit_is_there_or_none(tmp_path: Path) -> None:
     boards, left = left_of(tmp_path)
-    everything = browser(boards, left, 10**9)
     first, second = (run.run_id for run in boards[0].representatives.values())
+    everything = browser([[first, second]], left, 10**9)
     assert len(unpacked(everything[first])["units"]) == 20
-    found = browser(boards, left, 2 * len(everything[first]) - 2)
+    found = browser([[first, second]], left, 2 * len(everything[first]) - 2)
     assert [len(unpacked(found[run])["units"]) for run in (first, second)] == [FEWEST, 20], "the next one has the rest"
-    assert browser(boards, left, 100) == {first: "", second: ""}
+    both = len(everything[first]) + len(everything[second])
+    assert browser([[first], [second]], left, both) == everything, "a later round has what is left"
+    assert browser([[first], [second]], left, both - 1)[first] == everything[first]
+    assert browser([[first, second]], left, 100) == {first: "", second: ""}
     without = {run: replace(each, views=Views()) for run, each in left.items()}
-    assert browser(boards, without, 10**9) == {}
+    assert browser([[first, second]], without, 10**9) == {}
 
 
 def test_shades_are_of_a_hundred_where_a_unit_is_on_most() -> None:
