@@ -25,7 +25,8 @@ from models.capabilities import (
 NAMES = list(MODEL_REGISTRY.builtins)
 VAES = {"vae", "vsc", "vsc-aligned"}
 FITTED = {"pca", "mean", "random", "identity"}
-ENCODERS = {"relu", "jumprelu", "topk", "topk-l1", "topk-l2", "topk-hoyer", "batchtopk", "matryoshka", "vsae"}
+TOPK = {"topk", "topk-l1", "topk-l2", "topk-hoyer", "hierarchical-topk", "abstopk", "batchtopk", "matryoshka", "vsae"}
+ENCODERS = TOPK | {"relu", "gated", "jumprelu"}
 
 
 class Sound(Model[GradientConfig]):
