@@ -51,4 +51,4 @@ class BatchTopK(LinearEncoderModel[BatchTopKConfig]):
 
     def as_checkpoint(self) -> Checkpoint:
         """Pre-activations above the threshold of inference."""
-        return self._as("jumprelu", self.threshold.clamp_min(0))
+        return self._as("jumprelu", threshold=self.threshold.clamp_min(0))

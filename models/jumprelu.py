@@ -79,7 +79,7 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
 
     def as_checkpoint(self) -> Checkpoint:
         """Pre-activations above the threshold of their unit."""
-        return self._as("jumprelu", self.theta())
+        return self._as("jumprelu", threshold=self.theta())
 
     def _jump(self, x: Tensor) -> Tensor:
         """Dense codes z (N, M) of x (N, D)."""

@@ -82,8 +82,8 @@ def _checkpoint(
     if not isinstance(model, Exportable):
         raise BenchError(
             f"{spec.model} cannot be exported: no other library knows how it encodes. Those that can are sparse "
-            "autoencoders with a linear encoder, and matching pursuit; your own by `as_checkpoint` "
-            "(models/capabilities.py)."
+            "autoencoders with a linear encoder and no negative codes, and matching pursuit; your own by "
+            "`as_checkpoint` (models/capabilities.py)."
         )
     scaling = dataset.scaling
     try:

@@ -54,6 +54,8 @@ class AuxK(nn.Module):
     """Samples since each unit was last active, (M,)."""
     dead_after: float
     """Samples of silence after which a unit is dead."""
+    signed: bool = False
+    """Whether codes may be negative, and the largest in magnitude are taken; else they are rectified."""
 
     def __init__(self, config: AuxKConfig) -> None:
         super().__init__()
@@ -84,17 +86,19 @@ class AuxK(nn.Module):
         1 means that nothing is reconstructed. Gao et al. divide by the variance over the batch, which is zero for a
         batch of one.
         """
-        self.silence.add_(len(x)).masked_fill_(selection.sum_by_unit(values) > 0, 0)
+        sizes = values.abs() if self.signed else values
+        self.silence.add_(len(x)).masked_fill_(selection.sum_by_unit(sizes) > 0, 0)
         dead, alive = self._candidates()
         if self.config.auxk == 0 or len(dead) == 0:
             return x.new_zeros(())
         encoder, encoder_bias = model.encoder.index_select(0, dead), model.encoder_bias.index_select(0, dead)
         pre = F.linear(x - model.bias, encoder, encoder_bias).masked_fill(alive, 0.0)
-        top, positions = top_k(pre, min(self.config.auxk, len(dead)))
+        top, positions = top_k(pre.abs() if self.signed else pre, min(self.config.auxk, len(dead)))
+        top = pre.gather(1, positions) if self.signed else top.relu()
         if may_wait(x):
-            rebuilt = decode(top.relu(), Selection(dead[positions], len(self.silence)), model.dictionary)
+            rebuilt = decode(top, Selection(dead[positions], len(self.silence)), model.dictionary)
         else:  # of the few candidates a large part is active: a dense product costs a GPU less than to gather atoms
-            rebuilt = torch.zeros_like(pre).scatter(1, positions, top.relu()) @ model.dictionary.index_select(0, dead)
+            rebuilt = torch.zeros_like(pre).scatter(1, positions, top) @ model.dictionary.index_select(0, dead)
         error = (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)
         return error.masked_fill(alive.all(), 0.0)
 

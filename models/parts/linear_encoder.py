@@ -69,12 +69,11 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
         """The k largest of rectified pre-activations."""
         return self._as("topk")
 
-    def _as(self, selection: str, threshold: Tensor | None = None) -> Checkpoint:
-        """Itself as other libraries know it; the threshold is that of each unit or of all."""
+    def _as(self, selection: str, **more: Tensor) -> Checkpoint:
+        """Itself as other libraries know it; `more` tensors are of each unit or of all."""
         tensors: dict[str, Tensor] = {"encoder": self.encoder, "encoder_bias": self.encoder_bias}
         tensors |= {"dictionary": self.dictionary, "bias": self.bias, "centre": self.bias}
-        if threshold is not None:
-            tensors["threshold"] = threshold.expand(len(self.encoder))
+        tensors |= {name: tensor.expand(len(self.encoder)) for name, tensor in more.items()}
         how = {"k": getattr(self.config, "k", None)} if selection == "topk" else {}
         return Checkpoint.of(selection, tensors, **how)
 

@@ -196,13 +196,13 @@ class _Pursuit(torch.autograd.Function):
         return -(selection.sum_by_unit(u) @ atoms), grad_atoms, None, None, None, None
 
 
-def _blocks(indices: Tensor, n_features: int) -> Iterator[slice]:
+def sample_blocks(indices: Tensor, n_features: int) -> Iterator[slice]:
     """Slices of samples whose selected atoms, k rows of D each, stay in cache."""
     size = max(1, block(indices, CACHED) // (indices.shape[1] * n_features))
     return (slice(start, start + size) for start in range(0, len(indices), size))
 
 
-def _selected(atoms: Tensor, indices: Tensor) -> Tensor:
+def selected_atoms(atoms: Tensor, indices: Tensor) -> Tensor:
     """The atoms of each sample: (M, D) and (N, k) -> (N, k, D)."""
     return atoms.index_select(0, indices.flatten()).unflatten(0, indices.shape)  # type: ignore[no-any-return]
 
@@ -217,21 +217,23 @@ def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tens
     if gram is not None:
         pairs = gram.flatten().index_select(0, _pair_positions(indices, len(atoms)))
         return pairs.view(*indices.shape, -1)
-    blocks = (_selected(atoms, indices[rows]) for rows in _blocks(indices, atoms.shape[1]))
+    blocks = (selected_atoms(atoms, indices[rows]) for rows in sample_blocks(indices, atoms.shape[1]))
     return torch.cat([part @ part.mT for part in blocks])
 
 
 def _coupling(atoms: Tensor, selection: Selection, pairs: Tensor) -> Tensor:
     """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]. A large P is not built."""
     indices = selection.indices
-    blocks = list(_blocks(indices, atoms.shape[1]))
+    blocks = list(sample_blocks(indices, atoms.shape[1]))
     if len(blocks) == 1 and not may_wait(atoms):  # in a fixed order, and so the same each time
-        return selection.sum_rows(pairs @ _selected(atoms, indices))
+        return selection.sum_rows(pairs @ selected_atoms(atoms, indices))
     if len(atoms) ** 2 <= 32 * indices.numel():  # measured: equal near here
         positions = _pair_positions(indices, len(atoms))
         matrix = atoms.new_zeros(len(atoms) ** 2).index_add_(0, positions, pairs.flatten())
         return matrix.view(len(atoms), -1) @ atoms
     coupling = torch.zeros_like(atoms)
     for rows in blocks:
-        coupling.index_add_(0, indices[rows].flatten(), (pairs[rows] @ _selected(atoms, indices[rows])).flatten(0, 1))
+        coupling.index_add_(
+            0, indices[rows].flatten(), (pairs[rows] @ selected_atoms(atoms, indices[rows])).flatten(0, 1)
+        )
     return coupling

@@ -25,8 +25,8 @@ from models.capabilities import (
 NAMES = list(MODEL_REGISTRY.builtins)
 VAES = {"vae", "vsc", "vsc-aligned"}
 FITTED = {"pca", "nmf", "ica", "dictionary-learning", "kmeans", "mean", "random", "identity"}
-ENCODERS = {"relu", "jumprelu", "topk", "topk-l1", "topk-l2", "topk-hoyer", "batchtopk", "matryoshka", "vsae"}
-ENCODERS |= {"archetypal"}
+TOPK = {"topk", "topk-l1", "topk-l2", "topk-hoyer", "hierarchical-topk", "abstopk", "batchtopk", "matryoshka", "vsae"}
+ENCODERS = TOPK | {"relu", "gated", "jumprelu", "archetypal"}
 
 
 class Sound(Model[GradientConfig]):

@@ -20,9 +20,9 @@ from models.topk import TopK
 from tests.models.test_capabilities import FITTED
 
 NAMES = list(MODEL_REGISTRY.builtins)
-FIXED_K = ["topk", "topk-l1", "topk-l2", "topk-hoyer", "vsae", "mp", "omp", "random", "nmf", "ica"]
-FIXED_K += ["dictionary-learning", "archetypal"]
-DICTIONARIES = [*FIXED_K, "relu", "jumprelu", "batchtopk", "matryoshka"]
+FIXED_K = ["topk", "topk-l1", "topk-l2", "topk-hoyer", "hierarchical-topk", "abstopk", "archetypal", "vsae", "mp", "omp"]
+FIXED_K += ["random", "nmf", "ica", "dictionary-learning"]
+DICTIONARIES = [*FIXED_K, "relu", "gated", "jumprelu", "batchtopk", "matryoshka"]
 TINY: dict[str, Any] = {"n_latents": 20, "hidden": 16, "k": 4, "batch_size": 64, "epochs": 2}
 
 
@@ -64,7 +64,7 @@ def test_atoms_stay_on_the_unit_sphere(name: str, digits: Dataset) -> None:
     torch.testing.assert_close(model.atoms().norm(dim=1), torch.ones(20), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", [name for name in DICTIONARIES if name != "relu"])
+@pytest.mark.parametrize("name", [name for name in DICTIONARIES if name not in ("relu", "gated")])
 @pytest.mark.parametrize("k", [0, 21])
 def test_k_out_of_range_names_the_field(name: str, k: int) -> None:
     cls = load_model_class(MODEL_REGISTRY.find(name))

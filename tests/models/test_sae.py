@@ -17,9 +17,12 @@ from bench.execute.outputs import outputs_of
 from bench.execute.training import train
 from bench.plugins.loading import load_dataset, load_model_class
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
+from models.abstopk import AbsTopK
 from models.base import Losses
 from models.batchtopk import BatchTopK
 from models.capabilities import Budgeted
+from models.gated import Gated
+from models.hierarchical_topk import HierarchicalTopK
 from models.jumprelu import THETA_RATE, JumpReLU
 from models.matryoshka import Matryoshka
 from models.mp import MatchingPursuit
@@ -67,7 +70,7 @@ def test_topk_gradient_equals_dense_autograd() -> None:
     assert_same(model, model.loss(x, torch.zeros(16), 1.0), fvu(model, x, a * kept))
 
 
-@pytest.mark.parametrize("cls", [TopK, BatchTopK, Matryoshka])
+@pytest.mark.parametrize("cls", [TopK, HierarchicalTopK, AbsTopK, BatchTopK, Matryoshka])
 def test_auxk_is_bounded_for_a_batch_of_one(cls: type[TopK]) -> None:
     model, x = double(cls, auxk=256)
     model.auxk.silence.fill_(1e9)
@@ -75,7 +78,7 @@ def test_auxk_is_bounded_for_a_batch_of_one(cls: type[TopK]) -> None:
     assert 0 < model.loss(x[:1], torch.zeros(1), 0.0).terms["auxk"].item() < 10
 
 
-@pytest.mark.parametrize("cls", [TopK, BatchTopK, Matryoshka, JumpReLU])
+@pytest.mark.parametrize("cls", [TopK, HierarchicalTopK, AbsTopK, BatchTopK, Matryoshka, JumpReLU, Gated])
 def test_nan_weights_are_seen_in_loss_and_codes(cls: type[LinearEncoderModel]) -> None:
     model, x = double(cls)
     with torch.no_grad():

@@ -16,8 +16,9 @@ from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
 from bench.store.runs import RunStore
 from metrics.reconstruction import fvu
+from models.gated import Gated
 from models.pca import PCA, PCAConfig
-from models.relu import ReLU, ReLUConfig
+from models.relu import ReLU
 from tests.bench.execute.helpers import make, run_all
 
 RNG = np.random.default_rng(0)
@@ -65,7 +66,7 @@ def test_the_board_of_every_model_is_the_same_for_a_file_and_for_it_rescaled(
             assert scaled[model]["mse"] == pytest.approx(row["mse"] * 4.0**exponent, rel=1e-6), model
 
 
-@pytest.mark.parametrize("name", ["mp", "omp", "topk", "random"])
+@pytest.mark.parametrize("name", ["mp", "omp", "topk", "abstopk", "random"])
 def test_scaled_inputs_have_scaled_codes(name: str) -> None:
     """Of the same atoms: so that FVU does not depend on the scale where nothing is normalised."""
     cls = load_model_class(MODEL_REGISTRY.find(name))
@@ -84,11 +85,12 @@ def test_pca_does_not_depend_on_the_scale() -> None:
     assert found == pytest.approx(found[:1] * 3, rel=1e-5)
 
 
-def test_the_penalty_of_relu_does_not_depend_on_the_scale() -> None:
+@pytest.mark.parametrize("cls", [ReLU, Gated])
+def test_a_penalty_does_not_depend_on_the_scale(cls: type[ReLU | Gated]) -> None:
     found = []
     for scale in (1e-3, 1.0, 1e3):
         torch.manual_seed(0)
-        model, x = ReLU(ReLUConfig(n_latents=12), 6), scale * torch.from_numpy(X).float()
+        model, x = cls(cls.Config(n_latents=12), 6), scale * torch.from_numpy(X).float()
         model.prepare(x, torch.zeros(len(x)))
         found.append(model.loss(x, torch.zeros(len(x)), 0.5).total.item())
     assert found == pytest.approx(found[:1] * 3, rel=1e-4)

@@ -29,7 +29,10 @@ BLOCKS, STEPS, BLOCK_MS = 5, 20, 200
 """Blocks of steps that are timed, the most steps of a block, and the milliseconds that a block takes if it can."""
 LARGE = [(4096, 768, 16384, 32), (8192, 768, 49152, 64)]
 """N, D, M, k."""
-AT_LARGE = ("topk", "batchtopk", "jumprelu", "topk-l1", "topk-hoyer", "matryoshka", "relu", "vsae", "mp", "omp")
+AT_LARGE = (
+    "topk", "batchtopk", "jumprelu", "topk-l1", "topk-hoyer", "matryoshka", "relu", "gated", "hierarchical-topk",
+    "abstopk", "vsae", "mp", "omp",
+)  # fmt: skip
 PEERS = ("eai-sparsify", "sae-lens", "dictionary-learning", "overcomplete")
 
 

@@ -25,7 +25,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
         "run", "--dry-run", "--models", "all", "--datasets", "mnist,fmnist", "--results", str(tmp_path / "runs")
     )
     assert done.returncode == 0
-    assert "126 runs = 23 models x 2 datasets x 3 seeds, one seed of pca, mean, identity" in done.stdout
+    assert "144 runs = 26 models x 2 datasets x 3 seeds, one seed of pca, mean, identity" in done.stdout
     assert not (tmp_path / "runs").exists()
 
 

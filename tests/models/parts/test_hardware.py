@@ -44,9 +44,10 @@ def test_a_gram_matrix_in_bf16_is_symmetric_and_float32() -> None:
     assert 0 < (gram - gram_matrix(atoms)).abs().max() <= 3 * ROUNDING
 
 
-@pytest.mark.parametrize(
-    "name", ["topk", "topk-l1", "batchtopk", "relu", "jumprelu", "vsae", "mp", "omp", "vae", "vsc"]
-)
+LINEAR = ["topk", "topk-l1", "hierarchical-topk", "abstopk", "batchtopk", "relu", "gated", "jumprelu", "vsae"]
+
+
+@pytest.mark.parametrize("name", [*LINEAR, "mp", "omp", "vae", "vsc"])
 def test_a_step_in_bf16_is_that_in_float32_but_for_rounding(name: str) -> None:
     cls = load_model_class(MODEL_REGISTRY.find(name))
     sizes = {"n_latents": M, "batch_size": N, "hidden": 16, "k": 4, "auxk": 8}
