@@ -20,7 +20,18 @@ from models.topk import TopK
 from tests.models.test_capabilities import FITTED
 
 NAMES = list(MODEL_REGISTRY.builtins)
-FIXED_K = ["topk", "topk-l1", "topk-l2", "topk-hoyer", "hierarchical-topk", "abstopk", "archetypal", "vsae", "mp", "omp"]
+FIXED_K = [
+    "topk",
+    "topk-l1",
+    "topk-l2",
+    "topk-hoyer",
+    "hierarchical-topk",
+    "abstopk",
+    "archetypal",
+    "vsae",
+    "mp",
+    "omp",
+]
 FIXED_K += ["random", "nmf", "ica", "dictionary-learning"]
 DICTIONARIES = [*FIXED_K, "relu", "gated", "jumprelu", "batchtopk", "matryoshka"]
 TINY: dict[str, Any] = {"n_latents": 20, "hidden": 16, "k": 4, "batch_size": 64, "epochs": 2}
