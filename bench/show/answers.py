@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bench.compare.answers import Answer
 from bench.compare.boards import Board, Column, Row
-from bench.compare.readings import Reading
+from bench.compare.prices import Price
+from bench.compare.readings import NEAR, Reading
 from bench.compare.sweeps import Sweep
 from bench.errors import clipped
 from bench.show.tables import format_interval
@@ -16,6 +18,8 @@ MOST_NAMES = 3
 """Rows that a tie names; of more it says how many."""
 MOST_LETTERS = 60
 """Of a row's name in a sentence."""
+FAR = 5
+"""Ratio of the prices of two settings from which a reading between them is warned of."""
 NO_MODEL = "no model"
 """How a verdict begins that names none; such verdicts come last."""
 
@@ -137,6 +141,7 @@ def wary(reading: Reading) -> list[str]:
     pairs = list(zip(reading.board.rows, reading.sweeps, strict=True))
     some = [f"{row.label} ({row.n_done}/{len(reading.source.seeds)})" for row, _ in pairs if _some(row, reading.source)]
     lost = [f"{row.label} ({_reach(sweep, reading)})" for row, sweep in pairs if not row.n_done]
+    wide = [f"{sweep.label} ({gap})" for row, sweep in pairs if row.n_done and (gap := _gap(sweep, reading.price))]
     alone = [row.label for row, sweep in pairs if len(sweep.rows) == 1]
     folded = [f"{s.label} ({s.field})" for s in reading.sweeps if _folds(s, reading.price.metric)]
     back = [s.label for s in reading.sweeps if _gets_worse(s, reading.source, reading.price.metric)]
@@ -148,6 +153,7 @@ def wary(reading: Reading) -> list[str]:
     said = {
         f"Not reached, {name} from the lowest to the highest of their means": lost,
         "Reached by some seeds, the mean is of these": some,
+        f"Read between settings that are far apart in {name}": wide,
         "One setting, so no curve: read only where it stands": alone,
         order: folded,
         "All settings of these have something other than the default": settings,
@@ -167,6 +173,14 @@ def _some(row: Row, board: Board) -> bool:
 
 def _paid(sweep: Sweep, price: str) -> list[float]:
     return [row.intervals[price].mean for row in sweep.rows if price in row.intervals]
+
+
+def _gap(sweep: Sweep, price: Price) -> str:
+    """The widest stretch without a setting that a curve is read in, "2.01 to 122"; "" if none is wide."""
+    paid = sorted(value for value in _paid(sweep, price.metric) if value > 0)
+    read_in = [(a, b) for a, b in pairwise(paid) if a * NEAR < price.high and price.low * NEAR < b and b > FAR * a]
+    low, high = max(read_in, key=lambda gap: gap[1] / gap[0], default=(0.0, 0.0))
+    return f"{low:.3g} to {high:.3g}" if high else ""
 
 
 def _reach(sweep: Sweep, reading: Reading) -> str:

@@ -102,11 +102,26 @@ def test_a_study_without_a_price_says_so() -> None:
         (TWO, Price("l0", 50, 50), "Not reached, L0 from the lowest to the highest of their means: mp (4 to 32)"),
         (runs("relu", (10,), line(1, 0)), L0_10, "One setting, so no curve: read only where it stands: relu k=10."),
         (TWO, Price("probe_accuracy", 0.5, 0.5), "Not ranked, as it is bought with what is not alike here: FVU ↓."),
+        (
+            runs("relu", (2, 4, 32), line(1, -0.1)),
+            L0_10,
+            "Read between settings that are far apart in L0: relu (4 to 32).",
+        ),
+        (
+            runs("relu", (2, 4, 32), line(1, -0.1)),
+            Price("l0", 3, 9),
+            "Read between settings that are far apart in L0: relu",
+        ),
         (runs("relu", (4, 32), line(1, 0.1)), L0_10, "Paying more L0 does not buy more everywhere: relu."),
     ],
 )
 def test_what_a_curve_lacks_is_said(records: list[Record], price: Price, words: str) -> None:
     assert any(each.startswith(words) for each in wary_of(records, price))
+
+
+@pytest.mark.parametrize("price", [Price("l0", 4, 4), Price("l0", 32, 32), Price("l0", 2, 4)])
+def test_a_reading_at_a_setting_is_not_warned_of(price: Price) -> None:
+    assert not any("far apart" in each for each in wary_of(runs("relu", (2, 4, 32), line(1, -0.1)), price))
 
 
 def test_a_sweep_that_turns_back_and_seeds_that_are_lost_are_said() -> None:
