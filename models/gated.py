@@ -6,7 +6,8 @@ gradient: the gate learns by the last two terms, and x_hat' has D and b without 
 shrinks ReLU(pi), does not reach them. V is the variance of the training inputs, as in the ReLU SAE [choice]. Dead units
 are not resampled [choice].
 
-The default was chosen on the validation split of MNIST: after the 5 epochs of the quick budget, L0 is near 10.
+The default was chosen on the validation split of MNIST, for an L0 near 10 after the 5 epochs of the quick budget: it is
+16 at 0.25, and 9 at 0.37.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class GatedConfig(TrainedDictionaryConfig):
     """Hyperparameters of the Gated SAE."""
 
     l1: float = Field(
-        0.4,
+        0.35,
         ge=0,
         description="Weight of the L1 norm of the gate over sqrt(V), beside errors over V: of inputs of any scale "
         "[choice]",
