@@ -22,6 +22,7 @@ from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
 from bench.store.legend import Legend, MetricEntry
 from bench.store.record import SCHEMA_VERSION, Record, metric_of
 from bench.store.spec import RunSpec
+from bench.store.views import Views
 from metrics.needs import NEEDS
 
 Value = TypeVar("Value")
@@ -75,10 +76,11 @@ def _lost_arrays(entries: Mapping[str, MetricEntry], accounted: set[str]) -> set
 
 
 def lacks_views(folder: RunFolder) -> bool:
-    """Whether a run has nothing to draw, or nothing that can be read."""
+    """Whether a run has nothing to draw, or nothing that can be read, or what an earlier version drew."""
     try:
-        return not folder.views()
-    except DamagedFile:
+        views = folder.views()
+        return not views or Views.from_arrays(views).unvaried
+    except (DamagedFile, ValueError):
         return True
 
 

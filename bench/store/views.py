@@ -108,6 +108,12 @@ class Views:
     missing: np.ndarray = _array(1, "U1")
     """Why a part could not be made, a line each: 'traversals: ValueError: ...'."""
 
+    @property
+    def unvaried(self) -> bool:
+        """Whether an earlier version left it: it has units that are varied across classes now, and varies none."""
+        kept = {"global", "shared", "exclusive"} & set(self.unit_roles.tolist())
+        return bool(kept) and not len(self.varied_units) and not len(self.missing)
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """By name, what there is."""
         return {name: _compact(array) for name, array in vars(self).items() if array.size}

@@ -14,6 +14,7 @@ from bench.show.figures import curves, heatmaps, images, scatter, units
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed, mappable, some
 from bench.show.figures.style import axis_label
+from bench.show.histograms import is_distribution
 from bench.show.sheets import sheets_of
 from bench.store.folder import DamagedFile, RunFolder
 from bench.store.legend import Legend
@@ -25,8 +26,8 @@ Drawings = dict[str, Callable[[], Figure]]
 """Figures by name, each drawn when it is called."""
 
 MAX_CURVES = 8
-FEWEST_POINTS = 4
-"""Places of a curve, at least; fewer numbers, as three quantiles, are read in a table."""
+FEWEST_POINTS = 3
+"""Places of a curve, at least."""
 
 
 def drawings(record: Record, folder: RunFolder) -> Drawings:
@@ -85,7 +86,7 @@ def _of_the_scalars(record: Record, legend: Legend) -> Drawings:
     figures: Drawings = {}
     for name, entry in legend.metrics.items():
         axis = entry.info.curve
-        if axis and (found := _series(record, name, axis)):
+        if axis and not is_distribution(axis) and (found := _series(record, name, axis)):
             points, levels = found
             drawn = [_curve(series, each) for series, each in points.items()]
             figures[_file_name(name)] = partial(
@@ -185,7 +186,7 @@ def _compared_curves(records: Sequence[Record], legend: Legend) -> Drawings:
     figures: Drawings = {}
     for name, entry in legend.metrics.items():
         axis = entry.info.curve
-        if not axis or {place.series for place in axis.places.values()} != {""}:
+        if not axis or is_distribution(axis) or {place.series for place in axis.places.values()} != {""}:
             continue
         found = {record.run_id: _series(record, name, axis) for record in records}
         chosen = _few_enough([record for record in records if found[record.run_id]])

@@ -70,10 +70,10 @@ def _left(folder: RunFolder) -> Left:
 
 def _not_varied(views: Views, run: str) -> list[str]:
     """Which kinds of units are not shown across classes, and why."""
-    roles, varied = set(views.unit_roles.tolist()), set(views.unit_roles[views.varied_units].tolist())
-    absent = [kind for kind, of_kind in KINDS.items() if roles and not roles & of_kind]
-    if roles & set().union(*KINDS.values()) and not varied:
+    if views.unvaried:
         return [f"It left no unit across classes; `bench evaluate {run}` makes that from its weights."]
+    roles = set(views.unit_roles.tolist())
+    absent = [kind for kind, of_kind in KINDS.items() if roles and not roles & of_kind]
     return [f"No {kind} unit is shown across classes: it has none ({DEFINITIONS[kind]})." for kind in absent]
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare.boards import Column
+from bench.show.histograms import is_distribution
 from metrics.base import Axis
 
-FEWEST_POINTS = 4
-"""Places of a curve, at least; fewer numbers, as three quantiles, are read in a table."""
+FEWEST_POINTS = 3
+"""Places of a curve, at least."""
 
 
 def curves(columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -18,7 +19,8 @@ def curves(columns: Sequence[Column]) -> list[dict[str, Any]]:
     groups: dict[str, list[Column]] = defaultdict(list)
     for column in columns:
         metric, _, key = column.name.partition(".")
-        if column.info.curve and key in column.info.curve.places:
+        axis = column.info.curve
+        if axis and key in axis.places and not is_distribution(axis):
             groups[metric].append(column)
     return [_curve(metric, group) for metric, group in groups.items() if len(_abscissas(group)) >= FEWEST_POINTS]
 

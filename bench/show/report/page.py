@@ -84,7 +84,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         plotly=pack(_plotly()),
         data=packed_json(payload(tables, left)),
     )
-    room = MAX_BYTES - len(fixed.encode())
+    room = MAX_BYTES - len(fixed.encode(errors="replace"))
     ids = [[record.run_id for record in each] for each in runs]
     shown = pictures([run for each in ids for run in each], left, int(FOR_PICTURES * room))
     units = browser(ids, left, room - sum(map(len, shown.values())))

@@ -13,11 +13,11 @@ from bench.show.report.packing import packed_json
 from bench.show.sheets import Sheet, pictures_of, sheets_of
 from bench.store.views import Views
 
-LEVELS = 32
-"""Colours of a picture. More are hardly told apart in small ones, and take a quarter more room."""
+LEVELS = 31
+"""Colours of a picture, an odd number: zero is the middle one. More are hardly told apart, and take more room."""
 NONE = LEVELS
 """The level of a value that there is not."""
-LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef.", np.uint8)
+LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcde.", np.uint8)
 """A letter a level: what packs them sees how often each is there, which base64 would hide."""
 MOST_ATOMS = 50
 """Atoms in the page; a run leaves more."""

@@ -24,7 +24,7 @@ from models.mean import Mean, MeanConfig
 from tests.bench.show.conftest import MODELS
 
 SHEETS = {
-    "vsc-aligned": {"reconstructions", "traversal-class-specific", "top-samples"},
+    "vsc-aligned": {"reconstructions", "traversal-global", "top-samples"},
     "topk": {"reconstructions", "progressive", "traversal-class-specific", "top-samples", "atoms"},
     "mp": {"reconstructions", "progressive", "traversal-class-specific", "top-samples", "atoms"},
     "vae": {"reconstructions", "traversal-global", "top-samples"},

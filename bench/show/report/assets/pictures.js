@@ -1,6 +1,6 @@
 // A run's pictures: unpacked when they are looked at, and painted pixel by pixel, each sheet on a canvas.
 const pictures = JSON.parse(find("pictures").textContent);
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef."; // a letter a level; the last where there is nothing
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde."; // a letter a level; the last where there is nothing
 const NONE = LETTERS.length - 1;
 const TOP = NONE - 1; // the level of the last colour
 const GREY = ["#000000", "#ffffff"];

@@ -22,7 +22,7 @@ CODED = ALWAYS | {"class-gamma", "class-correlation", "sparse-probe", "t-sne"}
 DICTIONARY = {"atoms", "babel"}
 SPARSE = CODED | DICTIONARY | VARIED | {"top-samples", "progressive", "inference-fvu", "training"}
 EXPECTED = {
-    "vsc-aligned": CODED | VARIED | {"top-samples", "training"},
+    "vsc-aligned": CODED | {"traversal-global", "top-samples", "training"},
     "topk": SPARSE,
     "mp": SPARSE,
     "vae": (CODED - {"class-gamma", "class-correlation"})
@@ -99,9 +99,9 @@ def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None
 
 
 def test_of_many_runs_the_first_of_each_model_is_compared() -> None:
-    axis = Axis.single("size", {"1": 1, "2": 2, "5": 5, "10": 10})
+    axis = Axis.single("size", {"1": 1, "2": 2, "5": 5})
     legend = Legend(metrics={"probe": MetricEntry(info=MetricInfo("probe", "max", "", "", "", curve=axis))})
-    scores = {"probe.1": 0.1, "probe.2": 0.2, "probe.5": 0.3, "probe.10": 0.4}
+    scores = {"probe.1": 0.1, "probe.2": 0.2, "probe.5": 0.3}
     records = [factory.record("topk", metrics=scores, variant={"k": k} if k else None) for k in range(9)]
     figures = comparisons([*records, factory.record("mp", metrics=scores)], legend)
     assert entries(figures["probe"]()) == ["topk", "mp"]

@@ -7,6 +7,7 @@ import pytest
 from bench.compare.boards import Column
 from bench.show.report.curves import curves
 from metrics.base import Axis, MetricInfo, Place
+from metrics.matrix import quantile_axis
 from tests.bench.show.report import factory
 
 
@@ -27,3 +28,9 @@ def test_a_curve_needs_three_places(n_points: int, n_curves: int) -> None:
     axis = Axis("size", {"all": Place("level", None), **{str(i): Place("", float(i)) for i in range(n_points)}})
     info = MetricInfo("probe", "max", "", "", "", curve=axis)
     assert len(curves([Column(f"probe.{key}", info) for key in (*axis.places, "elsewhere")])) == n_curves
+
+
+def test_quantiles_are_no_curve() -> None:
+    info = MetricInfo("density", "none", "", "", "", curve=quantile_axis((0.1, 0.5, 0.9)))
+    assert info.curve is not None
+    assert curves([Column(f"density.{key}", info) for key in info.curve.places]) == []

@@ -47,7 +47,7 @@ def test_levels_end_at_the_limits_and_gaps_have_one_of_their_own() -> None:
     values = np.array([-5.0, -1, 0, 1, 9, np.nan, np.inf, -np.inf]).reshape(1, 2, 4)
     picture = painted(sheet(values, signed=True, limits=(-1, 1)), (2, 2))
     top = LEVELS - 1
-    assert levels(picture).ravel().tolist() == [0, 0, 16, top, top, NONE, top, 0]
+    assert levels(picture).ravel().tolist() == [0, 0, 15, top, top, NONE, top, 0]
     assert picture["signed"]
     assert top < NONE
 
