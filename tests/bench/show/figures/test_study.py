@@ -18,7 +18,7 @@ from tests.bench.show.report import factory
 
 ALWAYS = {"reconstructions", "roles", "density", "truncated-probe", "units", "unit-monosemanticity", "unit-purity"}
 VARIED = {"traversal-class-specific"}
-CODED = ALWAYS | {"class-gamma", "class-correlation", "sparse-probe", "t-sne"}
+CODED = ALWAYS | {"class-gamma", "class-correlation", "sparse-probe", "targeted-probe-perturbation", "t-sne"}
 DICTIONARY = {"atoms", "babel"}
 SPARSE = CODED | DICTIONARY | VARIED | {"top-samples", "progressive", "inference-fvu", "training"}
 EXPECTED = {
@@ -90,7 +90,7 @@ def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None
     headline = [name for name, entry in legend.metrics.items() if entry.info.headline]
     ranked = [name for name in headline if legend.metrics[name].info.direction != "none" and name != "l0"]
     fronts = {f"front-{name.replace('_', '-')}" for name in ranked}
-    curves = {"babel", "inference-fvu", "sparse-probe", "truncated-probe"}
+    curves = {"babel", "inference-fvu", "sparse-probe", "targeted-probe-perturbation", "truncated-probe"}
     assert {name for name in figures if not name.startswith("front-")} == curves
     assert {name for name in figures if name.startswith("front-")} <= fronts
     assert {"front-fvu", "front-probe-accuracy"} <= set(figures)
