@@ -271,6 +271,7 @@ def test_atoms_are_on_the_sphere_after_every_step(name: str, digits: Dataset) ->
     torch.testing.assert_close(torch.stack(norms), torch.ones(20, 20), atol=1e-6, rtol=0)
 
 
+@pytest.mark.filterwarnings("ignore:the fit had not converged")
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(DICTIONARIES), st.integers(1, 5), st.integers(1, 6), st.integers(1, 4), st.data())
 def test_every_shape_trains_and_encodes(name: str, n: int, m: int, d: int, data: st.DataObject) -> None:
@@ -293,7 +294,7 @@ def test_every_shape_trains_and_encodes(name: str, n: int, m: int, d: int, data:
         model.after_step()
     with torch.no_grad():
         assert model.decode(model.encode(x)).isfinite().all()
-        assert model.encode_with_budget(x, m).dense().isfinite().all()
+        assert model.encode_with_budget(x, model.config.n_latents).dense().isfinite().all()
 
 
 def test_dead_units_are_noticed_within_two_epochs_of_mnist(data_dir: Path) -> None:

@@ -186,7 +186,7 @@ def test_a_submitter_that_was_silent_too_long_submits_nothing(tmp_path: Path, no
     submission = pack(plan.todo, here(tmp_path), Profile(), Layout(), {})
 
     def lose_the_lock_and_submit() -> None:
-        with cluster._one_at_a_time(tmp_path) as lock:
+        with cluster.one_at_a_time(tmp_path) as lock:
             lock.path.replace(lock.path.with_name("taken"))
             submit(submission, {spec.run_id: spec for spec in plan.todo}, store, Profile(), Layout(), lock)
 

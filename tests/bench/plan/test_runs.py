@@ -14,6 +14,7 @@ from bench.plan.runs import load_existing, make_plan, plan_of, specs_of
 from bench.store.record import Record
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
+from models import MODELS
 from tests.bench.cli.helpers import model_file
 from tests.results import put
 
@@ -28,7 +29,7 @@ def plan(root: Path, **how: bool) -> Plan:
 
 def test_defaults_are_all_models_on_digits_with_three_seeds() -> None:
     runs = specs()
-    assert len({run.model for run in runs}) == 18
+    assert len({run.model for run in runs}) == len(MODELS)
     assert {run.dataset for run in runs} == {"digits"}
     assert {run.seed for run in runs} == {0, 1, 2}
     assert {(run.settings, run.budget) for run in runs} == {("native", "quick")}
@@ -36,7 +37,7 @@ def test_defaults_are_all_models_on_digits_with_three_seeds() -> None:
 
 
 def test_duplicates_are_one_run() -> None:
-    assert len(specs(models="all,topk,topk", seeds="1")) == 18
+    assert len(specs(models="all,topk,topk", seeds="1")) == len(MODELS)
 
 
 @pytest.mark.parametrize(

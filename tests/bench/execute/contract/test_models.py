@@ -246,14 +246,14 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
     (
         """
         def encode_with_budget(self, x, k):
-            if len(x) == 5:
-                raise RuntimeError('five')
+            if len(x) == 3:
+                raise RuntimeError('three')
             z = self.encoder(x).relu()
             kept = z.topk(k).indices
             return DenseCodes(torch.zeros_like(z).scatter(1, kept, z.gather(1, kept)))
         """,
         {
-            running.runs: "pictures cannot be drawn: rebuilding: RuntimeError: five.",
+            running.runs: "pictures cannot be drawn: rebuilding: RuntimeError: three.",
         },
     ),
 ]
