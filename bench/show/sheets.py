@@ -126,7 +126,7 @@ def _traversal(views: Views, place: int) -> Sheet:
         "of a linear decoder that is its atom.",
         np.concatenate([views.varied_inputs[:, None], decoded], axis=1),
         [f"{views.class_names[index]}  {rate:.0%}" for index, rate in rates],
-        ("input", *(f"{level:.3g}" for level in views.varied_levels[place].tolist())),
+        ("input", *(f"{level + 0:.3g}" for level in views.varied_levels[place].tolist())),
         *colours(views.varied_inputs),
         below=_change((decoded - decoded[:, :1]).mean(0, keepdims=True)),
     )

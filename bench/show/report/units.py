@@ -37,6 +37,7 @@ def browser(rounds: Sequence[Sequence[str]], left: Mapping[str, Left], room: int
     shown = {}
     for each in rounds:
         runs = [run for run in each if len(left[run].views.shown_units)]
+        runs.sort(key=lambda run: left[run].views.shown_inputs.size)  # what the small ones spare is the large ones'
         for place, run in enumerate(runs):
             shown[run] = _fitting(left[run], room // (len(runs) - place))
             room -= len(shown[run])

@@ -109,6 +109,7 @@ def test_inputs_are_above_their_outputs() -> None:
 
 def test_a_traversal_begins_with_its_inputs_and_has_below_it_what_the_unit_adds() -> None:
     given = views()
+    given.varied_levels[1, 0] = -0.0  # of a unit whose largest value is below zero
     sheet = sheet_of(given, "traversal-class-specific")
     np.testing.assert_array_equal(sheet.values[:, 0], given.varied_inputs)
     np.testing.assert_array_equal(sheet.values[:, 1:], given.varied[1])
