@@ -70,13 +70,13 @@ def lasso(x: Tensor, atoms: Tensor, budgets: Tensor, nonnegative: bool) -> Tenso
     angle regression (Efron et al. 2004), of which scikit-learn's is used. The penalty is of atoms at unit norm.
     """
     gram, correlations, norms = _normalised(x, atoms)
-    codes = torch.zeros_like(correlations)
+    codes, atom_products = torch.zeros_like(correlations), gram.cpu().numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # two atoms that are the same: the path ends there
         for row, (sample, steps) in enumerate(zip(correlations.cpu().numpy(), budgets.tolist(), strict=True)):
             if steps:
                 *_, values = lars_path_gram(
-                    sample, gram.cpu().numpy(), n_samples=1, max_iter=steps, method="lasso", positive=nonnegative,
+                    sample, atom_products, n_samples=1, max_iter=steps, method="lasso", positive=nonnegative,
                     return_path=False,
                 )  # fmt: skip
                 codes[row] = torch.from_numpy(values)
