@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint
-from models.parts.atoms import summed_variance
 from models.parts.dictionary import TrainedDictionaryConfig
 from models.parts.hardware import where_above
 from models.parts.largest import top_k
@@ -45,24 +44,16 @@ class Gated(LinearEncoderModel[GatedConfig]):
 
     Config = GatedConfig
     capturable = True
+    scaled = True
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.05, 0.1, 0.2, 0.4, 0.8)}
 
     encoder_bias: nn.Parameter
     """b_gate, (M,)."""
-    variance: Tensor
-    """V, ()."""
 
     def __init__(self, config: GatedConfig, n_features: int) -> None:
         super().__init__(config, n_features)
         self.log_gain = nn.Parameter(torch.zeros(config.n_latents))
         self.magnitude_bias = nn.Parameter(torch.zeros(config.n_latents))
-        self.register_buffer("variance", torch.ones(()))
-
-    @torch.no_grad()
-    def prepare(self, x: Tensor, labels: Tensor) -> None:
-        """Centre b on the training inputs x (N, D), and take their variance."""
-        super().prepare(x, labels)
-        self.variance.copy_(summed_variance(x))
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         gate = self.preactivations(x)

@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint
-from models.parts.atoms import summed_variance
 from models.parts.dictionary import TrainedDictionaryConfig
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import sparse_codes
@@ -39,20 +37,8 @@ class ReLU(LinearEncoderModel[ReLUConfig]):
 
     Config = ReLUConfig
     capturable = True
+    scaled = True
     matched_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"l1": (0.03, 0.07, 0.15, 0.28, 0.45)}
-
-    variance: Tensor
-    """V, ()."""
-
-    def __init__(self, config: ReLUConfig, n_features: int) -> None:
-        super().__init__(config, n_features)
-        self.register_buffer("variance", torch.ones(()))
-
-    @torch.no_grad()
-    def prepare(self, x: Tensor, labels: Tensor) -> None:
-        """Centre b on the training inputs x (N, D), and take their variance."""
-        super().prepare(x, labels)
-        self.variance.copy_(summed_variance(x))
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         z = self.preactivations(x).relu()

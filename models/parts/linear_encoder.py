@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -18,13 +20,16 @@ from models.parts.sparse import Selection, selected_preactivations
 class LinearEncoderModel(Dictionary, Model[ConfigT]):
     """A dictionary whose codes come from pre-activations W (x - b) + b_enc, W initialised to the atoms.
 
-    If the config is an `AuxKConfig`, the model has AuxK, and the variance by which its error is divided.
+    If the config is an `AuxKConfig`, the model has AuxK, and the variance by which its error is divided; a model that
+    declares `scaled` has the variance alone.
     """
 
     encoder: nn.Parameter
     """W, (M, D)."""
     encoder_bias: nn.Parameter
     """b_enc, (M,)."""
+    scaled: ClassVar[bool] = False
+    """Whether a model without AuxK has the variance, too."""
     auxk: AuxK
     """Revives dead units."""
     variance: Tensor
@@ -38,14 +43,16 @@ class LinearEncoderModel(Dictionary, Model[ConfigT]):
         self.encoder_bias = nn.Parameter(torch.zeros(config.n_latents))
         if isinstance(config, AuxKConfig):
             self.auxk = AuxK(config)
+        if self.scaled or isinstance(config, AuxKConfig):
             self.register_buffer("variance", torch.ones(()))
 
     @torch.no_grad()
     def prepare(self, x: Tensor, labels: Tensor) -> None:
         """Centre b on the training images x (N, D), and prepare AuxK if the model has it."""
         super().prepare(x, labels)
-        if isinstance(self.config, AuxKConfig):
+        if self.scaled or isinstance(self.config, AuxKConfig):
             self.variance.copy_(summed_variance(x))
+        if isinstance(self.config, AuxKConfig):
             self.auxk.prepare(self.n_train or len(x))
 
     def preactivations(self, x: Tensor) -> Tensor:
