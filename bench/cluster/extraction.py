@@ -40,7 +40,7 @@ from bench.errors import BenchError, Interrupted
 from bench.execute.console import following_data
 from bench.execute.environment import command, software
 from bench.store.files import require_regular
-from bench.store.lock import is_stale, read_owner
+from bench.store.lock import living_owner
 from bench.store.record import timestamp
 from bench.store.runs import RunStore
 from slurm import launcher, watcher
@@ -183,9 +183,7 @@ def _state(look: Look, submission: Submission, extraction: Extraction) -> RunSta
     if submission.sent.user == user():  # a stranger's submission does not say where to look
         if extraction.complete:
             return replace(state, state="done")
-        lock = extraction.out / ".lock"
-        owner = read_owner(lock)
-        owner = None if owner is None or is_stale(lock) else owner
+        owner = living_owner(extraction.out / ".lock")
     pending = [(place, job)] if job and job.active else []
     return look.on_its_way(state, owner, pending) or look.absent(state, place)
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench.cluster.logs import Logs
 from bench.cluster.submission import PREFIX, Place, Submission, identity, places, root, user
-from bench.store.lock import Owner, is_stale, read_owner
+from bench.store.lock import Owner, living_owner
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
 from bench.store.runs import RunStore
@@ -207,9 +207,8 @@ class Look:
 
     def _not_submitted(self, state: RunState, place: Place) -> RunState:
         if self._submitting is None:
-            lock = root(self.store.root) / "lock"
-            owner = read_owner(lock)
-            self._submitting = owner is not None and owner.pid != os.getpid() and not is_stale(lock)
+            owner = living_owner(root(self.store.root) / "lock")
+            self._submitting = owner is not None and owner.pid != os.getpid()
         if self._submitting:
             return replace(state, note="being submitted")
         note = f"{place.array} was never submitted: the command that was to do so ended before; issue it again"

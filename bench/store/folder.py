@@ -19,7 +19,7 @@ from bench.errors import BenchError
 from bench.store.arrays import read_npz
 from bench.store.files import is_there, read_regular, sha256_of, sweep, unreadable, write_atomically
 from bench.store.legend import Legend, parse_legend
-from bench.store.lock import Lock, Owner, is_stale, read_owner
+from bench.store.lock import Lock, Owner, living_owner
 from bench.store.parsing import parse_record
 from bench.store.record import Record
 from bench.store.weights import read_weights, write_weights
@@ -101,8 +101,7 @@ class RunFolder:
 
     def owner(self) -> Owner | None:
         """The process that is writing the run; None where there is none that lives."""
-        owner = read_owner(self.lock_path)
-        return owner if owner and not is_stale(self.lock_path) else None
+        return living_owner(self.lock_path)
 
     def weights(self) -> dict[str, Tensor]:
         """The trained model. BenchError where the file is missing, damaged or of another run."""

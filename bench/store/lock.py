@@ -143,6 +143,12 @@ def is_stale(path: Path) -> bool:
         return True
 
 
+def living_owner(path: Path) -> Owner | None:
+    """Who holds the lock at `path`, and lives; None where there is nobody."""
+    owner = read_owner(path)
+    return owner if owner and not is_stale(path) else None
+
+
 def read_owner(path: Path) -> Owner | None:
     """Who holds the lock at `path`; None where nobody does, or the file is no lock of this format."""
     try:
