@@ -4,10 +4,10 @@ Codes are those of TopK. The loss is the mean error of k reconstructions: x_hat_
 sample and b, for j = 1 ... k, instead of that of x_hat_k alone. AuxK uses the residual of x_hat_k [choice]. The paper's
 means over a part of the budgets are left out.
 
-The reconstructions share their sums. With A the (k, D) atoms of a sample in the order of their activations v, and
-r_j = x - b - (v_1 A_1 + ... + v_j A_j), the error sum_j ||r_j||^2 has the gradients -2 A_i . S_i in v_i, -2 v_i S_i in
-A_i and 2 S_1 in x - b, where S_i = r_i + ... + r_k. They are computed with the residuals, a block of samples after the
-other: nothing of the size (N, M) or (k, N, M) is built.
+No reconstruction but the last is built. With v the activations of a sample in descending order, A its (k, D) atoms in
+that order, and c = x - b, the i-th atom is in n_i = k - i + 1 of them, the i-th and the t-th together in n_max(i, t):
+
+    sum_j ||x - x_hat_j||^2 = k ||c||^2 - 2 c . sum_i n_i v_i A_i + sum_it n_max(i, t) v_i v_t A_i . A_t.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.autograd import Function
 from models.base import Losses, SparseCodes
 from models.parts.auxk import AuxKConfig
 from models.parts.linear_encoder import LinearEncoderModel
-from models.parts.pursuit import sample_blocks, selected_atoms
+from models.parts.pursuit import coupling, gram_matrix, inner_products
 from models.parts.sparse import Selection
 
 
@@ -41,7 +41,13 @@ class HierarchicalTopK(LinearEncoderModel[HierarchicalTopKConfig]):
             values, order = values.sort(dim=1, descending=True)
         selection = Selection(indices.gather(1, order), self.config.n_latents)
         values = self.selected_activations(x, values, selection)
-        errors, residual = _Prefixes.apply(values, self.dictionary, x - self.bias, selection)
+        centred, atoms = x - self.bias, self.dictionary.detach()
+        budgets = torch.arange(self.config.k, 0, -1, device=x.device)  # n_i
+        summed = selection.product(budgets * values, atoms)
+        errors = self.config.k * centred.square().sum() - 2 * (centred * summed).sum()
+        errors = errors + _Pairs.apply(values, self.dictionary, centred.detach(), selection, budgets)
+        with torch.no_grad():
+            residual = centred - selection.product(values, atoms)
         fvu = errors / (values.numel() * self.variance)
         return self.auxk.losses(self, x, values, selection, fvu, residual)
 
@@ -49,34 +55,28 @@ class HierarchicalTopK(LinearEncoderModel[HierarchicalTopKConfig]):
         return self.code(x, self.config.k)
 
 
-class _Prefixes(Function):
-    """Of values (N, k), atoms (M, D) and x - b (N, D): sum_nj ||r_nj||^2 (), and the r_k (N, D), without gradient."""
+class _Pairs(Function):
+    """sum_it n_max(i, t) v_i v_t A_i . A_t over all samples, (), of values (N, k), atoms (M, D) and budgets n (k,).
+
+    The gradient of the atoms is that of the whole error, with its term in the centred inputs (N, D): one sum, not two.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, values: Tensor, atoms: Tensor, centred: Tensor, selection: Selection
-    ) -> tuple[Tensor, Tensor]:
-        blocks = list(sample_blocks(selection.indices, atoms.shape[1]))
-        lower = values.new_ones(values.shape[1], values.shape[1]).tril()  # [j, i]: whether r_j lacks the atom i
-        grad_values, grad_atoms, grad_centred = (torch.zeros_like(each) for each in (values, atoms, centred))
-        residual, errors = torch.empty_like(centred), values.new_zeros(())
-        for rows in blocks:
-            own, v = selected_atoms(atoms, selection.indices[rows]), values[rows]
-            residuals = torch.baddbmm(centred[rows, None], lower * v[:, None], own, alpha=-1)  # r: (n, k, D)
-            errors += residuals.square().sum()
-            grad_values[rows] = ((residuals @ own.mT) * lower).sum(1)
-            grad_centred[rows] = residuals.sum(1)
-            by_slot = (lower.T * v[:, :, None]) @ residuals  # v_i S_i
-            if len(blocks) == 1:  # in a fixed order on a GPU, too
-                grad_atoms = selection.sum_rows(by_slot)
-            else:
-                grad_atoms.index_add_(0, selection.indices[rows].flatten(), by_slot.flatten(0, 1))
-            residual[rows] = residuals[:, -1]
-        ctx.save_for_backward(grad_values, grad_atoms, grad_centred)
-        ctx.mark_non_differentiable(residual)
-        return errors, residual
+        ctx: Any, values: Tensor, atoms: Tensor, centred: Tensor, selection: Selection, budgets: Tensor
+    ) -> Tensor:
+        n, k = values.shape
+        together = torch.minimum(budgets, budgets[:, None])
+        gram = gram_matrix(atoms) if len(atoms) ** 2 <= n * k**2 else None  # of fewer pairs than there are
+        halves = ((together * inner_products(atoms, selection.indices, gram)) @ values[:, :, None]).squeeze(2)
+        ctx.selection = selection
+        ctx.save_for_backward(values, atoms, centred, halves, budgets, together)
+        return (values * halves).sum()
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        grad_values, grad_atoms, grad_centred = ctx.saved_tensors
-        return -2 * grad * grad_values, -2 * grad * grad_atoms, 2 * grad * grad_centred, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        values, atoms, centred, halves, budgets, together = ctx.saved_tensors
+        twice = 2 * grad
+        pairs = twice * together * values[:, :, None] * values[:, None, :]
+        linear = ctx.selection.transposed_product(twice * budgets * values, centred)
+        return twice * halves, coupling(atoms, ctx.selection, pairs).sub_(linear), None, None, None

@@ -189,13 +189,13 @@ class _Pursuit(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         atoms, centred, values = ctx.saved_tensors
         selection: Selection = ctx.selection
-        inner = _inner_products(atoms, selection.indices, ctx.gram)
+        inner = inner_products(atoms, selection.indices, ctx.gram)
         # A coefficient of zero ends the pursuit of its sample: it and all later ones have no gradient.
         grad = torch.where(values != 0, grad, 0.0)[..., None]
         u = torch.linalg.solve_triangular(inner.mT, grad, upper=True, unitriangular=True).squeeze(-1)
         pairs = torch.tril(u[:, :, None] * values[:, None, :], diagonal=-1)
-        coupling = _coupling(atoms, selection, pairs + pairs.mT)
-        grad_atoms = selection.transposed_product(u, centred).sub_(coupling)
+        coupled = coupling(atoms, selection, pairs + pairs.mT)
+        grad_atoms = selection.transposed_product(u, centred).sub_(coupled)
         return -(selection.sum_by_unit(u) @ atoms), grad_atoms, None, None, None, None
 
 
@@ -215,7 +215,7 @@ def _pair_positions(indices: Tensor, n_latents: int) -> Tensor:
     return (indices[:, :, None] * n_latents + indices[:, None, :]).flatten()
 
 
-def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tensor:
+def inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tensor:
     """A A^T of each sample's selected atoms, (N, k, k)."""
     if gram is not None:
         pairs = gram.flatten().index_select(0, _pair_positions(indices, len(atoms)))
@@ -224,7 +224,7 @@ def _inner_products(atoms: Tensor, indices: Tensor, gram: Tensor | None) -> Tens
     return torch.cat([part @ part.mT for part in blocks])
 
 
-def _coupling(atoms: Tensor, selection: Selection, pairs: Tensor) -> Tensor:
+def coupling(atoms: Tensor, selection: Selection, pairs: Tensor) -> Tensor:
     """P D, (M, D), where P sums pairs[n, t, s] at [i_t, i_s]. A large P is not built."""
     indices = selection.indices
     blocks = list(sample_blocks(indices, atoms.shape[1]))
@@ -234,9 +234,9 @@ def _coupling(atoms: Tensor, selection: Selection, pairs: Tensor) -> Tensor:
         positions = _pair_positions(indices, len(atoms))
         matrix = atoms.new_zeros(len(atoms) ** 2).index_add_(0, positions, pairs.flatten())
         return matrix.view(len(atoms), -1) @ atoms
-    coupling = torch.zeros_like(atoms)
+    summed = torch.zeros_like(atoms)
     for rows in blocks:
-        coupling.index_add_(
+        summed.index_add_(
             0, indices[rows].flatten(), (pairs[rows] @ selected_atoms(atoms, indices[rows])).flatten(0, 1)
         )
-    return coupling
+    return summed
