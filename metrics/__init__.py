@@ -61,6 +61,8 @@ METRICS: dict[str, str] = {
     "sparse_probe": "metrics.probing:sparse_probe",
     "targeted_probe_perturbation": "metrics.concept_removal:targeted_probe_perturbation",
     "spurious_correlation_removal": "metrics.concept_removal:spurious_correlation_removal",
+    "class_absorption": "metrics.absorption:class_absorption",
+    "class_splitting": "metrics.absorption:class_splitting",
     "monosemanticity": "metrics.interpretability:monosemanticity",
     "monosemanticity_as_published": "metrics.interpretability:monosemanticity_as_published",
     "unit_monosemanticity": "metrics.interpretability:unit_monosemanticity",

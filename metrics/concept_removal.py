@@ -18,16 +18,13 @@ import torch
 from torch import Tensor
 
 from metrics.base import Axis, NotApplicable, metric
-from metrics.matrix import Matrix, column_sums, dense, evenly_spaced, rows, spread, transposed_product
+from metrics.matrix import Matrix, column_sums, dense, evenly_spaced, rows, shrunk, spread, transposed_product
 
 REMOVED = {str(n): n for n in (2, 5, 10, 20, 50)}
 """Key -> units that are removed: SAEBench's numbers but for 100 and 500."""
 
 SAMPLES = 1000
 """Evaluated samples, as in SAEBench: evenly spaced, or a quarter of them of each combination of two factors."""
-
-SHRINKAGE = 0.1
-"""Share of the identity, at the mean variance, in the covariance of the inputs [choice]."""
 
 PAIRS, MIN_SAMPLES = 4, 20
 """Pairs of factors, as in SAEBench, and training samples of the rarest combination of a pair [choice]."""
@@ -167,10 +164,7 @@ def _contrasts(shares: Tensor, members: Tensor) -> Tensor:
 def _fit(x: Tensor, contrasts: Tensor) -> Probes:
     """Fisher discriminants, of samples of positive weight from those of negative weight."""
     centred = x - x.mean(0)
-    covariance = (centred.T @ centred).double() / len(x)
-    level = covariance.diagonal().mean()
-    covariance = (1 - SHRINKAGE) * covariance
-    covariance.diagonal().add_(SHRINKAGE * level + (level == 0))
+    covariance = shrunk((centred.T @ centred).double() / len(x))
     weights = torch.linalg.solve(covariance, (contrasts @ x.double()).T).T
     return Probes(weights, (contrasts.abs() @ x.double() * weights).sum(1) / 2)
 

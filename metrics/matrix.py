@@ -30,6 +30,9 @@ SPARSE_ROWS = 2**15
 MAX_UNITS = 2048
 """Most units among which pairs are formed; if there are more, evenly spaced ones are used."""
 
+SHRINKAGE = 0.1
+"""Share of the identity, at the mean variance, in the covariance of linear discriminants [choice]."""
+
 
 class ClassMoments(NamedTuple):
     """Moments of the classes that occur, in the order of their labels; float64."""
@@ -193,3 +196,11 @@ def variance(means: Tensor, squares: Tensor) -> Tensor:
     """The variance E[z^2] - E[z]^2; 0 where it is lost in rounding."""
     result = squares - means.square()
     return torch.where(result > 1e-12 * squares, result, 0.0)
+
+
+def shrunk(covariance: Tensor) -> Tensor:
+    """A covariance (D, D) that can be inverted: mixed with the identity at its mean variance, or at 1 if that is 0."""
+    level = covariance.diagonal().mean()
+    covariance = (1 - SHRINKAGE) * covariance
+    covariance.diagonal().add_(SHRINKAGE * level + (level == 0))
+    return covariance
