@@ -16,7 +16,7 @@ are minus the mean training input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -86,12 +86,10 @@ def class_absorption(
         return NotApplicable("fewer than two classes occur in training")
     probes = _fit(train_x.double() - centre, train_labels)
     guess = classes[((samples - centre) @ probes.weights.T + probes.offsets).argmax(1)]
+    told = [place for place, label in enumerate(classes) if _f1(guess == label, truth == label) >= MIN_F1]
     scores = []
-    for place, units in _main_units(train_z, train_labels):
-        of_class, found = truth == classes[place], guess == classes[place]
-        if _f1(found, of_class) < MIN_F1:
-            continue
-        right = (of_class & found).nonzero().squeeze(1)
+    for place, units in _main_units(train_z, train_labels, told):
+        right = ((truth == classes[place]) & (guess == classes[place])).nonzero().squeeze(1)
         direction = normalize(probes.weights[place], dim=0)
         own = chosen.to(right.device)[right]
         whole = ((samples[right] - centre) @ direction)[:, None]
@@ -111,7 +109,8 @@ def class_splitting(train_z: Matrix, train_labels: Tensor) -> float | NotApplica
     Units enter by the difference of their mean codes, while each adds more than 0.03 to F1 on training samples. n/a if
     no unit is more active in one class than in the others.
     """
-    sizes = [len(units) for _, units in _main_units(train_z, train_labels)]
+    n_classes = len(train_labels.unique())
+    sizes = [len(units) for _, units in _main_units(train_z, train_labels, range(n_classes if n_classes > 1 else 0))]
     return sum(sizes) / len(sizes) if sizes else NotApplicable("no unit is more active in one class than elsewhere")
 
 
@@ -141,14 +140,15 @@ def _absorbed(shares: Tensor, cosines: Tensor, main: Tensor, off: Tensor) -> Ten
     return torch.stack([fraction.mean(), full.to(fraction).mean()])
 
 
-def _main_units(z: Matrix, labels: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Place among the labels that occur, and main units, of each class that has some; of one class alone, nothing."""
+def _main_units(z: Matrix, labels: Tensor, places: Iterable[int]) -> Iterator[tuple[int, Tensor]]:
+    """Place among the labels that occur, and main units, of each of some classes that has any."""
     differences, deviations = _differences(class_moments(z, labels))
-    for place, label in enumerate(labels.unique() if len(differences) > 1 else ()):
+    classes = labels.unique()
+    for place in places:
         order = differences[place].argsort(descending=True, stable=True)[:MAX_MAIN]
         order = order[differences[place][order] > 0]
         codes = (dense(columns(z, order)).cpu().double() / deviations[order].cpu()).numpy()
-        truth, best, n = (labels == label).cpu(), -F1_GAIN, 0
+        truth, best, n = (labels == classes[place]).cpu(), -F1_GAIN, 0
         for k in range(1, len(order) + 1):  # problems of a few units are no work for a GPU
             probe = fit_by_sklearn(codes[:, :k], truth.numpy(), class_weight="balanced")
             score = _f1(torch.from_numpy(probe.predict(codes[:, :k])), truth)
