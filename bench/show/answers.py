@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from bench.compare.answers import Answer
@@ -43,10 +43,13 @@ def sentence(answer: Answer, reading: Reading | None = None) -> str:
 
 def at(reading: Reading) -> str:
     """'At L0 10 on digits (matched setting, quick budget)'."""
-    board = reading.source
+    return f"{'Over' if reading.price.is_range else 'At'} {level(reading)} on {where(reading.source)}"
+
+
+def where(board: Board) -> str:
+    """'digits (matched setting, quick budget)'."""
     version = f", data {board.data_version}" if board.data_version else ""
-    where = f"{board.dataset} ({board.settings} setting, {board.budget} budget{version})"
-    return f"{'Over' if reading.price.is_range else 'At'} {level(reading)} on {where}"
+    return f"{board.dataset} ({board.settings} setting, {board.budget} budget{version})"
 
 
 def level(reading: Reading) -> str:
@@ -130,18 +133,40 @@ def _elsewhere(answer: Answer, chosen: Reading) -> str:
 def _rest(reading: Reading) -> str:
     """Who is not in the sentence, and what is not alike."""
     missing = [row.label for row in reading.ranked if not row.n_done]
-    native = " Sizes and steps are each model's own; `--settings matched` makes them alike, and sweeps the sparsity."
     absent = f" Not reached by {clipped(', '.join(missing))}." if missing else ""
-    return f".{absent}{native if reading.source.settings == 'native' else ''}"
+    return f".{absent}{native(reading.source)}"
+
+
+def native(board: Board) -> str:
+    """What is not alike on a board; "" where everything is."""
+    told = " Sizes and steps are each model's own; `--settings matched` makes them alike, and sweeps the sparsity."
+    return told if board.settings == "native" else ""
 
 
 def wary(reading: Reading) -> list[str]:
     """What a reader of a reading should know of its curves, one sentence each."""
+    return [*wary_at(reading), *wary_of_curves(reading)]
+
+
+def wary_at(reading: Reading) -> list[str]:
+    """What of it depends on the level."""
     name = reading.column.info.label
     pairs = list(zip(reading.board.rows, reading.sweeps, strict=True))
     some = [f"{row.label} ({row.n_done}/{len(reading.source.seeds)})" for row, _ in pairs if _some(row, reading.source)]
     lost = [f"{row.label} ({_reach(sweep, reading)})" for row, sweep in pairs if not row.n_done]
     wide = [f"{sweep.label} ({gap})" for row, sweep in pairs if row.n_done and (gap := _gap(sweep, reading.price))]
+    said = {
+        f"Not reached, {name} from the lowest to the highest of their means": lost,
+        "Reached by some seeds, the mean is of these": some,
+        f"Read between settings that are far apart in {name}": wide,
+    }
+    return _lines(said)
+
+
+def wary_of_curves(reading: Reading) -> list[str]:
+    """What of it is so at every level of the price."""
+    name = reading.column.info.label
+    pairs = list(zip(reading.board.rows, reading.sweeps, strict=True))
     alone = [row.label for row, sweep in pairs if len(sweep.rows) == 1]
     folded = [f"{s.label} ({s.field})" for s in reading.sweeps if _folds(s, reading.price.metric)]
     back = [s.label for s in reading.sweeps if _gets_worse(s, reading.source, reading.price.metric)]
@@ -151,15 +176,16 @@ def wary(reading: Reading) -> list[str]:
     unlike = [c.header for c in reading.board.columns if c.info.against and c.info.direction != "none"]
     order = f"{name} does not rise or fall steadily with what is swept, so settings are read in the order of {name}"
     said = {
-        f"Not reached, {name} from the lowest to the highest of their means": lost,
-        "Reached by some seeds, the mean is of these": some,
-        f"Read between settings that are far apart in {name}": wide,
         "One setting, so no curve: read only where it stands": alone,
         order: folded,
         "All settings of these have something other than the default": settings,
         f"Paying more {name} does not buy more everywhere": back,
         "Not ranked, as it is bought with what is not alike here": unlike,
     }
+    return _lines(said)
+
+
+def _lines(said: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{words}: {clipped(', '.join(labels))}." for words, labels in said.items() if labels]
 
 

@@ -69,7 +69,8 @@ def text(reading: Reading, width: int | None = None) -> str:
     ]
     heads = [textwrap.fill(c.header, HEADER_WIDTH, break_long_words=False, break_on_hyphens=False) for c in columns]
     places = range(FIRST_METRIC, FIRST_METRIC + len(columns))
-    table = fitting.table(["model", "seeds", *heads], rows, width, spare=places[:0:-1], right=places)
+    spare = sorted(places[:0:-1], key=lambda place: bool(columns[place - FIRST_METRIC].info.answer))
+    table = fitting.table(["model", "seeds", *heads], rows, width, spare=spare, right=places)
     return f"{at(reading)}\n{table}"
 
 

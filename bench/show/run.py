@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from bench.show.fitting import table
+from bench.show.fitting import paragraph, table
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
 BARS = "▁▂▃▄▅▆▇█"
-CURVE_WIDTH = 60
+CURVE_WIDTH = 36
+"""Characters of a curve: with its numbers it fits a terminal of 80."""
 LARGEST = 1e300
 """Beyond it, differences of losses are no numbers."""
 
@@ -41,7 +42,7 @@ def describe(record: Record, store: RunStore, width: int | None = None) -> str:
     if curve := _curve(folder.history()):
         parts.append(curve)
     if notes := [words for words in (*record.notes, record.not_applicable) if words]:
-        parts.append("notes\n" + "\n".join(f"  {note}" for note in notes))
+        parts.append("notes\n" + "\n".join(paragraph(f"  {note}", width) for note in notes))
     if record.error:
         parts.append(f"error\n{record.error.traceback}")
     if record.metrics:
@@ -64,7 +65,7 @@ def _curve(history: dict[str, list[float]]) -> str:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Finite values as characters of eight heights, the lowest to the highest; means where there are more than 60."""
+    """Finite values as characters of eight heights, the lowest to the highest; means where there are more than fit."""
     n = min(len(values), CURVE_WIDTH)
     means = [mean(values[i * len(values) // n : (i + 1) * len(values) // n]) for i in range(n)]
     low, span = min(means), (max(means) - min(means)) or 1.0

@@ -8,7 +8,7 @@ from collections import Counter
 from bench.cluster.status import Status
 from bench.errors import first_line
 from bench.execute.console import format_seconds
-from bench.show.fitting import table
+from bench.show.fitting import paragraph, table
 from bench.store.runs import Scan
 
 ENDS = ("done", "failed", "timeout", "cancelled")
@@ -18,7 +18,7 @@ ON_THE_WAY, GONE = ("queued", "running"), ("lost", "unknown")
 def status_text(status: Status, width: int | None = None) -> str:
     """Tables of runs that ended and of submissions; then what is running or has stopped, and what went wrong."""
     parts = [_records(status.scan, width), _submissions(status, width), _running(status, width)]
-    parts += [_stopped(status, width), *_wrong(status), _extractions(status, width)]
+    parts += [_stopped(status, width), _wrong(status, width), _extractions(status, width)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -90,7 +90,8 @@ def _stopped(status: Status, width: int | None) -> str:
     return f"{table(['stopped', 'at', 'and then'], rows, width, right=(1,))}\n{how}" if rows else ""
 
 
-def _wrong(status: Status) -> list[str]:
+def _wrong(status: Status, width: int | None) -> str:
+    """What went wrong, and where nobody can say; a sentence each."""
     lines = [f"unreadable, left alone: {path}: {reason}" for path, reason in status.scan.unreadable.items()]
     lines += [
         f"{record.status}: {record.run_id}: {first_line(record.error.message)}"
@@ -102,7 +103,7 @@ def _wrong(status: Status) -> list[str]:
     waiting = Counter(state.note.partition(": ")[2] for state in status.states.values() if state.state == "queued")
     lines += [f"{count} queued: {reason}" for reason, count in waiting.items() if reason]
     unknown = Counter(state.note for state in status.states.values() if state.state == "unknown")
-    lines += [f"{count} unknown: {note}" for note, count in unknown.items()]
+    lines += [f"{count} unknown (submitted, no record yet): {note}" for note, count in unknown.items()]
     if lost:
         lines.append("Issue the command that submitted them again with --retry-failed.")
-    return ["\n".join(lines)] if lines else []
+    return "\n".join(paragraph(line, width) for line in lines)

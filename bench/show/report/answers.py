@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.compare.answers import Answer
-from bench.compare.boards import Row
+from bench.compare.boards import Column, Row
 from bench.compare.readings import Reading
-from bench.show.answers import at, level, sentence, wary
+from bench.show.answers import at, level, native, sentence, wary_at, wary_of_curves, where
 from bench.show.readings import cells, is_marked, rank_text, seeds
-from bench.show.report.payload import tip
+from bench.show.report.explained import of_column, of_models
 
 
 def answers(found: Sequence[Answer]) -> list[dict[str, Any]]:
     """The answer of each board."""
+    explained = of_models([each.board for each in found])
     return [
         {
             "title": each.board.title,
+            "where": where(each.board),
+            "native": native(each.board),
+            "explained": explained,
             "sentence": sentence(each),
             "readings": [{"sentence": sentence(each, reading), **_reading(reading)} for reading in each.readings],
             "chosen": next((i for i, reading in enumerate(each.readings) if reading is each.chosen), 0),
@@ -33,16 +37,28 @@ def _reading(reading: Reading) -> dict[str, Any]:
     return {
         "title": at(reading),
         "level": level(reading),
-        "columns": [{"header": c.header, "family": c.info.family or "other", "tip": tip(c)} for c in columns],
+        "metric": reading.price.metric,
+        "label": reading.column.info.label,
+        "at": reading.price.value,
+        "columns": [{"name": c.name, "header": c.header, "tip": of_column(c), **_read_as(c)} for c in columns],
         "rows": [_row(reading, row, ranks, n_ranked) for row in reading.board.rows],
-        "wary": wary(reading),
+        "wary_here": wary_at(reading),
+        "wary": wary_of_curves(reading),
     }
+
+
+def _read_as(column: Column) -> dict[str, str]:
+    """How a column is read at this price, for the script that reads others."""
+    info = column.info
+    direction = "none" if info.against else info.direction
+    return {"family": info.family or "other", "label": info.label, "answer": info.answer, "direction": direction}
 
 
 def _row(reading: Reading, row: Row, ranks: Sequence[Mapping[str, tuple[int, int]]], n: int) -> dict[str, Any]:
     own = [each.get(row.label) for each in ranks]
     return {
         "label": row.label,
+        "model": row.model,
         "seeds": seeds(reading, row),
         "floor": row.label in reading.floors,
         "reached": row.n_done > 0,

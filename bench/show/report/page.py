@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.compare.answers import answer
 from bench.compare.boards import compared_at_a_price
-from bench.compare.readings import FLOORS
+from bench.compare.readings import FLOORS, NEAR
 from bench.compare.stats import LEVEL
 from bench.errors import BenchError, counted
 from bench.show.report.answers import answers
@@ -37,8 +37,8 @@ FOR_PICTURES = 0.6
 
 STYLES = ("page.css", "tables.css", "figures.css", "units.css", "media.css")
 SCRIPTS = (
-    "core.js", "plots.js", "answer.js", "board.js", "pareto.js", "pairs.js", "pictures.js", "heatmaps.js", "curves.js",
-    "structure.js", "units.js", "start.js",
+    "core.js", "plots.js", "statistics.js", "readings.js", "answer.js", "two.js", "board.js", "pareto.js", "pairs.js",
+    "pictures.js", "heatmaps.js", "curves.js", "structure.js", "units.js", "start.js",
 )  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         claims=_claims(store.root),
         provenance=provenance(boards, read_labs(store.root)),
         level=f"{LEVEL:.0%}",
+        near=f"{NEAR - 1:.0%}",
         seeds=SEEDS,
         megabytes=f"{MAX_BYTES / 1e6:.1f}",
         levels=LEVELS,

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scipy.special import chdtri
+
 from bench.compare.boards import Board, Column
-from bench.compare.marks import ALIKE
-from bench.compare.stats import MIN_SEEDS, rank_intervals, t_quantiles
+from bench.compare.marks import ALIKE, MARK_SEEDS, POOLED
+from bench.compare.readings import NEAR
+from bench.compare.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
 from bench.compare.sweeps import Sweep, sweeps
+from bench.show.answers import FAR
 from bench.show.report.artefacts import Left
 from bench.show.report.curves import curves
+from bench.show.report.explained import of_column, of_models
 from bench.show.report.structure import structure
 from bench.show.tables import Tables, cell, seed_count
 
@@ -35,16 +40,28 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "columns": {name: _column(columns[name]) for name in order},
         "models": sorted(models),
         "families": families(boards, left),
+        "explained": of_models(boards),
         "t": t_quantiles(most),
+        "chi2": _limits_of_chi2(max((len(board.rows) for board in boards), default=0)),
+        "error": 1 - LEVEL,
         "fewest": MIN_SEEDS,
+        "mark_seeds": MARK_SEEDS,
         "alike": ALIKE,
+        "near": NEAR,
+        "far": FAR,
     }
+
+
+def _limits_of_chi2(largest: int) -> dict[int, float]:
+    """Degrees of freedom -> Bartlett's statistic from which the spread over seeds is not pooled."""
+    return {freedom: float(chdtri(freedom, POOLED)) for freedom in range(1, largest)}
 
 
 def _board(board: Board, left: Mapping[str, Left]) -> dict[str, Any]:
     """Strings as the tables print them, column by column, in the order of the rows."""
     return {
         "title": board.title,
+        "seeds": board.seeds,
         "labels": [row.label for row in board.rows],
         "counts": [seed_count(board, row) for row in board.rows],
         "cells": {column.name: [cell(row, column) for row in board.rows] for column in board.columns},
@@ -80,14 +97,8 @@ def _column(column: Column) -> dict[str, Any]:
         "price": column.info.price,
         "against": column.info.against,
         "direction": column.info.direction,
-        "tip": tip(column),
+        "tip": of_column(column),
     }
-
-
-def tip(column: Column) -> str:
-    """What the header of a column says when it is pointed at."""
-    info = column.info
-    return f"{info.explanation}\n`{column.name}`. Range {info.range}. Source: {info.source}."
 
 
 def families(boards: Sequence[Board], left: Mapping[str, Left]) -> dict[str, str]:

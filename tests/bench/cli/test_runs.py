@@ -63,9 +63,10 @@ def test_status_of_submitted_runs_without_a_cluster_knows_that_it_does_not_know(
     plan = plan_of(tmp_path)
     ours = submitted(tmp_path, [[spec.run_id] for spec in plan.specs])
     put(RunStore(tmp_path), ended(plan.specs[0], "timeout", ours.id))
-    said = bench("status", "--results", str(tmp_path), env={"PATH": ""})
+    said = bench("status", "--results", str(tmp_path), env={"PATH": "", "COLUMNS": "80"})
     assert said.returncode == 1
-    assert "3 unknown: squeue is not found" in said.stdout
+    assert "3 unknown (submitted, no record yet): squeue is not found" in said.stdout
+    assert max(map(len, said.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_logs_wants_one_run_that_has_some(tmp_path: Path, name: str, words: list
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"), ([1, 1], "▁▁"), ([2, -2], "█▁"), (list(range(120)), 60)],
+    [([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"), ([1, 1], "▁▁"), ([2, -2], "█▁"), (list(range(120)), 36)],
 )
 def test_sparkline(values: list[float], expected: str | int) -> None:
     line = sparkline(values)

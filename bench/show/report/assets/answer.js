@@ -1,4 +1,4 @@
-// The answer: its tables stand in the page; the controls show one of them.
+// The answer: the tables at the levels that are offered stand in the page; at any other, one is made.
 const shownAnswer = {};
 
 function startAnswer() {
@@ -8,24 +8,63 @@ function startAnswer() {
   fillAnswer();
 }
 
+const answerNow = () => document.querySelector(`.answer[data-board="${shownAnswer.board.value}"]`);
+const offered = () => [...answerNow().querySelectorAll(".reading:not(.made)")];
+// A price is a metric, or a range of it as "L0 4 to 32".
+const isRange = ({dataset}) => !Number.isFinite(Number(dataset.at));
+const priceOf = node => (isRange(node) ? node.dataset.level : node.dataset.metric);
+const atPrice = () => offered().filter(node => priceOf(node) === shownAnswer.price.value);
+
 function fillAnswer() {
   const place = find("answer-controls");
-  const answer = document.querySelector(`.answer[data-board="${shownAnswer.board.value}"]`);
-  const levels = [...answer.querySelectorAll(".reading")].map(node => node.dataset.level);
   keepFirst(place);
-  if (levels.length) {
-    const options = levels.map(value => ({value, text: value}));
-    shownAnswer.level = select(place, "Compared at", options, levels[answer.dataset.chosen], showAnswer);
+  shownAnswer.price = null;
+  if (offered().length) {
+    const text = node => (isRange(node) ? `${node.dataset.level}, on average` : node.dataset.label);
+    const prices = new Map(offered().map(node => [priceOf(node), text(node)]));
+    const options = [...prices].map(([value, text]) => ({value, text}));
+    const usual = offered()[answerNow().dataset.chosen];
+    shownAnswer.price = select(place, "Price", options, priceOf(usual), fillLevel);
+    const attributes = {type: "number", min: 0, step: "any", list: "answer-levels", value: usualLevel()};
+    shownAnswer.level = control(place, "Level", make("input", attributes), showAnswer);
     shownAnswer.floors = toggle(place, "Floors", false, showAnswer);
   }
   showAnswer();
 }
 
+// The one that the answer is of, or the one in the middle.
+function usualLevel() {
+  const levels = atPrice();
+  return (levels.find(node => node === offered()[answerNow().dataset.chosen]) ?? levels[levels.length >> 1]).dataset.at;
+}
+
+function fillLevel() {
+  shownAnswer.level.value = usualLevel();
+  showAnswer();
+}
+
 function showAnswer() {
-  for (const answer of document.querySelectorAll(".answer")) {
-    answer.hidden = answer.dataset.board !== shownAnswer.board.value;
-    for (const reading of answer.querySelectorAll(".reading"))
-      reading.hidden = reading.dataset.level !== shownAnswer.level?.value;
-  }
-  for (const row of document.querySelectorAll(".answer .floor")) row.hidden = !shownAnswer.floors?.checked;
+  for (const answer of document.querySelectorAll(".answer")) answer.hidden = answer !== answerNow();
+  if (!shownAnswer.price) return showTwo(null);
+  const {level} = shownAnswer;
+  const range = atPrice().find(isRange);
+  level.disabled = Boolean(range);
+  find("answer-levels").replaceChildren(...atPrice().map(node => make("option", {value: node.dataset.at})));
+  const asked = Number(level.value);
+  level.setCustomValidity(range || asked > 0 ? "" : "a number above zero");
+  if (!level.checkValidity()) return;
+  const shown = range ?? atPrice().find(node => Number(node.dataset.at) === asked) ?? made(asked);
+  for (const node of answerNow().querySelectorAll(".reading")) node.hidden = node !== shown;
+  for (const row of document.querySelectorAll(".answer .floor")) row.hidden = !shownAnswer.floors.checked;
+  showTwo(range ? null : shown, asked);
+}
+
+// The reading at a level that is not offered, in place of the last one.
+function made(asked) {
+  const board = boards[shownAnswer.board.value];
+  const reading = readingAt(atPrice()[0], board, shownAnswer.price.value, asked);
+  answerNow().querySelector(".made")?.remove();
+  reading.classList.add("made");
+  answerNow().append(reading);
+  return reading;
 }

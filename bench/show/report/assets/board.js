@@ -21,14 +21,8 @@ function startBoard() {
     "",
     renderBoards,
   );
-  view.search = make("input", {
-    type: "search",
-    id: "board-search",
-    "aria-label": "Rows with",
-    placeholder: "part of a name",
-  });
-  view.search.addEventListener("input", renderBoards);
-  controls.append(make("label", {}, "Rows with", view.search));
+  const search = make("input", {type: "search", id: "board-search", placeholder: "part of a name"});
+  view.search = control(controls, "Rows with", search, renderBoards);
   chips(
     find("board-columns"),
     ["headline", ...new Set(Object.values(data.columns).map(column => column.family))],
@@ -37,20 +31,40 @@ function startBoard() {
   chips(find("board-models"), data.models, view.models);
   const first = boards[0]?.columns.find(column => column.direction !== "none");
   if (first) Object.assign(view, {sort: first.name, ascending: first.direction === "min"});
+  keep("board.sort", () => `${view.ascending ? "" : "-"}${view.sort ?? ""}`, sortBy);
   for (const button of document.querySelectorAll("[data-download]"))
     button.addEventListener("click", () => download(button.dataset.download));
   renderBoards();
 }
 
+// In the address stand those that are not as they were at first.
 function chips(parent, names, chosen) {
-  for (const name of names) {
-    const box = make("input", {type: "checkbox", value: name, checked: chosen.has(name)});
+  const boxes = names.map(name => make("input", {type: "checkbox", value: name, checked: chosen.has(name)}));
+  const set = box => (box.checked ? chosen.add(box.value) : chosen.delete(box.value));
+  for (const box of boxes) {
     box.addEventListener("change", () => {
-      box.checked ? chosen.add(name) : chosen.delete(name);
+      set(box);
       renderBoards();
+      writeAddress("board");
     });
-    parent.append(make("label", {}, box, clip(name, 60)));
+    parent.append(make("label", {}, box, clip(box.value, 60)));
   }
+  keep(
+    parent.id.replace("-", "."),
+    () => boxes.filter(box => box.checked !== box.defaultChecked).map(box => box.value).join(),
+    value => {
+      for (const box of boxes.filter(box => value.split(",").includes(box.value))) {
+        box.checked = !box.checked;
+        set(box);
+      }
+    },
+  );
+}
+
+function sortBy(text) {
+  const name = text.replace(/^-/, "");
+  if (name in data.columns || name === ":model" || name === ":seeds")
+    Object.assign(view, {sort: name, ascending: name === text});
 }
 
 function download(kind) {
@@ -129,12 +143,15 @@ function sorted(board) {
   });
 }
 
+// Rows that pay unlike prices for a quality, as L0 for FVU, have no ranks in it.
+const hasRanks = () => boards.some(board => board.ranks[view.sort]);
+
 function boardHead(board, columns, edges) {
   const groups = make(
     "tr",
     {},
     make("th", {class: "corner", colspan: 1, scope: "col"}, make("span", {class: "hidden"}, "row")),
-    make("td", {colspan: 2}),
+    make("td", {colspan: hasRanks() ? 2 : 1}),
   );
   for (const column of columns) {
     if (edges.has(column.name))
@@ -143,16 +160,13 @@ function boardHead(board, columns, edges) {
       );
     else groups.lastChild.colSpan += 1;
   }
-  const rank =
-    view.sort in data.columns
-      ? `rank in ${data.columns[view.sort].header.replace(/ \[.*|[ ↓↑]+$/, "")}`
-      : "rank";
+  const rank = hasRanks() ? `rank in ${header(view.sort).replace(/ \[.*|[ ↓↑]+$/, "")}` : "";
   const heads = make(
     "tr",
     {},
     sortable(board, ":model", "model", "corner"),
     sortable(board, ":seeds", "seeds", "number"),
-    make("th", {scope: "col", class: "number rank"}, rank),
+    rank ? make("th", {scope: "col", class: "number rank"}, rank) : null,
   );
   for (const column of columns)
     heads.append(
@@ -172,6 +186,7 @@ function sortable(board, key, text, css) {
     view.ascending = active ? !view.ascending : key === ":model" || data.columns[key]?.direction === "min";
     view.sort = key;
     renderBoards();
+    writeAddress("board");
   });
   const sort = active ? (view.ascending ? "ascending" : "descending") : "none";
   return make("th", {scope: "col", class: css, "aria-sort": sort, "data-column": key}, button);
@@ -185,9 +200,9 @@ function boardRow(board, i, columns, edges) {
   const line = make(
     "tr",
     {},
-    make("th", {scope: "row"}, make("span", {class: "clamp"}, board.labels[i])),
+    make("th", {scope: "row"}, make("span", {class: "clamp", "data-tip": own(data.explained, row.model)}, board.labels[i])),
     make("td", {class: failed ? "failed" : null}, board.counts[i]),
-    make("td", {}, rank),
+    hasRanks() ? make("td", {}, rank) : null,
   );
   for (const column of columns) {
     const text = board.cells[column.name][i];

@@ -31,43 +31,73 @@ function toggle(parent, label, checked, onChange) {
 }
 
 function control(parent, label, node, onChange) {
-  recall(node, `${parent.id.split("-")[0]}.${label}`);
-  node.addEventListener("change", () => {
+  const key = `${parent.id.split("-")[0]}.${label}`;
+  const isBox = node.type === "checkbox";
+  keep(
+    key,
+    () => (isBox ? (node.checked ? "yes" : "") : node.value),
+    value => {
+      if (isBox) node.checked = value === "yes";
+      else if (!node.options || [...node.options].some(option => option.value === value)) node.value = value;
+    },
+  );
+  // What is typed is followed letter by letter, and is one step back.
+  const isTyped = node.tagName === "INPUT" && !isBox;
+  node.addEventListener(isTyped ? "input" : "change", () => {
     onChange();
-    writeAddress(node.dataset.key);
+    writeAddress(sectionOf(key), isTyped);
   });
   parent.append(make("label", {}, label, node));
   return node;
 }
 
-// What was chosen stands in the address, #answer.Board=1&..., so that a view can be sent.
-const wanted = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
-const usual = new Map();
-const stateOf = node => (node.type === "checkbox" ? String(node.checked) : node.value);
+// What was chosen stands in the address, #SECTION&SECTION.Control=value&..., so that a view can be sent, and gone back to.
+const wanted = new URLSearchParams(location.hash.slice(1));
+const kept = new Map(); // key -> how it is now; "" for as usual
+const touched = new Set(); // the sections in which something was chosen
+const sectionOf = key => key.split(/[.&=]/)[0];
+let typed = false;
 
-function recall(node, key) {
-  node.dataset.key = key;
-  if (!usual.has(key)) usual.set(key, stateOf(node));
+function keep(key, get, set) {
+  kept.set(key, get);
   const value = wanted.get(key);
-  wanted.delete(key);
   if (value == null) return;
-  if (node.type === "checkbox") node.checked = value === "true";
-  else if ([...node.options].some(option => option.value === value)) node.value = value;
+  wanted.delete(key);
+  touched.add(sectionOf(key));
+  set(value);
 }
 
-// The section that was changed last comes first: it is where the address leads.
-function writeAddress(last) {
-  const section = key => key.split(".")[0];
-  const nodes = [...document.querySelectorAll("[data-key]")];
-  const chosen = nodes.filter(node => stateOf(node) !== usual.get(node.dataset.key));
-  chosen.sort((a, b) => (section(b.dataset.key) === section(last)) - (section(a.dataset.key) === section(last)));
-  const state = new URLSearchParams(chosen.map(node => [node.dataset.key, stateOf(node)]));
-  history.replaceState(null, "", `#${chosen.length ? state : section(last)}`);
+function stateNow() {
+  const chosen = [...kept].filter(([key, get]) => touched.has(sectionOf(key)) && get());
+  return String(new URLSearchParams(chosen.map(([key, get]) => [key, get()])));
 }
 
+function writeAddress(section, isTyped = false) {
+  touched.add(section);
+  goTo(section, isTyped && typed);
+  typed = isTyped;
+}
+
+function goTo(section, replaces = false) {
+  const hash = `#${[section, stateNow()].filter(Boolean).join("&")}`;
+  if (hash !== location.hash) history[replaces ? "replaceState" : "pushState"](null, "", hash);
+}
+
+// Links between sections keep what was chosen; going back to another state makes the page again.
 function followAddress() {
-  if (location.hash.includes("=")) find(location.hash.slice(1).split(".")[0])?.scrollIntoView();
-  addEventListener("hashchange", () => location.hash.includes("=") && location.reload());
+  const target = () => find(sectionOf(location.hash.slice(1)));
+  const stateThere = () => location.hash.slice(1).split("&").filter(part => part.includes("=")).join("&");
+  target()?.scrollIntoView();
+  addEventListener("popstate", () => (stateThere() === stateNow() ? target()?.scrollIntoView() : location.reload()));
+  document.addEventListener("click", event => {
+    const link = event.target.closest?.('a[href^="#"]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    goTo(link.hash.slice(1));
+    target().tabIndex = -1;
+    target().focus({preventScroll: true});
+    target().scrollIntoView();
+  });
 }
 
 // The controls behind the choice of a board depend on it, and are made again.

@@ -23,21 +23,13 @@ function fillPairs() {
   drawPairs();
 }
 
-// Mean and half-width as bench.compare.stats.t_interval has them; the quantile comes from there.
 function difference(a, b, name) {
   const [left, right] = [a.metrics[name]?.by_seed ?? {}, b.metrics[name]?.by_seed ?? {}];
   const seeds = Object.keys(left)
     .filter(seed => seed in right)
     .sort((i, j) => i - j);
   const values = seeds.map(seed => number(left[seed]) - number(right[seed]));
-  const n = values.length;
-  const average = values.reduce((sum, value) => sum + value, 0) / n;
-  if (n < data.fewest || !Number.isFinite(average)) return {seeds, values, n, mean: average, half: null};
-  const same = values.every(value => value === values[0]);
-  const spread = same
-    ? 0
-    : Math.sqrt(values.reduce((sum, value) => sum + (value - average) ** 2, 0) / (n - 1));
-  return {seeds, values, n, mean: average, half: (data.t[n] * spread) / Math.sqrt(n)};
+  return {seeds, values, n: values.length, ...interval(values)};
 }
 
 // What the better row pays more of, where a metric is bought with something; "" where the two pay alike.

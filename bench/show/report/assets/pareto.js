@@ -48,7 +48,9 @@ function points(board, x, y) {
 
 function front(rows, x, y) {
   const [sx, sy] = [better(x), better(y)];
-  const beats = (a, b) => sx * a.x >= sx * b.x && sy * a.y >= sy * b.y && (a.x !== b.x || a.y !== b.y);
+  const alike = data.columns[x].price ? data.near : 1; // prices that are all but equal count as one
+  const asCheap = (a, b) => (sx < 0 ? a.x <= alike * b.x : a.x >= b.x);
+  const beats = (a, b) => asCheap(a, b) && sy * a.y >= sy * b.y && (!asCheap(b, a) || a.y !== b.y);
   return rows.filter(row => !rows.some(other => beats(other, row))).sort((a, b) => a.x - b.x);
 }
 

@@ -62,9 +62,7 @@ function unitsControls(place, found) {
   const again = () => showUnits();
   browse.sort = select(place, "Sorted by", options, "", again);
   browse.order = select(place, "Order", ["smallest first", "largest first"].map((text, value) => ({value, text})), 0, again);
-  browse.search = make("input", {type: "search", placeholder: "number, class, words"});
-  browse.search.addEventListener("input", again);
-  place.append(make("label", {}, "Search", browse.search));
+  browse.search = control(place, "Search", make("input", {type: "search", placeholder: "number, class, words"}), again);
 }
 
 function showUnits(first = 0) {

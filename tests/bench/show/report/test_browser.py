@@ -5,15 +5,22 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from bench.compare.answers import Answer, answer, answering
+from bench.compare.prices import Price
+from bench.compare.readings import read
 from bench.compare.stats import Interval, t_interval
 from bench.show import tables
+from bench.show.answers import sentence, wary
+from bench.show.readings import cells, is_marked, rank_text, seeds
 from bench.show.tables import Tables, format_interval
 from bench.store.runs import RunStore
 from tests.bench.show.report import factory
@@ -200,7 +207,7 @@ def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
     told = opened.page.locator("#answer .sentence:visible").text_content()
     assert told.startswith("At L0 5 on mnist (native setting, quick budget), too few seeds to tell models apart")
     assert "mp reconstructs best" in told
-    choose(opened, "answer", "Compared at", label="L0 10")
+    opened.page.get_by_label("Level", exact=True).fill("10")
     rows = shown_rows(opened)
     assert rows.keys() == {"mp", "topk", "vsc"}, "floors are behind a switch"
     assert float(rows["mp"][1].split()[0]) == pytest.approx(0.3, abs=1e-3)
@@ -208,7 +215,7 @@ def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
     assert opened.page.locator("#answer .sentence:visible").text_content().startswith("At L0 10 on mnist")
     opened.page.locator("#answer").get_by_label("Floors").check()
     assert "random" in shown_rows(opened)
-    choose(opened, "answer", "Compared at", label="L0 5 to 20")
+    choose(opened, "answer", "Price", label="L0 5 to 20, on average")
     assert float(shown_rows(opened)["topk"][1].split()[0]) == pytest.approx(0.5 - 0.01 * 15 / math.log(4), rel=0.02)
     assert (opened.requests, opened.complaints) == ([], [])
 
@@ -217,7 +224,7 @@ def test_a_view_can_be_sent(open_page: Open) -> None:
     """What is chosen stands in the address; opened there, the page looks the same, at the section that was changed."""
     opened = open_page([*swept(), *factory.study(datasets=("fmnist",), n_seeds=2)])
     choose(opened, "answer", "Board", label="mnist, native setting, quick budget")
-    choose(opened, "answer", "Compared at", label="L0 10")
+    opened.page.get_by_label("Level", exact=True).fill("10")
     choose(opened, "pareto", "Quality", value="dead_fraction")
     choose(opened, "pareto", "Price", value="probe_accuracy")
     opened.page.locator("#pareto").get_by_label("Floors").check()
@@ -232,11 +239,12 @@ def test_a_view_can_be_sent(open_page: Open) -> None:
     assert opened.complaints == []
 
 
-def test_a_header_leads_to_its_paper(study_page: Opened) -> None:
+def test_a_header_leads_to_its_paper_and_its_code(study_page: Opened) -> None:
     opened = study_page
     opened.page.mouse.move(0, 0)
     opened.page.locator("#boards th[data-column=probe_accuracy] button").first.focus()
     assert opened.page.locator("#tip a").get_attribute("href") == "https://arxiv.org/abs/1610.01644"
+    assert "Code: metrics/probing.py." in opened.page.locator("#tip").text_content()
 
 
 def test_units_have_their_roles(study_page: Opened) -> None:
@@ -303,7 +311,7 @@ def test_a_metric_that_does_not_apply_says_why(open_page: Open) -> None:
 
 def test_any_number_may_be_the_price_those_that_are_declared_first(study_page: Opened) -> None:
     opened = study_page
-    price = opened.page.get_by_label("Price", exact=True)
+    price = opened.page.locator("#pareto").get_by_label("Price", exact=True)
     first = price.locator("optgroup").first.locator("option").evaluate_all("nodes => nodes.map(node => node.value)")
     columns = opened.boards[0].columns
     assert first == [column.name for column in columns if column.info.price]
@@ -336,4 +344,110 @@ def test_sorting_stays_where_it_was_scrolled_to(open_page: Open) -> None:
 def test_two_hundred_models_and_a_metric_that_is_nowhere(open_page: Open) -> None:
     opened = open_page(factory.study(models=tuple(f"model-{i}" for i in range(200)), datasets=("mnist",), n_seeds=3))
     assert len(labels(opened)) == 200
+    assert opened.complaints == []
+
+
+def noisy() -> list[Any]:
+    """Curves of five seeds with noise of their own: some end before others, some lack a metric, one is a floor."""
+    found = []
+    for i, (model, ks) in enumerate([
+        ("topk", (5, 10, 30)), ("mp", (5, 10, 30)), ("omp", (4, 9, 21)), ("vsc", (5, 8)), ("vae", (3, 30)),
+        ("random", (5, 20)),
+    ]):  # fmt: skip
+        rng = np.random.default_rng(i)
+        for k in ks:
+            for seed in range(5):
+                scores = factory.scores(0.5 - 0.01 * k - 0.002 * i, rng.normal(size=8), k * (1 + 0.1 * rng.normal()))
+                if model == "mp" and seed == 0:
+                    del scores["probe_accuracy"]
+                found.append(factory.record(model, "mnist", seed, scores, {"k": k}))
+    return found
+
+
+READ = """node => [...node.querySelectorAll('tbody tr')].map(row => [row.querySelector('th').textContent,
+  ...[...row.querySelectorAll('td')].map(cell => [[...cell.childNodes].filter(part => !part.className).map(part =>
+    part.textContent).join(''), cell.querySelector('.rank')?.textContent ?? '', cell.querySelector('b') !== null])])"""
+
+
+def read_by_python(answer: Answer, price: Price) -> tuple[list[Any], str, list[str]]:
+    """Rows as (text, rank, bold) by cell, the sentence, and what to be wary of."""
+    reading = read(answer.board, price, answering(answer.board), answer.floors)
+    columns = reading.board.columns
+    ranks = [reading.ranks(column) for column in columns]
+    rows: list[Any] = []
+    for row in reading.board.rows:
+        texts = cells(reading, row) if row.n_done else ["not reached"]
+        parts = zip(texts, columns, ranks, strict=False)
+        told = [
+            [text, rank_text(of.get(row.label)) if row.n_done else "", is_marked(reading, row, column)]
+            for text, column, of in parts
+        ]
+        rows.append([row.label, [seeds(reading, row), "", False], *told])
+    return rows, re.sub(r"\. Curves cross: .*?(?=\.( Not| Sizes|$))", "", sentence(answer, reading)), wary(reading)
+
+
+def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open) -> None:
+    opened = open_page(noisy())
+    given = answer(opened.boards[0], {"random"})
+    reading = opened.page.locator("#answer .reading:visible")
+    for metric, levels in (("l0", (3.5, 6, 8, 12.5, 19, 28, 400)), ("fvu", (0.3, 0.37, 0.44))):
+        choose(opened, "answer", "Price", value=metric)
+        for level in levels:
+            opened.page.get_by_label("Level", exact=True).fill(str(level))
+            rows, told, remarks = read_by_python(given, Price(metric, level, level))
+            assert opened.page.locator("#answer .made:visible").count() == 1, "this level is not offered"
+            assert reading.evaluate(READ) == rows
+            assert reading.locator(".sentence").text_content() == told
+            assert reading.locator("li").all_text_contents() == remarks
+    assert opened.complaints == []
+
+
+def test_what_is_no_level_changes_nothing(open_page: Open) -> None:
+    opened = open_page(swept())
+    rows = shown_rows(opened)
+    level = opened.page.get_by_label("Level", exact=True)
+    for text in ("0", "-3", ""):
+        level.fill(text)
+        assert level.evaluate("node => !node.validity.valid")
+        assert shown_rows(opened) == rows
+
+
+def test_two_models_are_compared_at_the_level_that_is_asked(open_page: Open) -> None:
+    opened = open_page(noisy())
+    opened.page.get_by_label("Level", exact=True).fill("8")
+    choose(opened, "answer", "Model", label="topk")
+    choose(opened, "answer", "against", label="omp")
+    board = read(opened.boards[0], Price("l0", 8, 8), answering(opened.boards[0])).board
+    values = {row.label: row.values["fvu"] for row in board.rows}
+    mean, half = t_interval([values["topk"][seed] - values["omp"][seed] for seed in range(5)])
+    line = opened.page.locator("#two-table tbody tr").first.locator("th, td").all_text_contents()
+    assert line[0] == "FVU ↓"
+    assert line[2] == format_interval(Interval(mean, half))
+    assert half is not None
+    assert line[1] == ("not told apart" if abs(mean) <= half else "topk" if mean < 0 else "omp")
+    choose(opened, "answer", "against", label="topk")
+    assert opened.page.locator("#two-verdict").text_content() == "Choose two different models."
+
+
+def test_the_whole_view_stands_in_the_address_and_can_be_gone_back_to(open_page: Open) -> None:
+    opened = open_page(noisy())
+    page = opened.page
+    page.get_by_label("Level", exact=True).fill("8")
+    rows = shown_rows(opened)
+    page.locator("#board-columns input[value=cost]").check()
+    page.fill("#board-search", "p k=")
+    page.locator("#boards th[data-column=probe_accuracy] button").click()
+    page.click("nav a[href='#pairs']")
+    board, address = labels(opened), page.evaluate("location.hash")
+    assert address.startswith("#pairs&")
+    page.goto("about:blank")
+    page.goto((opened.folder / "report.html").as_uri() + address)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert (shown_rows(opened), labels(opened)) == (rows, board)
+    assert page.locator("#boards th[data-column=probe_accuracy]").get_attribute("aria-sort") == "descending"
+    assert page.locator("#board-columns input[value=cost]").is_checked()
+    choose(opened, "board", "Family", value="floors")
+    page.go_back()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert labels(opened) == board
     assert opened.complaints == []

@@ -1,0 +1,86 @@
+// Intervals and tests over seeds, as bench.compare.stats and bench.compare.marks have them; their numbers come from there.
+const ROUNDING = 1e-12;
+const total = values => values.reduce((sum, value) => sum + value, 0);
+const average = values => total(values) / values.length;
+const variance = values => total(values.map(value => (value - average(values)) ** 2)) / (values.length - 1);
+const varies = values => values.some(value => value !== values[0]);
+
+// Mean and half-width of the Student-t interval; null for too few seeds, or where it is not finite.
+function interval(values) {
+  const n = values.length;
+  const middle = average(values);
+  if (n < data.fewest || !Number.isFinite(middle)) return {mean: middle, half: null};
+  const same = Math.max(...values) - Math.min(...values) <= ROUNDING * Math.max(...values.map(Math.abs));
+  return {mean: middle, half: same ? 0 : (data.t[n] * Math.sqrt(variance(values))) / Math.sqrt(n)};
+}
+
+// Two-sided p-value of Student's t with a whole number of degrees of freedom (Abramowitz & Stegun 26.7.3 and 26.7.4).
+function tailOfT(t, freedom) {
+  const angle = Math.atan(Math.abs(t) / Math.sqrt(freedom));
+  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
+  const odd = freedom % 2;
+  let [term, sum] = odd ? [cosine, freedom > 1 ? cosine : 0] : [1, 1];
+  for (let k = odd + 2; k < freedom; k += 2) sum += term *= (cosine * cosine * (k - 1)) / k;
+  return 1 - (odd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum);
+}
+
+function pairedP(differences) {
+  const middle = average(differences);
+  const spread = varies(differences) ? Math.sqrt(variance(differences)) : 0;
+  if (spread <= ROUNDING * Math.abs(middle)) return middle ? 0 : 1;
+  return tailOfT((middle / spread) * Math.sqrt(differences.length), differences.length - 1);
+}
+
+// The variance of rows (row -> values of the same seeds) about their means and the seeds' effects; null where rows differ in it.
+function pooled(rows) {
+  const [m, n] = [rows.length, rows[0]?.length];
+  if (m < 2) return null;
+  const seeds = rows[0].map((_, k) => average(rows.map(row => row[k])));
+  const centre = average(seeds);
+  const own = rows.map(row => variance(row.map((value, k) => value - average(row) - seeds[k] + centre)));
+  if (Math.min(...own) <= 1e-24 * Math.max(...rows.flat().map(value => value * value))) return null;
+  const spread = m * (n - 1) * Math.log(average(own)) - (n - 1) * total(own.map(Math.log));
+  if (spread / (1 + (m - 1 / m) / (3 * (m - 1) * (n - 1))) >= data.chi2[m - 1]) return null;
+  return {variance: (average(own) * m) / (m - 1), freedom: (m - 1) * (n - 1)};
+}
+
+// Names of the rows (name -> seed -> value) that are best or not told from it; null where nothing can be said.
+function marked(rows, sign) {
+  const names = Object.keys(rows).filter(name => Object.keys(rows[name]).length >= data.mark_seeds);
+  const shared = Object.keys(rows[names[0]] ?? {}).filter(seed => names.every(name => seed in rows[name]));
+  if (shared.length < data.mark_seeds) return null;
+  const scores = names.map(name => shared.map(seed => sign * rows[name][seed]));
+  const means = scores.map(average);
+  const together = pooled(scores.filter(varies));
+  const isBeaten = i => {
+    const others = names.map((_, j) => j).filter(j => j !== i);
+    const best = others.reduce((a, b) => (means[b] > means[a] ? b : a), others[0]);
+    const lead = means[best] - means[i];
+    if (!(lead > 0)) return false;
+    const p =
+      together && varies(scores[best]) && varies(scores[i])
+        ? tailOfT(lead / Math.sqrt((2 * together.variance) / shared.length), together.freedom)
+        : pairedP(scores[best].map((value, k) => value - scores[i][k]));
+    return p <= data.error / others.length;
+  };
+  const highest = Math.max(-Infinity, ...means.filter((_, i) => isBeaten(i)));
+  return names.length > 1 ? names.filter((_, i) => means[i] > highest) : [];
+}
+
+// Name -> lowest and highest rank that the tests allow, Holm-adjusted over all pairs; {} where there are too few seeds.
+function rankIntervals(rows, sign) {
+  const names = Object.keys(rows).filter(name => Object.keys(rows[name]).length);
+  if (!names.some(name => Object.keys(rows[name]).length >= data.fewest)) return {};
+  const tests = names.flatMap((a, i) =>
+    names.slice(i + 1).flatMap(b => {
+      const shared = Object.keys(rows[a]).filter(seed => seed in rows[b]);
+      const differences = shared.map(seed => sign * (rows[a][seed] - rows[b][seed]));
+      return shared.length < data.fewest ? [] : [{p: pairedP(differences), pair: total(differences) > 0 ? [a, b] : [b, a]}];
+    }),
+  );
+  tests.sort((one, other) => one.p - other.p);
+  const failed = tests.findIndex(({p}, k) => p * (tests.length - k) > data.error);
+  const told = failed < 0 ? tests : tests.slice(0, failed);
+  const count = (name, side) => told.filter(({pair}) => pair[side] === name).length;
+  return Object.fromEntries(names.map(name => [name, [1 + count(name, 1), names.length - count(name, 0)]]));
+}
