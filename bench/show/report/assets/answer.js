@@ -35,7 +35,8 @@ function fillAnswer() {
 // The one that the answer is of, or the one in the middle.
 function usualLevel() {
   const levels = atPrice();
-  return (levels.find(node => node === offered()[answerNow().dataset.chosen]) ?? levels[levels.length >> 1]).dataset.at;
+  const usual = levels.find(node => node === offered()[answerNow().dataset.chosen]) ?? levels[levels.length >> 1];
+  return isRange(usual) ? "" : usual.dataset.at;
 }
 
 function fillLevel() {

@@ -135,14 +135,14 @@ def test_keyboard_reaches_every_control_and_shows_where_it_is(open_page: Open) -
 
 def test_explanations_show_on_focus_and_hover_and_go_with_escape(study_page: Opened) -> None:
     opened = study_page
-    button = opened.page.locator("th[data-column=fvu] button").first
+    button = opened.page.locator("#boards th[data-column=fvu] button").first
     tip = opened.page.locator("#tip")
     button.focus()
     assert "Source" in tip.text_content()
     assert button.get_attribute("aria-describedby") == "tip"
     opened.page.keyboard.press("Escape")
     assert tip.is_hidden()
-    opened.page.locator("th[data-column=l0] button").first.hover()
+    opened.page.locator("#boards th[data-column=l0] button").first.hover()
     assert tip.is_visible()
     opened.page.locator("#coverage button.cell").focus()
     assert "out of memory" in tip.text_content()
