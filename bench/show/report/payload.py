@@ -9,7 +9,7 @@ from scipy.special import chdtri
 
 from bench.compare.boards import Board, Column
 from bench.compare.marks import ALIKE, MARK_SEEDS, POOLED
-from bench.compare.readings import NEAR
+from bench.compare.readings import NEAR, SAME
 from bench.compare.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
 from bench.compare.sweeps import Sweep, sweeps
 from bench.show.answers import FAR
@@ -48,6 +48,7 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "mark_seeds": MARK_SEEDS,
         "alike": ALIKE,
         "near": NEAR,
+        "same": SAME,
         "far": FAR,
     }
 

@@ -32,8 +32,10 @@ function interpolated(rows, seed, price, level, columns) {
   const scaled = (row, name) => (data.columns[name].price ? Math.log(value(row, name)) : value(row, name));
   const points = rows.filter(row => value(row, price) > 0 && value(row, price) < Infinity);
   const x = [...new Set(points.map(row => Math.log(value(row, price))))].sort((a, b) => a - b);
-  const at = Math.min(Math.max(Math.log(level), x[0]), x.at(-1));
-  if (!x.length || Math.abs(at - Math.log(level)) > Math.log(data.near)) return null;
+  const inside = Math.min(Math.max(Math.log(level), x[0]), x.at(-1));
+  if (!x.length || Math.abs(inside - Math.log(level)) > Math.log(data.near)) return null;
+  const nearest = x.reduce((best, place) => (Math.abs(place - inside) < Math.abs(best - inside) ? place : best));
+  const at = Math.abs(nearest - inside) <= Math.log(data.same) ? nearest : inside;
   const beside = [x.findLastIndex(place => place <= at), x.findIndex(place => place >= at)];
   return columns.map(name => {
     const y = x.map(place =>
@@ -150,7 +152,7 @@ function readingAt(like, board, price, level) {
     head.marked = head.sign ? marked(valuesOf(k), head.sign) : null;
     head.ranks = head.sign ? rankIntervals(valuesOf(k), head.sign) : {};
   });
-  const at = `${like.dataset.label} ${level} on ${like.parentNode.dataset.where}`;
+  const at = `${like.dataset.label} ${Number(level.toPrecision(6))} on ${like.parentNode.dataset.where}`;
   made.querySelector(".scroll").setAttribute("aria-label", `At ${at}`);
   made.querySelector(".sentence").textContent = sentenceAt(rows, heads, at, like.parentNode.dataset.native);
   const names = new Map([...made.querySelectorAll("tbody th")].map(node => [node.textContent, node]));

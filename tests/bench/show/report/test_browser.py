@@ -390,7 +390,8 @@ def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open) -> None
     opened = open_page(noisy())
     given = answer(opened.boards[0], {"random"})
     reading = opened.page.locator("#answer .reading:visible")
-    for metric, levels in (("l0", (3.5, 6, 8, 12.5, 19, 28, 400)), ("fvu", (0.3, 0.37, 0.44))):
+    at_a_setting = round(opened.boards[0].rows[0].values["l0"][0] * 1.0005, 5)
+    for metric, levels in (("l0", (3.5, 6, 8, 12.5, 19, 28, 400, at_a_setting)), ("fvu", (0.3, 0.37, 0.44))):
         choose(opened, "answer", "Price", value=metric)
         for level in levels:
             opened.page.get_by_label("Level", exact=True).fill(str(level))
