@@ -23,11 +23,12 @@ function fillAnswer() {
     const text = node => (isRange(node) ? `${node.dataset.level}, on average` : node.dataset.label);
     const prices = new Map(offered().map(node => [priceOf(node), text(node)]));
     const options = [...prices].map(([value, text]) => ({value, text}));
-    const usual = offered()[answerNow().dataset.chosen];
-    shownAnswer.price = select(place, "Price", options, priceOf(usual), fillLevel);
-    const attributes = {type: "number", min: 0, step: "any", list: "answer-levels", value: usualLevel()};
-    shownAnswer.level = control(place, "Level", make("input", attributes), showAnswer);
-    shownAnswer.floors = toggle(place, "Floors", false, showAnswer);
+    const usual = priceOf(offered()[answerNow().dataset.chosen]);
+    const {price, level} = prices.has(shownAnswer.asked?.price) ? shownAnswer.asked : {price: usual};
+    shownAnswer.price = select(place, "Price", options, price, fillLevel);
+    const attributes = {type: "number", min: 0, step: "any", list: "answer-levels", value: level ?? usualLevel()};
+    shownAnswer.level = control(place, "Level", make("input", attributes), askLevel);
+    shownAnswer.floors = toggle(place, "Floors", shownAnswer.floors?.checked, showAnswer);
   }
   showAnswer();
 }
@@ -37,6 +38,12 @@ function usualLevel() {
   const levels = atPrice();
   const usual = levels.find(node => node === offered()[answerNow().dataset.chosen]) ?? levels[levels.length >> 1];
   return isRange(usual) ? "" : usual.dataset.at;
+}
+
+// What was typed goes with the reader to the other boards.
+function askLevel() {
+  shownAnswer.asked = {price: shownAnswer.price.value, level: shownAnswer.level.value};
+  showAnswer();
 }
 
 function fillLevel() {

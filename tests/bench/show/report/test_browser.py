@@ -403,6 +403,16 @@ def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open) -> None
     assert opened.complaints == []
 
 
+def test_the_level_that_is_asked_goes_to_the_other_boards(open_page: Open) -> None:
+    opened = open_page([*swept(), *factory.study(datasets=("fmnist",), n_seeds=2)])
+    level = opened.page.get_by_label("Level", exact=True)
+    level.fill("9")
+    for board in ("mnist", "fmnist"):
+        choose(opened, "answer", "Board", label=f"{board}, native setting, quick budget")
+        assert level.input_value() == "9"
+        assert opened.page.locator("#answer .sentence:visible").text_content().startswith(f"At L0 9 on {board} ")
+
+
 def test_what_is_no_level_changes_nothing(open_page: Open) -> None:
     opened = open_page(swept())
     rows = shown_rows(opened)
