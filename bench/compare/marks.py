@@ -2,8 +2,9 @@
 
 A row is marked unless the best of its rivals is better in a t test over the seeds that all rows share, at 5% divided by
 the number of its rivals. So the row that is best in truth is marked with 95% or more, and also where it is two or three
-times as noisy as the others. No row is marked below one that is not: a row that is too noisy to be told from the best,
-but worse on average than one that is told, is not marked.
+times as noisy as the others. Nor is a row marked that any rival beats where all pairs are tested, Holm-adjusted, as for
+ranks: a noisy row that is best on average does not shield those that a third one beats. No row is marked below one that
+is not: a row that is too noisy to be told from the best, but worse on average than one that is told, is not marked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
-from bench.compare.stats import LEVEL, paired_p_values
+from bench.compare.stats import LEVEL, PAIRS_AT_ONCE, paired_p_values, rejections
 
 MARK_SEEDS = 5
 """Fewest seeds for a mark. With three, a row five standard deviations worse ties with the best in 87% of the cases."""
@@ -55,7 +56,9 @@ def marked(
     scores = np.array([[rows[row][seed] for seed in shared] for row in compared]) * (1 if maximise else -1)
     price = np.zeros(len(compared)) if prices is None else np.array([prices[row] for row in compared])
     means = _means(scores)
-    beaten, has_like = _beaten(scores, means, price, level)
+    rivals = (price <= ALIKE * price[:, None]) & ~np.eye(len(scores), dtype=bool)
+    has_like = (rivals & (price[:, None] <= ALIKE * price)).any(1)
+    beaten = _beaten_by_best(scores, means, rivals, level) | _beaten_by_any(scores, means, rivals, level)
     # In place (i, j): i is better than j and pays no more.
     above = (means[:, None] >= means) & (price[:, None] <= price)
     chosen = ~beaten & has_like & ~above[beaten].any(0)
@@ -69,18 +72,29 @@ def _means(scores: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(means), -np.inf, means)
 
 
-def _beaten(scores: np.ndarray, means: np.ndarray, price: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows are beaten by the best of their rivals, and which have another that pays alike."""
-    others = ~np.eye(len(scores), dtype=bool)
-    rivals = others & (price <= ALIKE * price[:, None])
-    alike = rivals & (price[:, None] <= ALIKE * price)
+def _beaten_by_best(scores: np.ndarray, means: np.ndarray, rivals: np.ndarray, level: float) -> np.ndarray:
+    """Which rows the best of their rivals beats, at the level shared among these."""
     best = np.where(rivals, means, -np.inf).argmax(1)
     with np.errstate(invalid="ignore"):  # inf - inf is nan: not beaten
         lead = means[best] - means
         p_values = _p_values(scores[best], scores, lead)
-    beaten = (lead > 0) & ((p_values <= (1 - level) / np.maximum(rivals.sum(1), 1)) | np.isposinf(lead))
-    has_like = np.asarray(alike.any(1))
-    return beaten, has_like
+    beaten: np.ndarray = (lead > 0) & ((p_values <= (1 - level) / np.maximum(rivals.sum(1), 1)) | np.isposinf(lead))
+    return beaten
+
+
+def _beaten_by_any(scores: np.ndarray, means: np.ndarray, rivals: np.ndarray, level: float) -> np.ndarray:
+    """Which rows some rival beats, Holm-adjusted over all pairs in which the better one is a rival."""
+    ties = (means == means[:, None]) & np.tri(len(scores), k=-1, dtype=bool)
+    worse, better = np.nonzero(rivals & ((means > means[:, None]) | ties))
+    with np.errstate(invalid="ignore"):  # inf - inf is nan: not told apart
+        p_values = [
+            paired_p_values((scores[better[i : i + PAIRS_AT_ONCE]] - scores[worse[i : i + PAIRS_AT_ONCE]]).T)
+            for i in range(0, len(worse), PAIRS_AT_ONCE)
+        ]
+    beaten = np.zeros(len(scores), dtype=bool)
+    if p_values:
+        beaten[worse[rejections(np.concatenate(p_values), level)]] = True
+    return beaten
 
 
 def _p_values(first: np.ndarray, second: np.ndarray, lead: np.ndarray) -> np.ndarray:

@@ -94,10 +94,11 @@ def _p_values(mean: np.ndarray, constant: np.ndarray, squares: np.ndarray, n: np
 
 def separable(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
     """Which of several tests reject, Holm-adjusted."""
-    return [bool(rejects) for rejects in _separable(np.array(p_values, dtype=float), level)]
+    return [bool(rejects) for rejects in rejections(np.array(p_values, dtype=float), level)]
 
 
-def _separable(p: np.ndarray, level: float) -> np.ndarray:
+def rejections(p: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    """The same of an array (n,): (n,) bool."""
     tried = np.flatnonzero(p <= 1 - level)  # an adjusted p-value is never below the p-value itself
     order = tried[np.argsort(p[tried])]
     failed = p[order] * np.arange(len(p), len(p) - len(order), -1) > 1 - level
@@ -136,7 +137,7 @@ def rank_intervals(
     tested = (known.T.astype(int) @ known)[first, second] >= MIN_SEEDS
     first, second = first[tested], second[tested]
     leads, p_values = _compare_pairs(table, known, first, second)
-    rejected = _separable(p_values, level)
+    rejected = rejections(p_values, level)
     winners = np.where(leads > 0, first, second)[rejected]
     losers = np.where(leads > 0, second, first)[rejected]
     better, worse = np.bincount(losers, minlength=len(names)), np.bincount(winners, minlength=len(names))

@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats as reference
 
 from bench.compare.marks import marked
+from bench.compare.stats import rank_intervals
 
 Rows = dict[str, dict[int, float]]
 VALUES = st.one_of(st.floats(-1e3, 1e3, width=32, allow_subnormal=False), st.sampled_from([0.0, 1.0, math.inf]))
@@ -75,15 +76,26 @@ def test_the_seeds_own_effect_is_taken_out() -> None:
 
 
 def test_a_constant_is_what_the_seeds_of_the_others_are_tested_against() -> None:
-    """By scipy's one-sample t test, at 5% for the two rivals together."""
+    """By scipy's one-sample t test, at 5%: of the other two pairs there is no doubt (Holm)."""
     seeds, told = [0.60, 0.70, 0.65, 0.58, 0.75], []
     for level in (0.5, 0.55, 0.6):
         p = reference.ttest_1samp(seeds, level).pvalue
         rows = table(a=seeds, constant=[level] * 5, worst=[0.0] * 5)
         told.append(marked(rows, maximise=True) == {"a"})
-        assert told[-1] == (p <= 0.05 / 2)
-    assert told == [True, False, False]
+        assert told[-1] == (p <= 0.05)
+    assert told == [True, True, False]
     assert marked(table(a=[0.5] * 5, b=[0.5] * 5, c=[0.4] * 5), maximise=True) == {"a", "b"}, "none of them varies"
+
+
+def test_a_noisy_leader_does_not_shield_what_a_third_row_beats() -> None:
+    """As where class-aligned VSC, at 0.54 on average and 0.02 in some seeds, let OMP tie with it at 0.02."""
+    noisy, third, far = [0.9, 0.05, 1.2, 0.1, 0.8], [0.41, 0.40, 0.42, 0.39, 0.40], [0.02, 0.03, 0.02, 0.01, 0.02]
+    rows = table(noisy=noisy, third=third, far=far)
+    assert marked(rows, maximise=True) == {"noisy", "third"}
+    ranks = rank_intervals(rows, maximise=True)
+    assert ranks is not None
+    assert [name for name, (best, _) in ranks.items() if best == 1] == ["noisy", "third"]
+    assert marked(table(noisy=noisy, far=far), maximise=True) == {"noisy", "far"}, "nothing tells these two apart"
 
 
 def test_nothing_is_said_below_five_shared_seeds_and_rows_with_fewer_are_not_compared() -> None:

@@ -52,7 +52,10 @@ function marked(rows, sign) {
   const scores = names.map(name => shared.map(seed => sign * rows[name][seed]));
   const means = scores.map(average);
   const together = pooled(scores.filter(varies));
+  const alike = Object.fromEntries(names.map(name => [name, Object.fromEntries(shared.map(seed => [seed, rows[name][seed]]))]));
+  const ranks = rankIntervals(alike, sign);
   const isBeaten = i => {
+    if (ranks[names[i]][0] > 1) return true;
     const others = names.map((_, j) => j).filter(j => j !== i);
     const best = others.reduce((a, b) => (means[b] > means[a] ? b : a), others[0]);
     const lead = means[best] - means[i];
