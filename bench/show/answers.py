@@ -12,7 +12,7 @@ from bench.compare.prices import Price
 from bench.compare.readings import NEAR, Reading
 from bench.compare.sweeps import Sweep
 from bench.errors import clipped
-from bench.show.tables import format_interval
+from bench.show.tables import format_interval, format_number
 
 MOST_NAMES = 3
 """Rows that a tie names; of more it says how many."""
@@ -62,18 +62,29 @@ def _unlike(answer: Answer, price: Column) -> str:
     paid = [row.intervals[price.name].mean for row in rows if price.name in row.intervals]
     if not paid:
         return f"no model has a number of {price.info.label}, so none can be compared at an equal one."
-    ends = " to ".join(dict.fromkeys(f"{value:.3g}" for value in (min(paid), max(paid))))
     return (
         f"no two models can be read at one {price.info.label}, so nothing says which is best at an equal one. "
-        f"The rows stand at {ends}; `--settings matched` sweeps the sparsity."
+        f"The rows stand at {_ends(paid)}; `--settings matched` sweeps the sparsity."
     )
 
 
 def _verdicts(reading: Reading) -> str:
+    reached = [row for row in reading.ranked if row.n_done]
+    if reading.ranked and len(reached) < 2:
+        return _hardly_reached(reading, reached)
     ranked = [column for column in reading.board.columns if column.info.direction != "none"]
     told = sorted(filter(None, (_verdict(reading, column) for column in ranked)), key=lambda words: NO_MODEL in words)
-    few = "" if reading.board.ties else "too few seeds to tell models apart, but on average "
-    return few + ("; ".join(told) if told else "no ranked metric is there for two models")
+    if not told:
+        return "no ranked metric is there for two models"
+    return ("" if reading.board.ties else "too few seeds to tell models apart, but on average ") + "; ".join(told)
+
+
+def _hardly_reached(reading: Reading, reached: Sequence[Row]) -> str:
+    """'no model reaches it: the settings of the models lie at L0 2 to 64'; or that one alone does."""
+    who = f"only {_name(reached[0])} reaches it" if reached else "no model reaches it"
+    labels = {row.label for row in reading.ranked}
+    paid = [value for s in reading.sweeps if s.label in labels for value in _paid(s, reading.price.metric)]
+    return f"{who}: the settings of the models lie at {reading.column.info.label} {_ends(paid)}"
 
 
 def _verdict(reading: Reading, column: Column) -> str:
@@ -105,7 +116,12 @@ def _ties(others: Sequence[str]) -> str:
     if not others:
         return ""
     few = len(others) <= MOST_NAMES
-    return f", not told from {' or '.join(others) if few else f'{len(others)} others'}"
+    return f", not told from {_either(others) if few else f'{len(others)} others'}"
+
+
+def _either(names: Sequence[str]) -> str:
+    """'a', 'a or b', 'a, b or c'."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _ahead(rows: Sequence[Row], best: Row, column: Column) -> str:
@@ -133,7 +149,8 @@ def _elsewhere(answer: Answer, chosen: Reading) -> str:
 def _rest(reading: Reading) -> str:
     """Who is not in the sentence, and what is not alike."""
     missing = [row.label for row in reading.ranked if not row.n_done]
-    absent = f" Not reached by {clipped(', '.join(missing))}." if missing else ""
+    some = 0 < len(missing) < len(reading.ranked)
+    absent = f" Not reached by {clipped(', '.join(missing))}." if some else ""
     return f".{absent}{native(reading.source)}"
 
 
@@ -169,7 +186,9 @@ def wary_of_curves(reading: Reading) -> list[str]:
     pairs = list(zip(reading.board.rows, reading.sweeps, strict=True))
     alone = [row.label for row, sweep in pairs if len(sweep.rows) == 1]
     folded = [f"{s.label} ({s.field})" for s in reading.sweeps if _folds(s, reading.price.metric)]
-    back = [s.label for s in reading.sweeps if _gets_worse(s, reading.source, reading.price.metric)]
+    bought = next((c for c in reading.source.columns if c.info.against == reading.price.metric and c.info.answer), None)
+    better = f"a better {bought.info.label}" if bought else ""
+    back = [s.label for s in reading.sweeps if bought and _gets_worse(s, bought, reading.price.metric)]
     settings = [
         f"{row.label} {_settings(row)}" for row, s in pairs if s.field and row.label == row.model and row.variant
     ]
@@ -179,7 +198,7 @@ def wary_of_curves(reading: Reading) -> list[str]:
         "One setting, so no curve: read only where it stands": alone,
         order: folded,
         "All settings of these have something other than the default": settings,
-        f"Paying more {name} does not buy more everywhere": back,
+        f"For some models, more {name} does not always mean {better}": back,
         "Not ranked, as it is bought with what is not alike here": unlike,
     }
     return _lines(said)
@@ -206,12 +225,17 @@ def _gap(sweep: Sweep, price: Price) -> str:
     paid = sorted(value for value in _paid(sweep, price.metric) if value > 0)
     read_in = [(a, b) for a, b in pairwise(paid) if a * NEAR < price.high and price.low * NEAR < b and b > FAR * a]
     low, high = max(read_in, key=lambda gap: gap[1] / gap[0], default=(0.0, 0.0))
-    return f"{low:.3g} to {high:.3g}" if high else ""
+    return _ends([low, high]) if high else ""
 
 
 def _reach(sweep: Sweep, reading: Reading) -> str:
-    paid = _paid(sweep, reading.price.metric)
-    return " to ".join(dict.fromkeys(f"{value:.3g}" for value in (min(paid), max(paid)))) if paid else "none measured"
+    return _ends(_paid(sweep, reading.price.metric))
+
+
+def _ends(paid: Sequence[float]) -> str:
+    """The lowest and the highest, '2.012 to 1,023', as the board writes numbers; one where they are alike."""
+    ends = (min(paid), max(paid)) if paid else ()
+    return " to ".join(dict.fromkeys(map(format_number, ends))) or "none measured"
 
 
 def _folds(sweep: Sweep, price: str) -> bool:
@@ -220,11 +244,8 @@ def _folds(sweep: Sweep, price: str) -> bool:
     return paid not in (sorted(paid), sorted(paid, reverse=True))
 
 
-def _gets_worse(sweep: Sweep, board: Board, price: str) -> bool:
+def _gets_worse(sweep: Sweep, bought: Column, price: str) -> bool:
     """Whether what is bought with the price gets worse somewhere as more is paid, on average over seeds."""
-    bought = next((c for c in board.columns if c.info.against == price and c.info.answer), None)
-    if bought is None:
-        return False
     rows = [row for row in sweep.rows if price in row.intervals and bought.name in row.intervals]
     rows.sort(key=lambda row: row.intervals[price].mean)
     sign = 1 if bought.info.direction == "max" else -1

@@ -258,9 +258,9 @@ def format_interval(interval: Interval) -> str:
     """'0.1235 ± 0.0012': the half-width to two significant digits or more; the mean alone to four."""
     mean, half = interval
     if half is None or not math.isfinite(mean):
-        return _plain(mean)
+        return format_number(mean)
     if half == 0:
-        return f"{_plain(mean)} ± 0"
+        return f"{format_number(mean)} ± 0"
     decimals = 1 - math.floor(math.log10(float(f"{half:.1e}")))
     if decimals > MAX_DECIMALS or abs(mean) >= LARGE:
         return f"{mean:.3e} ± {half:.1e}"
@@ -268,7 +268,7 @@ def format_interval(interval: Interval) -> str:
     return f"{round(mean, decimals) + 0.0:,.{decimals}f} ± {half:,.{decimals}f}"
 
 
-def _plain(value: float) -> str:
+def format_number(value: float) -> str:
     """Four significant digits; whole numbers whole."""
     if not math.isfinite(value) or value == 0:
         return f"{value:.0f}"

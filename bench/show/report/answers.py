@@ -10,7 +10,12 @@ from bench.compare.boards import Column, Row
 from bench.compare.readings import Reading
 from bench.show.answers import at, level, native, sentence, wary_at, wary_of_curves, where
 from bench.show.readings import cells, is_marked, rank_text, seeds
-from bench.show.report.explained import of_column, of_models
+from bench.show.report.explained import of_board, of_column, of_models
+
+LEVEL = (
+    "Level: how much of the price all models pay in this table. Each is read there on its own curve. Where it is "
+    "none of a model's settings, the number lies between two of them, and is of no run."
+)
 
 
 def answers(found: Sequence[Answer]) -> list[dict[str, Any]]:
@@ -22,6 +27,7 @@ def answers(found: Sequence[Answer]) -> list[dict[str, Any]]:
             "where": where(each.board),
             "native": native(each.board),
             "explained": explained,
+            "terms": of_board(each.board) | ({"level": LEVEL} if each.readings else {}),
             "sentence": sentence(each),
             "readings": [{"sentence": sentence(each, reading), **_reading(reading)} for reading in each.readings],
             "chosen": next((i for i, reading in enumerate(each.readings) if reading is each.chosen), 0),

@@ -60,7 +60,7 @@ def _left(folder: RunFolder) -> Left:
         views = Views.from_arrays(folder.views())
         lacks += views.missing.tolist() or _not_varied(views, folder.run_id)
         if not views.inputs.size:
-            lacks.append(f"It left no views; `bench evaluate {folder.run_id}` makes them from its weights.")
+            lacks.append(f"This run has no pictures; `bench evaluate {folder.run_id}` makes them from its weights.")
     except DamagedFile as error:
         note(error)
     except ValueError as error:
@@ -71,7 +71,9 @@ def _left(folder: RunFolder) -> Left:
 def _not_varied(views: Views, run: str) -> list[str]:
     """Which kinds of units are not shown across classes, and why."""
     if views.unvaried:
-        return [f"It left no unit across classes; `bench evaluate {run}` makes that from its weights."]
+        return [
+            f"This run has no pictures of a unit that is varied in several classes; `bench evaluate {run}` makes them."
+        ]
     roles = set(views.unit_roles.tolist())
     absent = [kind for kind, of_kind in KINDS.items() if roles and not roles & of_kind]
     return [f"No {kind} unit is shown across classes: it has none ({DEFINITIONS[kind]})." for kind in absent]

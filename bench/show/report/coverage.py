@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +37,7 @@ def _table(title: str, boards: Sequence[Board]) -> dict[str, Any]:
         for board, own in zip(boards, seeds, strict=True)
     ]
     known_labels = [{row.label for row in board.rows if not (row.deterministic or row.imported)} for board in boards]
-    labels = sorted({row.label for board in boards for row in board.rows})
+    labels = sorted({row.label for board in boards for row in board.rows}, key=_by_numbers)
     rows: list[dict[str, Any]] = [
         {
             "label": label,
@@ -51,6 +52,12 @@ def _table(title: str, boards: Sequence[Board]) -> dict[str, Any]:
     counts = {status: sum(cell["status"] == status for row in rows for cell in row["cells"]) for status in MARKS}
     names = [board.dataset + (f" ({board.data_version})" if board.data_version else "") for board in boards]
     return {"title": title, "heads": list(zip(names, seeds, strict=True)), "rows": rows, "counts": counts}
+
+
+def _by_numbers(label: str) -> list[str | float]:
+    """What names are sorted by, so that k=4 comes before k=10: text and numbers take turns."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", label)
+    return [float(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _cell(record: Record | None, board: Board, seed: int, absent: str) -> dict[str, Any]:

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.compare.boards import Board, Column
-from bench.plugins.registry import METRIC_REGISTRY, MODEL_REGISTRY, Registry
+from bench.errors import counted
+from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY, Registry
 from bench.store.record import metric_of
+from bench.store.spec import BUDGETS
+
+SETTINGS = {
+    "matched": "Matched: all models have the same number of units, the same batches and as many steps; each is trained "
+    "at several settings of its own sparsity.",
+    "native": "Native: the sizes, batches and steps of each model's own defaults.",
+}
 
 
 def of_column(column: Column) -> str:
@@ -22,6 +30,24 @@ def of_models(boards: Sequence[Board]) -> dict[str, str]:
     specs = [record.spec for board in boards for record in board.representatives.values()]
     own = {spec.model for spec in specs if MODEL_REGISTRY.builtins.get(spec.model) == spec.model_reference}
     return {name: f"{MODEL_REGISTRY.plugins[name].summary()}{_code(MODEL_REGISTRY, name)}" for name in sorted(own)}
+
+
+def of_board(board: Board) -> dict[str, str]:
+    """What a board's data set, if this package ships it, and its setting and budget are."""
+    reference = board.records[0].spec.dataset_reference
+    shipped = DATASET_REGISTRY.builtins.get(board.dataset) == reference
+    about = {board.dataset: DATASET_REGISTRY.plugins[board.dataset].summary()} if shipped else {}
+    return about | {f"{board.settings} setting, {board.budget} budget": f"{SETTINGS[board.settings]} {_budget(board)}"}
+
+
+def _budget(board: Board) -> str:
+    budget = BUDGETS.get(board.budget)
+    if budget is None:
+        return ""
+    epochs = counted(budget.epochs, "epoch") if budget.epochs else "as many epochs as the model's own setting has"
+    steps = f", at most {budget.max_steps} steps" if budget.max_steps else ""
+    samples = f"; measured on {budget.max_eval} samples" if budget.max_eval else ""
+    return f"{board.budget.capitalize()}: {epochs}{steps}{samples}."
 
 
 def _code(registry: Registry, name: str) -> str:

@@ -53,6 +53,8 @@ def test_ties_are_named_up_to_three_and_counted_beyond() -> None:
     tied = [*runs("topk", (4, 32), noisy[0]), *runs("mp", (4, 32), noisy[1]), *worse]
     assert "mp reconstructs best (FVU 0.5395 ± 0.0097), not told from topk;" in said(tied)
     more = [record for i in range(4) for record in runs(f"m{i}", (4, 32), noisy[i % 2])]
+    three = [record for i in range(3) for record in runs(f"m{i}", (4, 32), noisy[i % 2])]
+    assert ", not told from m1, m2 or topk;" in said([*three, *tied[:10], *worse])
     assert ", not told from 4 others;" in said([*more, *tied[:10], *worse])
 
 
@@ -91,6 +93,21 @@ def test_runs_at_unlike_prices_are_not_compared() -> None:
     assert some.endswith(f" Not reached by mp k=30.{NATIVE}")
 
 
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        (1, "no model reaches it: the settings of the models lie at L0 4 to 1,023."),
+        (3000, "no model reaches it: the settings of the models lie at L0 4 to 1,023."),
+        (600, "only mp reaches it: the settings of the models lie at L0 4 to 1,023. Not reached by topk."),
+    ],
+)
+def test_a_level_that_few_models_reach_is_said_to_be_one(level: float, words: str) -> None:
+    board = board_of([*runs("topk", (4, 32), line(1, -0.2)), *runs("mp", (4, 1023), line(1, -0.1))])
+    given = answer(board, ())
+    reading = read(board, Price("l0", level, level), answering(board), ())
+    assert sentence(given, reading) == f"At L0 {level} {WHERE}, {words}{NATIVE}"
+
+
 def test_a_study_without_a_price_says_so() -> None:
     records = [factory.record(model, seed=seed, metrics={"fvu": 0.1}) for model in ("a", "b") for seed in range(5)]
     assert "no price such as sparsity was measured" in said(records)
@@ -112,7 +129,11 @@ def test_a_study_without_a_price_says_so() -> None:
             Price("l0", 3, 9),
             "Read between settings that are far apart in L0: relu",
         ),
-        (runs("relu", (4, 32), line(1, 0.1)), L0_10, "Paying more L0 does not buy more everywhere: relu."),
+        (
+            runs("relu", (4, 32), line(1, 0.1)),
+            L0_10,
+            "For some models, more L0 does not always mean a better FVU: relu.",
+        ),
     ],
 )
 def test_what_a_curve_lacks_is_said(records: list[Record], price: Price, words: str) -> None:

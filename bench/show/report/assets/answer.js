@@ -4,8 +4,21 @@ const shownAnswer = {};
 function startAnswer() {
   const answers = [...document.querySelectorAll(".answer")];
   const options = answers.map((node, i) => ({value: i, text: node.dataset.title}));
-  shownAnswer.board = select(find("answer-controls"), "Board", options, 0, fillAnswer);
+  shownAnswer.board = select(find("answer-controls"), "Board", options, 0, () => {
+    fillAnswer();
+    followAnswer();
+  });
   fillAnswer();
+}
+
+// The other sections go to the board of the answer; what is chosen there later stands until the next time.
+function followAnswer() {
+  const {value} = shownAnswer.board;
+  for (const [{board}, fill] of [[pareto, fillPareto], [pairs, fillPairs], [chosen, fillStructure], [browse, fillUnits]])
+    if (board && board.value !== value) {
+      board.value = value;
+      fill();
+    }
 }
 
 const answerNow = () => document.querySelector(`.answer[data-board="${shownAnswer.board.value}"]`);
@@ -26,8 +39,11 @@ function fillAnswer() {
     const usual = priceOf(offered()[answerNow().dataset.chosen]);
     const {price, level} = prices.has(shownAnswer.asked?.price) ? shownAnswer.asked : {price: usual};
     shownAnswer.price = select(place, "Price", options, price, fillLevel);
-    const attributes = {type: "number", min: 0, step: "any", list: "answer-levels", value: level ?? usualLevel()};
-    shownAnswer.level = control(place, "Level", make("input", attributes), askLevel);
+    shownAnswer.at = usualLevel();
+    const attributes = {type: "number", min: 0, step: "any", list: "answer-levels", "aria-describedby": "level-note"};
+    shownAnswer.level = control(place, "Level", make("input", {...attributes, value: level ?? shownAnswer.at}), askLevel);
+    shownAnswer.level.addEventListener("change", restoreLevel);
+    place.append(make("p", {id: "level-note", class: "muted", role: "status"}));
     shownAnswer.floors = toggle(place, "Floors", shownAnswer.floors?.checked, showAnswer);
   }
   showAnswer();
@@ -42,8 +58,15 @@ function usualLevel() {
 
 // What was typed goes with the reader to the other boards.
 function askLevel() {
-  shownAnswer.asked = {price: shownAnswer.price.value, level: shownAnswer.level.value};
+  if (Number(shownAnswer.level.value) > 0) shownAnswer.asked = {price: shownAnswer.price.value, level: shownAnswer.level.value};
   showAnswer();
+}
+
+// Where what was typed is no level, the field is left with the one that is shown.
+function restoreLevel() {
+  if (shownAnswer.level.validity.valid) return;
+  shownAnswer.level.value = shownAnswer.at;
+  shownAnswer.level.dispatchEvent(new Event("input"));
 }
 
 function fillLevel() {
@@ -56,11 +79,13 @@ function showAnswer() {
   if (!shownAnswer.price) return showTwo(null);
   const {level} = shownAnswer;
   const range = atPrice().find(isRange);
-  level.disabled = Boolean(range);
+  level.parentNode.hidden = Boolean(range);
   find("answer-levels").replaceChildren(...atPrice().map(node => make("option", {value: node.dataset.at})));
-  const asked = Number(level.value);
-  level.setCustomValidity(range || asked > 0 ? "" : "a number above zero");
-  if (!level.checkValidity()) return;
+  const isValid = range || Number(level.value) > 0;
+  level.setCustomValidity(isValid ? "" : "a number above zero");
+  if (isValid) shownAnswer.at = level.value;
+  find("level-note").textContent = isValid ? "" : `Type a number above zero. Shown is ${atPrice()[0].dataset.label} ${shownAnswer.at}.`;
+  const asked = Number(shownAnswer.at);
   const shown = range ?? atPrice().find(node => Number(node.dataset.at) === asked) ?? made(asked);
   for (const node of answerNow().querySelectorAll(".reading")) node.hidden = node !== shown;
   for (const row of document.querySelectorAll(".answer .floor")) row.hidden = !shownAnswer.floors.checked;

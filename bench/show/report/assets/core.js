@@ -100,6 +100,12 @@ function followAddress() {
   });
 }
 
+// `a`, between backticks, is code.
+const coded = text => text.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part));
+
+// "a, b and c", or another word before the last.
+const listed = (names, last = "and") => [names.slice(0, -1).join(", "), ...names.slice(-1)].filter(Boolean).join(` ${last} `);
+
 // The controls behind the choice of a board depend on it, and are made again.
 function keepFirst(place) {
   while (place.children.length > 1) place.lastChild.remove();
@@ -176,6 +182,14 @@ function sameRow(board, control, otherwise) {
   return i < 0 ? otherwise : i;
 }
 
+const isFloor = row => data.families[row.model] === "floors";
+
+// The rows that have something, those that are no floors first.
+function rowsToShow(board, has = () => true) {
+  const rows = board.rows.map((_, i) => i).filter(has);
+  return rows.sort((i, j) => isFloor(board.rows[i]) - isFloor(board.rows[j]));
+}
+
 const boardOptions = () => boards.map(board => ({value: board.index, text: board.title}));
 // The runs of a row that the page shows more of than numbers, the lowest seed first; one of them by its seed.
 const runsOfRow = (board, i) => own(board.structure, board.labels[i]) ?? [];
@@ -188,6 +202,10 @@ function seedOptions(runs) {
   const seeds = [...new Set(runs.map(run => run.seed))].sort((a, b) => a - b);
   return seeds.map(value => ({value, text: String(value)}));
 }
+
+// The board of the answer, if it has runs to look into; else the first that has.
+const boardWithRuns = () =>
+  [boards[shownAnswer.board.value], ...boards].find(board => Object.keys(board.structure).length)?.index ?? 0;
 
 const rowOptions = board => board.labels.map((label, i) => ({value: i, text: label, title: label}));
 

@@ -2,7 +2,7 @@
 const pairs = {};
 
 function startPairs() {
-  pairs.board = select(find("pairs-controls"), "Board", boardOptions(), 0, fillPairs);
+  pairs.board = select(find("pairs-controls"), "Board", boardOptions(), shownAnswer.board.value, fillPairs);
   fillPairs();
 }
 
@@ -10,16 +10,11 @@ function fillPairs() {
   const board = boards[pairs.board.value];
   const place = find("pairs-controls");
   const chosen = pairs.metric?.value;
+  const [first, second = first] = rowsToShow(board);
   keepFirst(place);
   pairs.metric = select(place, "Metric", rankedColumns(board), chosen, drawPairs);
-  pairs.a = select(place, "Row A", rowOptions(board), sameRow(board, pairs.a, 0), drawPairs);
-  pairs.b = select(
-    place,
-    "Row B",
-    rowOptions(board),
-    sameRow(board, pairs.b, Math.min(1, board.rows.length - 1)),
-    drawPairs,
-  );
+  pairs.a = select(place, "Row A", rowOptions(board), sameRow(board, pairs.a, first), drawPairs);
+  pairs.b = select(place, "Row B", rowOptions(board), sameRow(board, pairs.b, second), drawPairs);
   drawPairs();
 }
 

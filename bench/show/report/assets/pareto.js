@@ -2,7 +2,7 @@
 const pareto = {};
 
 function startPareto() {
-  pareto.board = select(find("pareto-controls"), "Board", boardOptions(), 0, fillPareto);
+  pareto.board = select(find("pareto-controls"), "Board", boardOptions(), shownAnswer.board.value, fillPareto);
   fillPareto();
 }
 
@@ -42,7 +42,7 @@ function points(board, x, y) {
   }));
   const log = pareto.scale.value === "log";
   const drawn = found.filter(({x, y}) => Number.isFinite(x) && Number.isFinite(y) && (!log || x > 0));
-  const models = drawn.filter(({row}) => data.families[row.model] !== "floors");
+  const models = drawn.filter(({row}) => !isFloor(row));
   return pareto.floors.checked || !models.length ? drawn : models;
 }
 
@@ -75,7 +75,7 @@ function drawPareto() {
 
 function undrawn(board, rows) {
   const known = new Set(rows.map(row => row.i));
-  const hidden = i => !pareto.floors.checked && data.families[board.rows[i].model] === "floors";
+  const hidden = i => !pareto.floors.checked && isFloor(board.rows[i]);
   const missing = board.labels.filter((_, i) => !known.has(i) && !hidden(i));
   const names = clip(missing.map(label => clip(label, 60)).join("; "), 300);
   const wanted = pareto.scale.value === "log" ? "a number above zero" : "a number";

@@ -28,7 +28,7 @@ function picturesOf(run) {
 
 // What there is, and in words what there is not.
 function sheets(item, found) {
-  const notes = item.lacks.map(text => make("li", {}, clip(text, 400)));
+  const notes = item.lacks.map(text => make("li", {}, ...coded(clip(text, 400))));
   if (pictures[item.run] === "") {
     const command = make("code", {}, `python -m bench figures ${item.run}`);
     notes.push(make("li", {}, "This page has no room for its pictures; ", command, " draws them."));

@@ -94,36 +94,48 @@ function verdictOn(ranked, head, k) {
   const name = clip(best.label, 60);
   if (others.length === rows.length - 1)
     return `no model is told from the others in ${head.label} (best on average: ${name}, ${told})`;
-  const ties = others.length > 3 ? `${others.length} others` : others.join(" or ");
+  const ties = others.length > 3 ? `${others.length} others` : listed(others, "or");
   const first = leader(rows);
   const ahead = first === best ? "" : ` (${first.label} is ahead with ${Object.keys(first.values[k]).length} seeds, too few)`;
   return `${name} ${head.answer} (${told})${ties && `, not told from ${ties}`}${ahead}`;
 }
 
-function sentenceAt(rows, heads, at, native) {
+function sentenceAt(rows, heads, price, at, native) {
   const ranked = rows.filter(row => !row.floor);
+  const reached = ranked.filter(row => row.n);
   const told = heads.map((head, k) => verdictOn(ranked, head, k)).filter(Boolean);
   const verdicts = [...told.filter(text => !text.startsWith("no model")), ...told.filter(text => text.startsWith("no model"))];
   const few = heads.some(head => head.marked) ? "" : "too few seeds to tell models apart, but on average ";
+  const said = verdicts.length ? few + verdicts.join("; ") : "no ranked metric is there for two models";
   const missing = ranked.filter(row => !row.n).map(row => row.label);
-  const absent = missing.length ? ` Not reached by ${clip(missing.join(", "), 200)}.` : "";
-  return `At ${at}, ${few}${verdicts.join("; ") || "no ranked metric is there for two models"}.${absent}${native}`;
+  const absent = missing.length && reached.length ? ` Not reached by ${clip(missing.join(", "), 200)}.` : "";
+  const found = ranked.length && reached.length < 2 ? hardlyReached(ranked, reached, price) : said;
+  return `At ${at}, ${found}.${absent}${native}`;
 }
+
+// That no model reaches a level, or one alone, and where their settings lie.
+function hardlyReached(ranked, reached, price) {
+  const who = reached.length ? `only ${clip(reached[0].label, 60)} reaches it` : "no model reaches it";
+  return `${who}: the settings of the models lie at ${priceName(price)} ${ends(ranked.flatMap(row => paidBy(row, price)))}`;
+}
+
+const priceName = price => quantity(price).replace(/ \[.*/, "");
+const paidBy = (row, price) => row.rows.map(each => mean(each, price)).filter(Number.isFinite);
+const ends = paid =>
+  paid.length ? [...new Set([Math.min(...paid), Math.max(...paid)].map(formatNumber))].join(" to ") : "none measured";
 
 // What depends on the level: rows that do not reach it, or by some seeds alone, and wide gaps between two settings.
 function waryAt(rows, price, level, n) {
-  const name = quantity(price).replace(/ \[.*/, "");
-  const paid = row => row.rows.map(each => mean(each, price)).filter(Number.isFinite).sort((a, b) => a - b);
-  const ends = row => [...new Set([paid(row)[0], paid(row).at(-1)].filter(value => value != null).map(short))];
+  const name = priceName(price);
   const gap = row => {
-    const all = paid(row).filter(value => value > 0);
+    const all = paidBy(row, price).filter(value => value > 0).sort((a, b) => a - b);
     const k = all.findIndex((a, i) => a * data.near < level && level * data.near < all[i + 1] && all[i + 1] > data.far * a);
-    return row.n && k >= 0 ? `${short(all[k])} to ${short(all[k + 1])}` : "";
+    return row.n && k >= 0 ? ends([all[k], all[k + 1]]) : "";
   };
   const said = {
     [`Not reached, ${name} from the lowest to the highest of their means`]: rows
       .filter(row => !row.n)
-      .map(row => `${row.label} (${ends(row).join(" to ") || "none measured"})`),
+      .map(row => `${row.label} (${ends(paidBy(row, price))})`),
     "Reached by some seeds, the mean is of these": rows
       .filter(row => !row.fixed && 0 < row.n && row.n < n)
       .map(row => `${row.label} (${row.n}/${n})`),
@@ -154,7 +166,7 @@ function readingAt(like, board, price, level) {
   });
   const at = `${like.dataset.label} ${Number(level.toPrecision(6))} on ${like.parentNode.dataset.where}`;
   made.querySelector(".scroll").setAttribute("aria-label", `At ${at}`);
-  made.querySelector(".sentence").textContent = sentenceAt(rows, heads, at, like.parentNode.dataset.native);
+  made.querySelector(".sentence").replaceChildren(...coded(sentenceAt(rows, heads, price, at, like.parentNode.dataset.native)));
   const names = new Map([...made.querySelectorAll("tbody th")].map(node => [node.textContent, node]));
   const ranked = rows.filter(row => !row.floor && row.n).length;
   const lines = rows.map(row => readingRow(row, heads, names.get(row.label), board.seeds.length, ranked));

@@ -1,7 +1,7 @@
 // Theme, explanations on hover and focus, print; then everything is drawn once.
 function startTheme() {
   const button = find("theme");
-  const show = () => button.setAttribute("aria-pressed", String(isDark()));
+  const show = () => button.replaceChildren(isDark() ? "Light theme" : "Dark theme");
   button.addEventListener("click", () => {
     document.documentElement.dataset.theme = isDark() ? "light" : "dark";
     show();
@@ -38,7 +38,7 @@ function startTips() {
   const show = node => {
     hide();
     owner = node;
-    tip.replaceChildren(...node.dataset.tip.split(PAPER).map(linked));
+    tip.replaceChildren(...coded(node.dataset.tip).flatMap(part => (part.split ? part.split(PAPER).map(linked) : part)));
     tip.hidden = false;
     node.setAttribute("aria-describedby", "tip");
     place();
@@ -66,8 +66,23 @@ function startTips() {
   });
 }
 
+// The link of the section that is read: the last whose head is in the upper half of the window, or the last of all.
+function startNav() {
+  const links = [...document.querySelectorAll("nav a")];
+  const mark = () => {
+    const there = links.filter(link => find(link.hash.slice(1)).checkVisibility());
+    const atEnd = scrollY > 0 && scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+    const passed = there.filter(link => atEnd || find(link.hash.slice(1)).getBoundingClientRect().top < innerHeight / 2);
+    for (const link of links) link.removeAttribute("aria-current");
+    (passed.at(-1) ?? links[0]).setAttribute("aria-current", "true");
+  };
+  addEventListener("scroll", mark, {passive: true});
+  mark();
+}
+
 startTheme();
 startTips();
 if (boards.length) for (const start of [startAnswer, startPareto, startBoard, startPairs, startStructure, startUnits]) await start();
 followAddress();
+startNav();
 document.documentElement.dataset.ready = "";

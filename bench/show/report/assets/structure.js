@@ -5,14 +5,7 @@ const tint = (name, position) => ROLES[name] ?? position;
 const NOTHING = {lacks: [], reasons: {}, units: {}, matrices: {}, vectors: {}, history: {}}; // of a row without a run
 
 function startStructure() {
-  const first = boards.findIndex(board => Object.keys(board.structure).length);
-  chosen.board = select(
-    find("structure-controls"),
-    "Board",
-    boardOptions(),
-    Math.max(0, first),
-    fillStructure,
-  );
+  chosen.board = select(find("structure-controls"), "Board", boardOptions(), boardWithRuns(), fillStructure);
   return fillStructure();
 }
 
@@ -20,8 +13,8 @@ function fillStructure() {
   const board = boards[chosen.board.value];
   const place = find("structure-controls");
   keepFirst(place);
-  const first = board.labels.findIndex(label => Object.hasOwn(board.structure, label));
-  const row = sameRow(board, chosen.a, Math.max(0, first));
+  const [first = 0] = rowsToShow(board, i => runsOfRow(board, i).length);
+  const row = sameRow(board, chosen.a, first);
   chosen.a = select(place, "Row", rowOptions(board), row, fillSeeds);
   chosen.b = select(
     place,

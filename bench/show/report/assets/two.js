@@ -5,11 +5,15 @@ function showTwo(reading, level) {
   const heads = reading ? headsOf(reading) : [];
   const board = boards[shownAnswer.board.value];
   const rows = reading ? readRows(board, shownAnswer.price.value, level, heads) : [];
-  Object.assign(two, {heads, rows: inOrder(rows, heads).filter(row => row.n)});
-  find("two").hidden = two.rows.length < 2;
+  const isShown = row => row.n && (!row.floor || shownAnswer.floors.checked);
+  Object.assign(two, {heads, rows: inOrder(rows, heads).filter(isShown)});
+  for (const node of [find("two"), document.querySelector('nav a[href="#two"]')?.parentNode])
+    if (node) node.hidden = two.rows.length < 2;
   if (two.rows.length < 2) return;
   const options = two.rows.map(({label}) => ({value: label, text: label}));
-  const [a, b] = [two.a?.value, two.b?.value ?? options[1].value];
+  const still = node => options.find(({value}) => value === node?.value)?.value;
+  const a = still(two.a) ?? options[0].value;
+  const b = still(two.b) ?? options.find(({value}) => value !== a).value;
   find("answer-two").replaceChildren();
   two.a = select(find("answer-two"), "Model", options, a, drawTwo);
   two.b = select(find("answer-two"), "against", options, b, drawTwo);
@@ -24,14 +28,15 @@ function drawTwo() {
     ...[[a, b], [b, a]].map(([one, other]) => [`${one.label} is better than ${other.label} in`, told(one.label)]),
     ["not told apart in", told("not told apart")],
   ];
-  const words = parts.filter(([, labels]) => labels.length).map(([text, labels]) => `${text} ${labels.join(", ")}`);
-  find("two-verdict").textContent = a === b ? "Choose two different models." : `${words.join("; ") || "Nothing can be said"}.`;
+  const words = parts.filter(([, labels]) => labels.length).map(([text, labels]) => `${text} ${listed(labels)}`);
+  find("two-table").parentNode.hidden = a === b;
+  find("two-verdict").textContent = a === b ? `Both are ${a.label}: choose two different models.` : `${words.join("; ") || "Nothing can be said"}.`;
   const row = ({head, texts, text, word}) =>
     make("tr", {}, make("th", {scope: "row"}, head.header), ...[word, text, ...texts].map(words => make("td", {}, words)));
   const heads = ["metric", "better", "difference", a.label, b.label];
   find("two-table").replaceChildren(
     make("thead", {}, make("tr", {}, ...heads.map((text, k) => make("th", {scope: "col", class: k ? "number" : "corner"}, text)))),
-    make("tbody", {}, ...(a === b ? [] : found.map(row))),
+    make("tbody", {}, ...found.map(row)),
   );
 }
 

@@ -5,8 +5,7 @@ const unpackedUnits = new Map();
 const browse = {first: 0, asked: 0};
 
 function startUnits() {
-  const first = boards.findIndex(board => Object.keys(board.structure).length);
-  browse.board = select(find("units-controls"), "Board", boardOptions(), Math.max(0, first), fillUnits);
+  browse.board = select(find("units-controls"), "Board", boardOptions(), boardWithRuns(), fillUnits);
   return fillUnits();
 }
 
@@ -14,8 +13,8 @@ function fillUnits() {
   const board = boards[browse.board.value];
   const place = find("units-controls");
   keepFirst(place);
-  const first = board.labels.findIndex((_, i) => unitsOf[runOfRow(board, i)?.run]);
-  browse.row = select(place, "Row", rowOptions(board), sameRow(board, browse.row, Math.max(0, first)), openUnits);
+  const [first = 0] = rowsToShow(board, i => unitsOf[runOfRow(board, i)?.run]);
+  browse.row = select(place, "Row", rowOptions(board), sameRow(board, browse.row, first), openUnits);
   return openUnits();
 }
 
@@ -50,7 +49,7 @@ function unitsNote(run, found) {
   if (unitsOf[run] === "")
     return ["This page has no room for its units; ", command(`figures ${run} --only units`), " draws them."];
   if (!found)
-    return ["It left no units to look at: none is ever on, or an earlier version ran it; ", command(`evaluate ${run}`), " makes them from its weights."];
+    return ["This run has no units to look at: none is ever on, or an earlier version ran it; ", command(`evaluate ${run}`), " makes them from its weights."];
   const [on, all, kept] = found.counts;
   const some = found.units.length < on ? ` Here are ${found.units.length} of them: the most and the least dense, and a spread.` : "";
   const rest = found.units.length < kept ? [" ", command(`figures ${run} --only units`), ` draws ${kept}.`] : [];

@@ -43,7 +43,7 @@ def test_a_run_that_left_everything_lacks_nothing(tmp_path: Path) -> None:
 
 def test_a_run_of_schema_1_says_how_to_have_views(tmp_path: Path) -> None:
     run, left = left_of(tmp_path, {"views.npz": None, "legend.json": None})
-    assert left.lacks == (f"It left no views; `bench evaluate {run}` makes them from its weights.",)
+    assert left.lacks == (f"This run has no pictures; `bench evaluate {run}` makes them from its weights.",)
     assert left.arrays
     assert left.legend.metrics == {}
 
@@ -51,7 +51,11 @@ def test_a_run_of_schema_1_says_how_to_have_views(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("roles", "left_some", "told"),
     [
-        (["global", "shared"], False, ["It left no unit across classes; `bench evaluate RUN` makes that"]),
+        (
+            ["global", "shared"],
+            False,
+            ["This run has no pictures of a unit that is varied in several classes; `bench evaluate RUN` makes"],
+        ),
         (["shared", "dead"], True, ["No global unit is shown across classes: it has none"]),
         (["no role", "dead"], False, ["No global unit", "No class-specific unit"]),
         ([], False, []),

@@ -383,7 +383,8 @@ def read_by_python(answer: Answer, price: Price) -> tuple[list[Any], str, list[s
             for text, column, of in parts
         ]
         rows.append([row.label, [seeds(reading, row), "", False], *told])
-    return rows, re.sub(r"\. Curves cross: .*?(?=\.( Not| Sizes|$))", "", sentence(answer, reading)), wary(reading)
+    told = re.sub(r"\. Curves cross: .*?(?=\.( Not| Sizes|$))", "", sentence(answer, reading))
+    return rows, told.replace("`", ""), wary(reading)
 
 
 def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open) -> None:
@@ -391,7 +392,7 @@ def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open) -> None
     given = answer(opened.boards[0], {"random"})
     reading = opened.page.locator("#answer .reading:visible")
     at_a_setting = round(opened.boards[0].rows[0].values["l0"][0] * 1.0005, 5)
-    for metric, levels in (("l0", (3.5, 6, 8, 12.5, 19, 28, 400, at_a_setting)), ("fvu", (0.3, 0.37, 0.44))):
+    for metric, levels in (("l0", (1, 3.2, 3.5, 6, 8, 12.5, 19, 28, 400, at_a_setting)), ("fvu", (0.3, 0.37, 0.44))):
         choose(opened, "answer", "Price", value=metric)
         for level in levels:
             opened.page.get_by_label("Level", exact=True).fill(str(level))
@@ -420,7 +421,80 @@ def test_what_is_no_level_changes_nothing(open_page: Open) -> None:
     for text in ("0", "-3", ""):
         level.fill(text)
         assert level.evaluate("node => !node.validity.valid")
+        assert opened.page.locator("#level-note").text_content() == "Type a number above zero. Shown is L0 5."
         assert shown_rows(opened) == rows
+    level.blur()
+    assert level.input_value() == "5"
+    assert opened.page.locator("#level-note").text_content() == ""
+
+
+def test_the_other_sections_follow_the_board_of_the_answer(open_page: Open) -> None:
+    """They start there at rows that are no floors, and a later choice of their own stands until it changes again."""
+    opened = open_page(factory.study(models=("random", "vae", "topk", "mp")))
+    sections = ("pareto", "pairs", "structure", "units")
+
+    def shown() -> list[str]:
+        controls = [opened.page.locator(f"#{name}").get_by_label("Board", exact=True) for name in sections]
+        return [control.evaluate("node => node.selectedOptions[0].text.split(',')[0]") for control in controls]
+
+    rows = [("pairs", "Row A"), ("pairs", "Row B"), ("structure", "Row"), ("units", "Row")]
+    for section, control in rows:
+        row = opened.page.locator(f"#{section}").get_by_label(control, exact=True)
+        assert row.evaluate("node => node.selectedOptions[0].text") != "random"
+    choose(opened, "answer", "Board", label="mnist, native setting, quick budget")
+    assert shown() == ["mnist"] * 4
+    choose(opened, "pairs", "Board", label="fmnist, native setting, quick budget")
+    assert shown() == ["mnist", "fmnist", "mnist", "mnist"]
+    choose(opened, "answer", "Board", label="fmnist, native setting, quick budget")
+    assert shown() == ["fmnist"] * 4
+    assert opened.complaints == []
+
+
+def test_a_range_has_no_level_and_no_two_models(open_page: Open) -> None:
+    opened = open_page(swept())
+    level, link = opened.page.get_by_label("Level", exact=True), opened.page.locator("nav a[href='#two']")
+    assert (level.is_visible(), link.is_visible()) == (True, True)
+    choose(opened, "answer", "Price", label="L0 5 to 20, on average")
+    assert (level.is_visible(), link.is_visible()) == (False, False)
+    choose(opened, "answer", "Price", label="L0")
+    assert (level.is_visible(), link.is_visible()) == (True, True)
+
+
+def test_two_models_are_no_floors_while_these_are_hidden(open_page: Open) -> None:
+    opened = open_page(swept())
+    names = opened.page.get_by_label("against", exact=True).locator("option")
+    assert "random" not in names.all_text_contents()
+    opened.page.locator("#answer").get_by_label("Floors").check()
+    choose(opened, "answer", "against", label="random")
+    opened.page.locator("#answer").get_by_label("Floors").uncheck()
+    chosen = [opened.page.get_by_label(name, exact=True).input_value() for name in ("Model", "against")]
+    assert len({*chosen, "random"}) == 3
+
+
+def test_names_are_listed_in_words(study_page: Opened) -> None:
+    source = (Path(__file__).parents[4] / "bench/show/report/assets/core.js").read_text(encoding="utf-8")
+    function = source[source.index("const listed") : source.index("// The controls behind")]
+    lists = [["a"], ["a", "b"], ["a", "b", "c"]]
+    written = study_page.page.evaluate(f"lists => {{ {function} return lists.map(list => listed(list)); }}", lists)
+    assert written == ["a", "a and b", "a, b and c"]
+
+
+def test_the_theme_button_says_what_it_does(open_page: Open) -> None:
+    opened = open_page(factory.study(models=("vae", "topk"), datasets=("mnist",), n_seeds=2))
+    button = opened.page.locator("#theme")
+    assert button.text_content() == "Dark theme"
+    opened.page.emulate_media(color_scheme="dark")
+    assert button.text_content() == "Light theme"
+    button.click()
+    assert button.text_content() == "Dark theme"
+
+
+def test_the_navigation_says_where_the_reader_is(study_page: Opened) -> None:
+    opened = study_page
+    for section in ("pairs", "units", "provenance", "answer"):
+        opened.page.locator(f"nav a[href='#{section}']").click()
+        opened.page.wait_for_selector(f"nav a[href='#{section}'][aria-current]")
+        assert opened.page.locator("nav a[aria-current]").count() == 1
 
 
 def test_two_models_are_compared_at_the_level_that_is_asked(open_page: Open) -> None:
@@ -437,7 +511,7 @@ def test_two_models_are_compared_at_the_level_that_is_asked(open_page: Open) -> 
     assert half is not None
     assert line[1] == ("not told apart" if abs(mean) <= half else "topk" if mean < 0 else "omp")
     choose(opened, "answer", "against", label="topk")
-    assert opened.page.locator("#two-verdict").text_content() == "Choose two different models."
+    assert opened.page.locator("#two-verdict").text_content() == "Both are topk: choose two different models."
 
 
 def test_the_whole_view_stands_in_the_address_and_can_be_gone_back_to(open_page: Open) -> None:
