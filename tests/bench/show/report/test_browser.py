@@ -484,7 +484,7 @@ def test_the_theme_button_says_what_it_does(open_page: Open) -> None:
     button = opened.page.locator("#theme")
     assert button.text_content() == "Dark theme"
     opened.page.emulate_media(color_scheme="dark")
-    assert button.text_content() == "Light theme"
+    opened.page.wait_for_selector("#theme:text('Light theme')")
     button.click()
     assert button.text_content() == "Dark theme"
 
