@@ -46,7 +46,7 @@ class Place(NamedTuple):
     def embedding(self) -> Path | None:
         """The file or folder beside it that has an embedding of each of its samples; None where none was named."""
         name = self.options.get("embedding")
-        return self.path.resolve().parent / name if name else None
+        return Path(os.path.abspath(self.path)).parent / name if name else None
 
 
 def options_of(reference: str) -> tuple[str, dict[str, str]]:
