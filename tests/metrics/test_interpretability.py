@@ -19,7 +19,7 @@ from tests.metrics.cases import ACTIVE, LABELS, csr
 
 
 def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float] | NotApplicable:
-    return interpretability.monosemanticity(z, active, lambda x: x, embedding)
+    return interpretability.monosemanticity(z, active, embedding, torch.zeros(embedding.shape[1]))
 
 
 def monosemanticity_by_pairs(z: Tensor, active: Tensor, embedding: Tensor, signed: bool = False) -> list[float]:
@@ -73,7 +73,7 @@ def test_units_have_the_numbers_whose_mean_the_scalars_are() -> None:
     z, x = torch.rand(30, 6) * (torch.rand(30, 6) < 0.4), torch.randn(30, 5)
     z[:, 2] = 0
     z[:, 4] = torch.arange(30) == 3  # on for one image
-    scores = interpretability.unit_monosemanticity(z, z != 0, lambda x: x, x)
+    scores = interpretability.unit_monosemanticity(z, z != 0, x + 1, torch.ones(5))
     assert scores.isnan().tolist() == [False, False, True, False, True, False]
     assert scores[[0, 1, 3, 5]].tolist() == pytest.approx(monosemanticity_by_pairs(z, z != 0, x))
     purity = interpretability.unit_purity(ACTIVE, LABELS)
@@ -106,7 +106,7 @@ def test_monosemanticity_as_published_keeps_signs_and_does_not_centre() -> None:
     expected = {"mean": np.mean(scores), "median": np.median(scores)}
     for codes in (z, csr(z)):
         assert interpretability.monosemanticity_as_published(codes, z != 0, x) == pytest.approx(expected, rel=1e-5)
-    by_centred = interpretability.monosemanticity(z, z != 0, lambda x: x - x.mean(0), x)
+    by_centred = interpretability.monosemanticity(z, z != 0, x, x.mean(0))
     assert abs(by_centred["mean"]) < 0.2 < 0.6 < expected["mean"], "images without a common direction have one here"
 
 

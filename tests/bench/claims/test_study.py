@@ -8,6 +8,7 @@ import pytest
 
 from bench.claims.study import all_specs, choose, metrics_read, runs_of, verdicts
 from bench.errors import BenchError
+from bench.plan.request import Request
 from bench.store.failure import failed_record
 from bench.store.record import Record
 
@@ -57,3 +58,30 @@ def test_only_runs_that_are_done_count(tmp_path: Path) -> None:
     found = verdicts([claim], runs, records)
     assert [verdict.dataset for verdict in found] == list(claim.datasets)
     assert all(verdict.effects == {1: 0.5} and verdict.missing == 1 for verdict in found)
+
+
+def test_values_that_are_asked_for_take_the_place_of_the_claims_own(tmp_path: Path) -> None:
+    asked = Request.build(set=["n_latents=64", "topk.k=3"]).set
+    runs = runs_of(choose("B1"), (0,), "quick", tmp_path, asked)
+    configs = {arm: by_seed[0].config for arm, by_seed in runs["B1", "mnist"].items()}
+    assert {arm: (config["n_latents"], config["k"]) for arm, config in configs.items()} == {
+        "topk": (64, 3),
+        "l1": (64, 10),
+        "hoyer": (64, 10),
+    }
+    assert all(config["batch_size"] == 128 for config in configs.values())
+
+
+@pytest.mark.parametrize(
+    ("claims", "asked", "words"),
+    [
+        ("B1", "width=3", "Unknown field of any model of the claims 'width'"),
+        ("B1", "mp.k=3", "Unknown model in --set 'mp'"),
+        ("B1", "topk.penalty_weight=3", "Unknown field of topk 'penalty_weight'"),
+        ("B1", "k=[3,4]", "one value"),
+        ("M2,M3", "k=3", "'mp 5' and 'mp 10' of claim M3 are the same"),
+    ],
+)
+def test_values_that_leave_nothing_to_compare_are_refused(claims: str, asked: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=words):
+        runs_of(choose(claims), (0,), "quick", tmp_path, Request.build(set=[asked]).set)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -48,3 +49,25 @@ def test_a_bad_seed_or_claim_is_one_message(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_claims_on_own_data(tmp_path: Path) -> None:
+    np.save(tmp_path / "acts.npy", np.random.default_rng(0).random((200, 8)))
+    flags = ("claims", "--seeds", "3", "--budget", "smoke", "--results", str(tmp_path / "runs"))
+    own = (*flags, "--datasets", str(tmp_path / "acts.npy"), "--set", "n_latents=16", "--set", "k=2")
+    refused = bench(*own, "--claims", "B1b,B4")
+    assert refused.returncode == 2
+    assert "B4: no sample has a label ('acts')" in refused.stderr
+    assert not (tmp_path / "runs").exists()
+    done = bench(*own, "--claims", "B1b")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (entry,) = json.loads((tmp_path / "runs" / "claims.json").read_text(encoding="utf-8"))
+    records = RunStore(tmp_path / "runs").scan().records
+    assert {(r.spec.config["n_latents"], r.spec.config["k"], r.spec.dataset) for r in records} == {(16, 2, "acts")}
+    fvu = {(record.spec.model, record.spec.seed): record.metrics["fvu"] for record in records}
+    for seed in range(3):
+        gains = [fvu["topk", seed] - fvu[model, seed] for model in ("topk-l1", "topk-hoyer")]
+        assert entry["effects"][str(seed)] == pytest.approx(max(gains, key=abs))
+    assert entry["dataset"] == "acts"
+    rest = bench(*own, "--dry-run")
+    assert "Left out, since the data lack what they are about: A1, " in rest.stdout
