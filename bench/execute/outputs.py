@@ -109,7 +109,7 @@ def outputs_of(
 
 def known_of(dataset: Dataset, split: Split) -> dict[str, Any]:
     """What is known of a split without a model, by the names of `metrics.needs`."""
-    known: dict[str, Any] = {**split.factors, **dataset.truth, "embedding": _embedding(split, split)}
+    known: dict[str, Any] = {"x": split.x, **split.factors, **dataset.truth, "embedding": _embedding(split, split)}
     if dataset.scaling:
         known["own_units"] = dataset.scaling.undone
     return known | _labels(split) | _categories(dataset, split.x.device)
