@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -40,36 +39,45 @@ CHEN = "Chen et al. 2018 (1802.04942), Eq. 5, one class against the rest"
     label="monosemanticity", direction="max", range="[-1, 1]", source=PACH, answer="has the most monosemantic units"
 )
 def monosemanticity(
-    z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor
+    z: Matrix, active: Matrix, embedding: Tensor, mean_embedding: Tensor
 ) -> dict[str, float] | NotApplicable:
     """Cosine of the embeddings of two images, weighted by both activations: mean and median over live units.
 
-    Per unit, a = (|z| - min) / (max - min). e is the unit-norm `embed(x)`, which evaluation provides: the pixels minus
-    the mean training image. sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2) / 2, so that no pair is
-    formed. Units that are constant, or on for a single image, have no pair and are left out; n/a if none is left. Over
-    10,000 evenly spaced images.
+    Per unit, a = (|z| - min) / (max - min). e is the embedding minus the mean of training, at unit norm: what another
+    network makes of the image where the data set has that (`:embedding=`), else the input itself.
+    sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2) / 2, so that no pair is formed. Units that are
+    constant, or on for a single image, have no pair and are left out; n/a if none is left. Over 10,000 evenly spaced
+    images.
     """
-    return _mean_cosines(abs(columns(spread(z, MAX_SAMPLES), live_units(active))), embed(dense(spread(x, MAX_SAMPLES))))
+    return _mean_cosines(_magnitudes(z, active), _centred(embedding, mean_embedding))
 
 
 @metric(label="monosemanticity", direction="none", range="[-1, 1]", source=PACH, dimensions=("unit",))
-def unit_monosemanticity(z: Matrix, active: Matrix, embed: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def unit_monosemanticity(z: Matrix, active: Matrix, embedding: Tensor, mean_embedding: Tensor) -> Tensor:
     """`monosemanticity` of each unit, (M,); NaN for those that it leaves out."""
-    live = live_units(active)
     scores = torch.full((z.shape[1],), torch.nan, dtype=torch.float64)
-    codes = abs(columns(spread(z, MAX_SAMPLES), live))
-    scores[live.cpu()] = _cosines(codes, embed(dense(spread(x, MAX_SAMPLES)))).cpu()
+    found = _cosines(_magnitudes(z, active), _centred(embedding, mean_embedding))
+    scores[live_units(active).cpu()] = found.cpu()
     return scores
 
 
 @metric(label="monosemanticity as published", direction="max", range="[-1, 1]", source=PACH)
-def monosemanticity_as_published(z: Matrix, active: Matrix, x: Tensor) -> dict[str, float] | NotApplicable:
+def monosemanticity_as_published(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float] | NotApplicable:
     """`monosemanticity` on the scale of its paper: the embedding is not centred, and the sign of a code is kept.
 
-    The embedding is x. Pixels are not negative, so that two images of any kind have a cosine above zero, and no unit
-    scores near 0.
+    Pixels, and what comes from a ReLU, are not negative: two images of any kind then have a cosine above zero, and no
+    unit scores near 0.
     """
-    return _mean_cosines(columns(spread(z, MAX_SAMPLES), live_units(active)), dense(spread(x, MAX_SAMPLES)))
+    return _mean_cosines(columns(spread(z, MAX_SAMPLES), live_units(active)), dense(spread(embedding, MAX_SAMPLES)))
+
+
+def _magnitudes(z: Matrix, active: Matrix) -> Matrix:
+    """|z| of the live units, over the images that are compared."""
+    return abs(columns(spread(z, MAX_SAMPLES), live_units(active)))
+
+
+def _centred(embedding: Tensor, mean: Tensor) -> Tensor:
+    return dense(spread(embedding, MAX_SAMPLES)) - mean
 
 
 def _mean_cosines(codes: Matrix, embeddings: Tensor) -> dict[str, float] | NotApplicable:

@@ -25,6 +25,8 @@ class Need(NamedTuple):
     """Why the input may be missing, so that the metric does not apply; "" if it is never missing."""
     of_samples: bool = False
     """Whether it has a row for each sample, and so also comes with the prefix `train_`."""
+    of_data: bool = False
+    """Whether the data set gives it, or has it not, whatever the model is."""
 
 
 NO_GAMMA = "the codes are dense: no unit is ever off, and none has an activation probability"
@@ -47,10 +49,13 @@ NEEDS: dict[str, Need] = {
     "gamma": Need("activation probabilities (N, M) in [0, 1]", NO_GAMMA, of_samples=True),
     "gamma_hard": Need("whether gamma is above 1/2, (N, M) bool", NO_GAMMA, of_samples=True),
     "labels": Need(
-        "classes (N,) int64: all inputs are then of the samples that have one", "no sample has a label", of_samples=True
+        "classes (N,) int64: all inputs are then of the samples that have one",
+        "no sample has a label",
+        of_samples=True,
+        of_data=True,
     ),
-    "categories": Need("index of each class's category (C,)", NO_CATEGORIES),
-    "category_names": Need("names of the categories", NO_CATEGORIES),
+    "categories": Need("index of each class's category (C,)", NO_CATEGORIES, of_data=True),
+    "category_names": Need("names of the categories", NO_CATEGORIES, of_data=True),
     "atoms": Need("decoder rows (M, D)", "the model has no atoms"),
     "k": Need("the trained number of active units", "the model has no k"),
     "training": Need("what training cost: steps, seconds, ...", "training is not at hand: only weights were loaded"),
@@ -74,19 +79,32 @@ NEEDS: dict[str, Need] = {
     "preactivations": Need(
         "function: inputs -> values before the selection (N, M)", "the model has no pre-activations"
     ),
-    "embed": Need("function: inputs -> inputs minus the mean training input"),
-    "own_units": Need("function: inputs -> the same in the data's own units", "the inputs are not normalised"),
-    "patch_side": Need("side of the square patches that the inputs are", "the inputs are not patches of images"),
-    "gates": Need("which factors are present, (N, F) bool", NO_TRUTH.format("factors"), of_samples=True),
-    "gate_names": Need("names of the factors", NO_TRUTH.format("factors")),
-    "gate_roles": Need("role of each factor: global, shared or exclusive", NO_TRUTH.format("roles of factors")),
-    "values": Need("values of the factors (N, V), NaN where absent", NO_TRUTH.format("values"), of_samples=True),
-    "value_names": Need("names of the values", NO_TRUTH.format("values")),
-    "value_gates": Need("index of each value's factor", NO_TRUTH.format("values")),
-    "measures": Need("measured shape (N, P)", NO_MEASURES, of_samples=True),
-    "measure_names": Need("names of the measures", NO_MEASURES),
-    "true_atoms": Need("the atoms that made the data (F, D)", NO_TRUTH.format("atoms")),
-    "parents": Need("index of each factor's parent (F,), negative for none", NO_TRUTH.format("hierarchy")),
+    "embedding": Need(
+        "what another network makes of the inputs (N, E), or else the inputs themselves", of_samples=True
+    ),
+    "mean_embedding": Need("their mean over the training samples (E,)"),
+    "own_units": Need(
+        "function: inputs -> the same in the data's own units", "the inputs are not normalised", of_data=True
+    ),
+    "patch_side": Need(
+        "side of the square patches that the inputs are", "the inputs are not patches of images", of_data=True
+    ),
+    "gates": Need("which factors are present, (N, F) bool", NO_TRUTH.format("factors"), of_samples=True, of_data=True),
+    "gate_names": Need("names of the factors", NO_TRUTH.format("factors"), of_data=True),
+    "gate_roles": Need(
+        "role of each factor: global, shared or exclusive", NO_TRUTH.format("roles of factors"), of_data=True
+    ),
+    "values": Need(
+        "values of the factors (N, V), NaN where absent", NO_TRUTH.format("values"), of_samples=True, of_data=True
+    ),
+    "value_names": Need("names of the values", NO_TRUTH.format("values"), of_data=True),
+    "value_gates": Need("index of each value's factor", NO_TRUTH.format("values"), of_data=True),
+    "measures": Need("measured shape (N, P)", NO_MEASURES, of_samples=True, of_data=True),
+    "measure_names": Need("names of the measures", NO_MEASURES, of_data=True),
+    "true_atoms": Need("the atoms that made the data (F, D)", NO_TRUTH.format("atoms"), of_data=True),
+    "parents": Need(
+        "index of each factor's parent (F,), negative for none", NO_TRUTH.format("hierarchy"), of_data=True
+    ),
 }
 """Name -> what evaluation passes to a metric that has a parameter of that name."""
 

@@ -28,7 +28,7 @@ from bench.store.record import metric_of
 if TYPE_CHECKING:
     from bench.api.coder import SparseCoder
 
-OF_TRAINING = ("train_", "embed")
+OF_TRAINING = ("train_", "mean_embedding")
 """How the needs of a metric begin that are of the training samples."""
 
 

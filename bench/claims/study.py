@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.claims.catalogue import CLAIMS
 from bench.claims.verdict import Claim, Verdict, adjusted, judge
-from bench.errors import unknown
-from bench.plan.request import comma_separated
+from bench.errors import BenchError, unknown
+from bench.plan.request import Override, comma_separated
 from bench.plan.runs import specs_of
-from bench.plugins.registry import DATASET_REGISTRY
+from bench.plugins.loading import load_model_class
+from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.store.record import Record, metric_of
 from bench.store.spec import RunSpec
 
@@ -29,14 +31,52 @@ def choose(names: str | None) -> list[Claim]:
     return [known[name] for name in dict.fromkeys(wanted)]
 
 
-def runs_of(claims: Sequence[Claim], seeds: Sequence[int], budget: str, data_dir: Path) -> ClaimRuns:
-    """The runs that each claim needs; claims that compare the same models share them."""
+def runs_of(
+    claims: Sequence[Claim], seeds: Sequence[int], budget: str, data_dir: Path, asked: Sequence[Override] = ()
+) -> ClaimRuns:
+    """The runs that each claim needs; claims that compare the same models share them.
+
+    Parameters
+    ----------
+    asked : sequence of Override
+        Values of hyperparameters, for every arm whose model has the field, in place of the claim's own.
+
+    Raises
+    ------
+    BenchError
+        No model of the claims has such a field, or it makes two arms of a claim the same.
+    """
     runs: ClaimRuns = {}
+    values = _asked({arm.model for claim in claims for arm in claim.arms.values()}, asked)
     for claim in claims:
         for arm, setup in claim.arms.items():
-            for spec in specs_of(setup.request(claim.datasets, seeds, budget), data_dir):
+            for spec in specs_of(setup.request(claim.datasets, seeds, budget, values[setup.model]), data_dir):
                 runs.setdefault((claim.id, spec.dataset), {}).setdefault(arm, {})[spec.seed] = spec
+    for (name, _), arms in runs.items():
+        found: dict[str, str] = {}
+        for arm, by_seed in arms.items():
+            same = found.setdefault(next(iter(by_seed.values())).run_id, arm)
+            if same != arm:
+                raise BenchError(f"With this --set, '{same}' and '{arm}' of claim {name} are the same; leave one out.")
     return runs
+
+
+def _asked(models: Collection[str], asked: Sequence[Override]) -> dict[str, dict[str, Any]]:
+    """Model -> field -> the value that was asked for; what is said of one model wins over what is said of all."""
+    fields = {name: load_model_class(MODEL_REGISTRY.find(name)).Config.model_fields for name in models}
+    values: dict[str, dict[str, Any]] = {name: {} for name in models}
+    for override in sorted(asked, key=lambda each: each.model is not None):
+        if override.model is not None and override.model not in fields:
+            raise unknown("model in --set", override.model, fields, "It must be one of the claims'.")
+        having = [name for name in fields if override.model in (None, name) and override.field in fields[name]]
+        if not having:
+            valid = fields[override.model] if override.model else set().union(*fields.values())
+            raise unknown(f"field of {override.model or 'any model of the claims'}", override.field, valid)
+        if len(override.values) != 1:
+            raise BenchError(f"--set {override.field}: a claim compares models at one value; give one, without [ ].")
+        for name in having:
+            values[name][override.field] = override.values[0]
+    return values
 
 
 def metrics_read(claims: Sequence[Claim]) -> list[str]:

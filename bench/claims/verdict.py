@@ -28,9 +28,16 @@ class Arm:
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Hyperparameter -> value."""
 
-    def request(self, datasets: Sequence[str], seeds: Sequence[int], budget: str) -> Request:
-        """The study that runs this arm, the same as `bench run --models MODEL --set MODEL.FIELD=VALUE ...`."""
-        overrides = tuple(Override(self.model, name, (value,)) for name, value in self.fields.items())
+    def request(
+        self, datasets: Sequence[str], seeds: Sequence[int], budget: str, asked: Mapping[str, Any] | None = None
+    ) -> Request:
+        """The study that runs this arm, the same as `bench run --models MODEL --set MODEL.FIELD=VALUE ...`.
+
+        `asked` has values in place of its own.
+        """
+        overrides = tuple(
+            Override(self.model, name, (value,)) for name, value in {**self.fields, **(asked or {})}.items()
+        )
         return Request.build(
             models=(self.model,), datasets=tuple(datasets), seeds=tuple(seeds), budget=budget, set=overrides
         )

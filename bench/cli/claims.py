@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench import RESULTS
-from bench.cli.app import EXIT_FAILED, app
+from bench.cli import completion
+from bench.cli.app import EXIT_FAILED, app, say
 from bench.cli.options import DataDir, Execution, Out, ResultsDir, with_execution
-from bench.errors import counted
+from bench.errors import BenchError, counted
+
+if TYPE_CHECKING:
+    from bench.claims.verdict import Claim
 
 
 @app.command()
 @with_execution
 def claims(
     claims: Annotated[str | None, typer.Option(help="Ids with commas between, such as A1,M2; default all.")] = None,
+    datasets: Annotated[
+        str | None,
+        typer.Option(
+            help="Your data in place of the claims' own, as for `bench run`.", autocompletion=completion.datasets
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="FIELD=VALUE or MODEL.FIELD=VALUE, in place of the claims' own.")
+    ] = None,
     seeds: Annotated[str, typer.Option(help="How many, or a list such as 0,1,2.")] = "6",
     budget: Annotated[str, typer.Option(help="smoke (seconds), quick (5 epochs) or full (the papers').")] = "quick",
     results: ResultsDir = RESULTS,
@@ -42,8 +56,11 @@ def claims(
 
     executor = make_executor(execution)
     chosen = study.choose(claims)
-    request = Request.build(seeds=seeds, budget=budget)
-    runs = study.runs_of(chosen, request.seeds, request.budget, data_dir)
+    keys = {"datasets": datasets, "set": set_}
+    request = Request.build(seeds=seeds, budget=budget, **{key: each for key, each in keys.items() if each is not None})
+    if datasets is not None:
+        chosen = _on(chosen, request.datasets, data_dir, named=claims is not None)
+    runs = study.runs_of(chosen, request.seeds, request.budget, data_dir, request.set)
     store, specs = RunStore(results), study.all_specs(runs)
     plan = plan_of(specs, store, execution.retry_failed)
     metrics = study.metrics_read(chosen)
@@ -62,3 +79,22 @@ def claims(
     print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
     n_done = sum(record.status == "done" for record in records)
     raise typer.Exit(0 if n_done == len(specs) else EXIT_FAILED)
+
+
+def _on(chosen: Sequence[Claim], datasets: Sequence[str], data_dir: Path, named: bool) -> list[Claim]:
+    """The claims on other data; those that cannot be checked there are left out, or refused where they were named."""
+    from bench.claims.own_data import moved
+    from bench.execute.console import following_data
+    from bench.show.printing import make_console
+
+    with following_data(make_console()):
+        found = moved(chosen, datasets, data_dir)
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in found.left_out.items():
+        by_reason.setdefault(reason, []).append(name)
+    words = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+    if found.left_out and (named or not found.claims):
+        raise BenchError(f"--datasets: what these claims are about is not there. {words}. Leave them out of --claims.")
+    if words:
+        say(f"Left out, since the data lack what they are about: {words}.")
+    return found.claims

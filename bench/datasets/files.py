@@ -18,6 +18,7 @@ from bench.datasets import patches
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.beside import companions
 from bench.datasets.contents import content_of
+from bench.datasets.embedded import embedded
 from bench.datasets.extracted import pictures_of, read_extracted, read_manifest
 from bench.datasets.image_folder import images_in, read_images
 from bench.datasets.larger import IN_MEMORY, larger_dataset
@@ -59,7 +60,10 @@ class FileSource(DatasetSource):
         except OSError as error:
             raise BenchError(f"'{self.place.path}' cannot be read: {error}.") from error
         version = f"{version}, {patches.VERSION}" if "patches" in self.place.options else version
-        words = [version, *contents, *(f"{key}={value}" for key, value in sorted(self.place.options.items()))]
+        options = dict(self.place.options)
+        if self.place.embedding:
+            options["embedding"] = content_of(self.place.embedding)
+        words = [version, *contents, *(f"{key}={value}" for key, value in sorted(options.items()))]
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
     def load(self, data_dir: Path) -> Dataset:
@@ -75,6 +79,8 @@ class FileSource(DatasetSource):
         categories = next((part.categories for part in parts.values() if part.categories), None)
         shape = next(iter(sizes)) or (1,)
         if self._is_larger(parts):
+            if self.place.embedding:
+                raise BenchError(f"'{self.place.path}' is larger than memory: its embedding is not read; leave it out.")
             streams = {name: _stream(part, codes[name]) for name, part in parts.items()}
             three = _three(self.place.path, streams, groups)
             return replace(larger_dataset(three, shape, names, how, self.checksum(data_dir)), categories=categories)
@@ -88,7 +94,9 @@ class FileSource(DatasetSource):
         return pictures_of(manifest) if manifest else None
 
     def _read(self) -> dict[str, Samples]:
-        return _read(self.place.path, self.place.options.get("labels"))
+        path, other = self.place.path, self.place.embedding
+        parts = _read(path, self.place.options.get("labels"))
+        return embedded(parts, path, _read(other, None), other) if other else parts
 
     def _bytes(self) -> int:
         """Of the files that may be too large to be read at once."""
@@ -185,7 +193,12 @@ def _coded(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Tensor],
 def _factors(part: Samples) -> dict[str, Tensor]:
     """Of rows that are tokens or patches, of what text or image, and where in it."""
     known = {"group": part.groups, "position": part.positions}
-    return {name: torch.from_numpy(np.array(values)) for name, values in known.items() if values is not None}
+    found = {name: torch.from_numpy(np.array(values)) for name, values in known.items() if values is not None}
+    if part.embedding is not None:
+        found["embedding"] = _inputs(part.embedding)
+        if (bad := (~found["embedding"].isfinite()).any(1).nonzero()).numel():
+            raise BenchError(f"The embedding of row {int(bad[0])} has NaN or infinities; leave embedding= out.")
+    return found
 
 
 def _classes(labels: list[np.ndarray]) -> list[str]:

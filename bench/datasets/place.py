@@ -18,7 +18,7 @@ NORMALISATIONS = ("auto", "none", "center", "standardise", "rms", "unit")
 
 OPTION = re.compile(r"(.+):(\w+)=([^:/]*)")
 
-OPTIONS = ("labels", "normalise", "patches")
+OPTIONS = ("labels", "normalise", "patches", "embedding")
 """What may follow a path, as `:NAME=VALUE`."""
 
 
@@ -32,15 +32,21 @@ class Place(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What boards call it: the file's name without its extension, and how it is normalised where that was said."""
+        """What boards call it: the file's name without its extension, and what else was said of how it is read."""
         name = self.path.resolve().name if self.path.is_dir() else self.path.stem
-        words = {"labels": "", "normalise": "{}", "patches": "patches of {}"}
+        words = {"labels": "", "normalise": "{}", "patches": "patches of {}", "embedding": "embedded by {}"}
         return " ".join(filter(None, [name, *(words[key].format(word) for key, word in self.options.items())]))
 
     @property
     def reference(self) -> str:
         """What names it from any folder."""
         return ":".join([os.path.abspath(self.path), *(f"{key}={value}" for key, value in self.options.items())])
+
+    @property
+    def embedding(self) -> Path | None:
+        """The file or folder beside it that has an embedding of each of its samples; None where none was named."""
+        name = self.options.get("embedding")
+        return self.path.resolve().parent / name if name else None
 
 
 def options_of(reference: str) -> tuple[str, dict[str, str]]:
@@ -80,7 +86,13 @@ def place_of(reference: str) -> Place | None:
     side = options.get("patches")
     if side is not None and not (is_folder and side.isdecimal() and 4 <= int(side) <= 64):
         raise BenchError(f"patches={side} of '{path}': give the side of patches of a folder's images, 4 to 64 pixels.")
-    return Place(Path(path), options)
+    place = Place(Path(path), options)
+    if "embedding" in options and not (place.embedding and place.embedding.exists() and not side):
+        raise BenchError(
+            f"embedding={options['embedding']} of '{path}': give the name of a file or folder beside it, with an "
+            f"embedding of each of its samples{', which patches are not' * bool(side)}."
+        )
+    return place
 
 
 def _require_known(named: str, options: Mapping[str, str], valid: Sequence[str]) -> None:

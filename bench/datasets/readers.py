@@ -49,6 +49,8 @@ class Samples:
     """The place of each row in its group (N,), where they are in order."""
     feature_names: tuple[str, ...] | None = None
     """What each column of a table is called (D)."""
+    embedding: Tensor | Rows | None = None
+    """What another network makes of each sample (N, ...)."""
 
     def __post_init__(self) -> None:
         if self.labels is not None and self.labels.ndim == 2 and self.labels.shape[1] == 1:

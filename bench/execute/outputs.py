@@ -87,17 +87,14 @@ def outputs_of(
 ) -> Outputs:
     """Encode and decode a split, once; what costs another pass only where it is among the needs."""
     model.eval()
-    values: dict[str, Any] = {**split.factors, **dataset.truth, "x": split.x, "model": model}
-    values |= _labels(split) | _categories(dataset, split.x.device) | _codes(model, split.x, batch_size)
+    values = known_of(dataset, split) | {"x": split.x, "model": model} | _codes(model, split.x, batch_size)
     values |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
-    if dataset.scaling:
-        values["own_units"] = dataset.scaling.undone
-    if "embed" in needs:
-        centre = dataset.train.x.mean(0)
-        values["embed"] = lambda x: x - centre
+    if "mean_embedding" in needs:
+        values["mean_embedding"] = _embedding(dataset.train, split).mean(0)
     if any(need.startswith(TRAIN) for need in needs):
         train = dataset.train.take(evenly_spaced(len(dataset.train), MAX_TRAIN))
         known = {**train.factors, "x": train.x, **_labels(train), **_codes(model, train.x, batch_size)}
+        known["embedding"] = _embedding(train, split)
         values |= {f"{TRAIN}{name}": value for name, value in known.items()}
     failed = {}
     if isinstance(model, HasAtoms):
@@ -108,6 +105,19 @@ def outputs_of(
             values.pop("atoms", None)
             failed["atoms"] = f"{type(error).__name__}: {message_of(error)}"
     return Outputs(model, dataset, split, values, failed)
+
+
+def known_of(dataset: Dataset, split: Split) -> dict[str, Any]:
+    """What is known of a split without a model, by the names of `metrics.needs`."""
+    known: dict[str, Any] = {**split.factors, **dataset.truth, "embedding": _embedding(split, split)}
+    if dataset.scaling:
+        known["own_units"] = dataset.scaling.undone
+    return known | _labels(split) | _categories(dataset, split.x.device)
+
+
+def _embedding(split: Split, measured: Split) -> Tensor:
+    """What another network makes of the inputs of a split, where the measured split has that; else the inputs."""
+    return split.factors["embedding"] if "embedding" in measured.factors else split.x
 
 
 def _labels(split: Split) -> dict[str, Tensor]:

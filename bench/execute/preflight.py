@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from bench.datasets.base import Dataset
-from bench.errors import BenchError
+from bench.errors import BenchError, message_of
 from bench.execute.build import model_plugin
 from bench.execute.contract.checking import Check, run_checks
 from bench.execute.contract.codes import (
@@ -113,7 +114,7 @@ def _problem(spec: RunSpec, dataset: Dataset, needs: Collection[str], job: Job) 
     for n in (N_SAMPLES, len(dataset.train)):  # what a few samples do not give, two classes say, all of them may
         some = _some(dataset, n).to(torch.device(job.device))
         trial: Subject = Trial(plugin, load_model_class(plugin), some, job.data_dir, spec)
-        if _means_nothing(trial):
+        if _meaningless(trial):
             return ""
         flaws = [outcome.problem for outcome in run_checks(checks, trial, plugin) if outcome.problem]
         if not flaws:
@@ -125,14 +126,22 @@ def _problem(spec: RunSpec, dataset: Dataset, needs: Collection[str], job: Job) 
     return f"The model '{spec.label}'{where} cannot run on '{spec.dataset}': {flaws[0].rstrip('.')}. To go on, {fix}."
 
 
-def _means_nothing(trial: Subject) -> bool:
-    """Whether the model does not apply to the data: its run says so, and why."""
+def why_meaningless(spec: RunSpec, dataset: Dataset, data_dir: Path) -> str:
+    """Why the model of a run means nothing on a data set, whatever its hyperparameters; "" where it may."""
+    plugin = model_plugin(spec)
+    seen = _some(dataset, len(dataset.train))
+    return _meaningless(Trial(plugin, load_model_class(plugin), seen, data_dir, spec))
+
+
+def _meaningless(trial: Subject) -> str:
+    """Why the model does not apply to the data, as its run will say, too; "" where it does."""
     try:
-        return trial.trained is None
-    except DoesNotApplyError:
-        return True
+        _ = trial.trained
+    except DoesNotApplyError as error:
+        return message_of(error)
     except (Exception, SystemExit):  # the checks say what it is
-        return False
+        pass
+    return ""
 
 
 def _some(dataset: Dataset, n: int) -> Dataset:

@@ -124,7 +124,9 @@ def given(world: World) -> dict[str, Any]:
     return found | {
         "own_units": lambda x: 3 * x + 1,
         "patch_side": 3,  # of which eight pixels are no patch
-        "embed": lambda x: x - world.train.x.mean(0),
+        "embedding": world.test.x,
+        "train_embedding": world.train.x,
+        "mean_embedding": world.train.x.mean(0),
         "categories": CATEGORIES,
         "category_names": ["high", "low"],
         "atoms": atoms,

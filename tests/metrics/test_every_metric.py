@@ -136,7 +136,7 @@ def degenerate(case: str) -> dict[str, Any]:
         world = replace(world, test=world.test._replace(x=torch.zeros_like(world.test.x)))
     have = given(world)
     if case == "no image":  # every image is the mean training image
-        have["embed"] = torch.zeros_like
+        have["embedding"] = have["mean_embedding"].expand(have["embedding"].shape)
     level = {"all dead": 0.0, "all on": 1.0, "constant": 0.7}.get(case)
     if level is not None:
         for key in [key for key in have if key.removeprefix("train_") in CODES]:

@@ -19,7 +19,7 @@ from tests.metrics.cases import ACTIVE, LABELS, csr
 
 
 def monosemanticity(z: Matrix, active: Matrix, embedding: Tensor) -> dict[str, float] | NotApplicable:
-    return interpretability.monosemanticity(z, active, lambda x: x, embedding)
+    return interpretability.monosemanticity(z, active, embedding, torch.zeros(embedding.shape[1]))
 
 
 def monosemanticity_by_pairs(z: Tensor, active: Tensor, embedding: Tensor, signed: bool = False) -> list[float]:
@@ -73,7 +73,7 @@ def test_units_have_the_numbers_whose_mean_the_scalars_are() -> None:
     z, x = torch.rand(30, 6) * (torch.rand(30, 6) < 0.4), torch.randn(30, 5)
     z[:, 2] = 0
     z[:, 4] = torch.arange(30) == 3  # on for one image
-    scores = interpretability.unit_monosemanticity(z, z != 0, lambda x: x, x)
+    scores = interpretability.unit_monosemanticity(z, z != 0, x + 1, torch.ones(5))
     assert scores.isnan().tolist() == [False, False, True, False, True, False]
     assert scores[[0, 1, 3, 5]].tolist() == pytest.approx(monosemanticity_by_pairs(z, z != 0, x))
     purity = interpretability.unit_purity(ACTIVE, LABELS)

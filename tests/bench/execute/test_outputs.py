@@ -56,16 +56,31 @@ def test_large_codes_are_sparse_and_the_same(dataset: Dataset, monkeypatch: pyte
     torch.testing.assert_close(large["x_hat"], plain["x_hat"])
 
 
-def test_training_samples_and_embeddings_are_made_where_they_are_asked_for(dataset: Dataset) -> None:
+def test_training_samples_and_their_mean_are_made_where_they_are_asked_for(dataset: Dataset) -> None:
     model = topk(dataset)
     plain = outputs_of(model, dataset, dataset.test).values
-    assert "embed" not in plain
+    assert "mean_embedding" not in plain
     assert not [name for name in plain if name.startswith("train_")]
-    asked = outputs_of(model, dataset, dataset.test, {"train_z", "embed"}).values
+    asked = outputs_of(model, dataset, dataset.test, {"train_z", "mean_embedding"}).values
     assert torch.equal(asked["train_x"], dataset.train.x)
     assert torch.equal(asked["train_labels"], dataset.train.labels)
     assert asked["train_z"].shape == (100, 16)
-    torch.testing.assert_close(asked["embed"](dataset.train.x).mean(0), torch.zeros(64), atol=1e-6, rtol=0)
+    torch.testing.assert_close(asked["mean_embedding"], dataset.train.x.mean(0))
+    assert torch.equal(asked["embedding"], dataset.test.x)
+    assert torch.equal(asked["train_embedding"], dataset.train.x)
+
+
+def test_an_embedding_of_the_samples_is_passed_in_the_place_of_the_inputs(dataset: Dataset) -> None:
+    def embedded(split: Split) -> Split:
+        return replace(split, factors={"embedding": split.x[:, :3] + 1})
+
+    other = dataset.with_splits(embedded)
+    values = outputs_of(topk(dataset), other, other.test, {"train_z", "mean_embedding"}).values
+    assert torch.equal(values["embedding"], dataset.test.x[:, :3] + 1)
+    assert torch.equal(values["train_embedding"], dataset.train.x[:, :3] + 1)
+    torch.testing.assert_close(values["mean_embedding"], dataset.train.x[:, :3].mean(0) + 1)
+    of_inputs = outputs_of(topk(dataset), other, dataset.test, {"mean_embedding"}).values
+    assert of_inputs["mean_embedding"].shape == (64,), "of the kind that the measured split has"
 
 
 def test_a_vae_has_no_gamma_and_a_unit_that_says_nothing_is_off(dataset: Dataset) -> None:
