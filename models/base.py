@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from typing_extensions import TypeVar
@@ -90,7 +91,9 @@ def require_inputs(x: Tensor, n_features: int) -> None:
     """Raise ValueError if x is not (N, D) with D = n_features, or contains NaN or infinities."""
     if x.ndim != 2 or x.shape[1] != n_features:
         raise ValueError(f"x has the shape {tuple(x.shape)}; expected (N, {n_features})")
-    if bad := int((~x.isfinite()).sum()):
+    # Of all values the least and the largest tell, in a fraction of the time that counting takes.
+    if x.numel() and not torch.stack(x.aminmax()).isfinite().all():
+        bad = int((~x.isfinite()).sum())
         raise ValueError(f"x has {bad} values that are NaN or infinite, of {x.numel()}; expected finite ones")
 
 

@@ -23,6 +23,9 @@ from bench.compare.sweeps import Sweep, sweeps
 
 NEAR = 1.02
 """A price that lies outside of a curve by this ratio or less is read at the curve's end: an L0 of 9.99 is one of 10."""
+SAME = 1.001
+"""A price that a setting has but for this ratio is read at that setting: between 9.999 and 25, a curve at 10 adds
+nothing but traces of the latter."""
 FLOORS = "floors"
 """The family whose models are shown, and not ranked."""
 
@@ -167,6 +170,9 @@ def interpolated(at: np.ndarray, values: np.ndarray, price: Price) -> np.ndarray
     low, high = np.clip(ends, x[0], x[-1])
     if np.abs(ends - (low, high)).max() > math.log(NEAR):
         return None
+    nearest = x[np.abs(x - low).argmin()]
+    if not price.is_range and abs(nearest - low) <= math.log(SAME):
+        low = high = nearest
     around = slice(max(0, np.searchsorted(x, low, "right") - 1), np.searchsorted(x, high, "left") + 1)
     result = np.full(values.shape[1], np.nan)
     for mask, alike in _alike(np.isfinite(y)):

@@ -89,21 +89,21 @@ class AuxK(nn.Module):
         sizes = values.abs() if self.signed else values
         self.silence.add_(len(x)).masked_fill_(selection.sum_by_unit(sizes) > 0, 0)
         dead, alive = self._candidates()
-        if self.config.auxk == 0 or len(dead) == 0:
+        if self.config.auxk == 0 or len(alive) == 0:
             return x.new_zeros(())
-        encoder, encoder_bias = model.encoder.index_select(0, dead), model.encoder_bias.index_select(0, dead)
+        encoder, encoder_bias = _rows(model.encoder, dead), _rows(model.encoder_bias, dead)
         pre = F.linear(x - model.bias, encoder, encoder_bias).masked_fill(alive, 0.0)
-        top, positions = top_k(pre.abs() if self.signed else pre, min(self.config.auxk, len(dead)))
+        top, positions = top_k(pre.abs() if self.signed else pre, min(self.config.auxk, len(alive)))
         top = pre.gather(1, positions) if self.signed else top.relu()
-        if may_wait(x):
+        if dead is not None and may_wait(x):
             rebuilt = decode(top, Selection(dead[positions], len(self.silence)), model.dictionary)
         else:  # of the few candidates a large part is active: a dense product costs a GPU less than to gather atoms
-            rebuilt = torch.zeros_like(pre).scatter(1, positions, top) @ model.dictionary.index_select(0, dead)
+            rebuilt = torch.zeros_like(pre).scatter(1, positions, top) @ _rows(model.dictionary, dead)
         error = (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)
         return error.masked_fill(alive.all(), 0.0)
 
-    def _candidates(self) -> tuple[Tensor, Tensor]:
-        """Units that may reconstruct the residual, and which of them are alive, so that they may not."""
+    def _candidates(self) -> tuple[Tensor | None, Tensor]:
+        """Units that may reconstruct the residual, None for all; and which of them are alive, so that they may not."""
         most = min(MOST_CANDIDATES * self.config.auxk, len(self.silence))
         is_dead = self.silence > self.dead_after
         if may_wait(self.silence):
@@ -111,6 +111,11 @@ class AuxK(nn.Module):
             if len(dead) <= most:
                 return dead, torch.zeros_like(dead, dtype=torch.bool)
         if most == len(is_dead):
-            return torch.arange(most, device=is_dead.device), ~is_dead
+            return None, ~is_dead
         longest = self.silence.topk(most).indices
         return longest, ~is_dead[longest]
+
+
+def _rows(parameter: Tensor, units: Tensor | None) -> Tensor:
+    """Those of some units; of all the parameter itself, which costs neither a copy nor an addition to its gradient."""
+    return parameter if units is None else parameter.index_select(0, units)

@@ -25,6 +25,9 @@ Choice = Literal["nonnegative", "signed", "absolute"]
 CACHED = 2**20
 """Numbers processed at a time on CPU: a block of samples that stays in cache through all steps."""
 
+GRAM_BLOCKS, GRAM_ROWS = 8, 256
+"""Least number of blocks of rows of D D^T on CPU, and most rows of one."""
+
 
 MOST_ATOMS = 16384
 """Atoms of which a GPU keeps D D^T, 1 GiB, and whose correlations fit the registers of one program."""
@@ -147,7 +150,7 @@ def pursuit(
     return result, selection
 
 
-def gram_matrix(atoms: Tensor, n_blocks: int = 8) -> Tensor:
+def gram_matrix(atoms: Tensor) -> Tensor:
     """atoms @ atoms.T, (M, M).
 
     On a CPU from the blocks on and above its diagonal, with little more than half the flops; to mirror the other half
@@ -156,12 +159,12 @@ def gram_matrix(atoms: Tensor, n_blocks: int = 8) -> Tensor:
     if not may_wait(atoms):
         return linear(atoms, atoms)
     gram = atoms.new_empty(len(atoms), len(atoms))
-    size = -(-len(atoms) // n_blocks)
-    for start in range(0, len(atoms), size):
-        rows = slice(start, start + size)
-        part = linear(atoms[rows], atoms[start:])
-        gram[rows, start:] = part
-        gram[start:, rows] = part.T.contiguous()
+    size = min(-(-len(atoms) // GRAM_BLOCKS), GRAM_ROWS)
+    blocks = [slice(start, start + size) for start in range(0, len(atoms), size)]
+    for i, rows in enumerate(blocks):
+        gram[rows, rows.start :] = linear(atoms[rows], atoms[rows.start :])
+        for others in blocks[i + 1 :]:  # tile by tile: a whole column of the matrix does not stay in cache
+            gram[others, rows] = gram[rows, others].T
     return gram
 
 

@@ -25,7 +25,14 @@ def clouds(n_classes: int) -> tuple[Tensor, Tensor]:
     return z, 3 * members + 2
 
 
-CASES = {"digits": digits(), "2 classes": clouds(2), "7 classes": clouds(7)}
+def few_codes() -> tuple[Tensor, Tensor]:
+    """The two largest of 40 codes of each sample: a matrix that is mostly zeros."""
+    z, labels = clouds(5)
+    values, units = z.topk(2)
+    return torch.zeros_like(z).scatter(1, units, values), labels
+
+
+CASES = {"digits": digits(), "2 classes": clouds(2), "7 classes": clouds(7), "few codes": few_codes()}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -36,7 +43,7 @@ def test_both_find_the_same_probe(case: str) -> None:
     test, truth = x[1::2], labels[1::2]
     accuracy = float((ours.predict(test) == truth).double().mean())
     assert accuracy == pytest.approx(theirs.score(test.numpy(), truth.numpy()), abs=2e-3)
-    assert 0.4 < accuracy < 1
+    assert 0.3 < accuracy < 1
     objectives = [_objective(probe, train, targets) for probe in (ours, fit(train, targets))]
     assert objectives[0] == pytest.approx(objectives[1], abs=1e-4)
 

@@ -67,7 +67,7 @@ def overcomplete(name: str) -> Builder:
         from overcomplete import sae as library
 
         active = {"top_k" if name == "TopKSAE" else "k": k}
-        sae = getattr(library, name)(x.shape[1], m, **active)
+        sae = getattr(library, name)(x.shape[1], m, **active, device=str(x.device))
         optimiser = _adam(sae.parameters())
         losses = [0.0]
 

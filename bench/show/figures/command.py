@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from bench.compare.answers import floors_among
 from bench.compare.boards import build
 from bench.errors import BenchError, unknown
 from bench.show.figures.files import FORMATS, save
@@ -43,7 +44,9 @@ class Task:
     def drawings(self) -> Drawings:
         """All figures that there can be. BenchError for a run of which there are none."""
         folder = self.store.folder(self.records[0].run_id)
-        return comparisons(self.records, folder.legend()) if self.compared else drawings(self.records[0], folder)
+        if not self.compared:
+            return drawings(self.records[0], folder)
+        return comparisons(self.records, folder.legend(), floors_among(self.records, self.store))
 
     def names(self) -> list[str]:
         """What its figures are called; none of a run that cannot be drawn."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -78,6 +79,7 @@ def front_figure(
     paid: MetricInfo,
     gained: MetricInfo,
     spread: np.ndarray | None = None,
+    floors: Collection[str] = (),
 ) -> Figure:
     """A metric against what it is paid with, and the front of the best as a line of steps.
 
@@ -87,26 +89,56 @@ def front_figure(
         Means of each row over its seeds. Those of a model that has several are joined.
     spread : array, (R,), optional
         Half-widths of the intervals of the values: a band, or a bar of a row alone; NaN for one without.
+    floors : collection of str
+        Models that are drawn in grey, as far as they lie where the others do, and are not of the front.
     """
-    order = list(dict.fromkeys(models))
-    rows = -(-(len(order) + 1) // 3)
+    ranked = (
+        np.array([model not in floors for model in models]) if set(models) - {*floors} else np.full(len(price), True)
+    )
+    order = list(dict.fromkeys(model for model, shown in zip(models, ranked, strict=True) if shown))
+    rows = -(-(len(order) + 1 + bool((~ranked).any())) // 3)
     figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * rows), layout="constrained")
     axes = figure.subplots()
-    best = front(price, values, gained.direction == "max")
     for model in order:
         mine = [i for i in np.argsort(price, kind="stable").tolist() if models[i] == model]
         _row(axes, model, price[mine], values[mine], None if spread is None else spread[mine])
+    best = np.flatnonzero(ranked)[front(price[ranked], values[ranked], gained.direction == "max")]
     axes.step(price[best], values[best], where="post", color=GREY, lw=1, zorder=1, label="front")
-    if (price > 0).all() and price.max() > 8 * price.min():
+    if _spans(price):
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_locator(round_ticks(5))
+        _ticks_of_log(axes.xaxis)
+    if gained.direction == "min" and _spans(values[ranked]):
+        axes.set_yscale("log")
+        _ticks_of_log(axes.yaxis)
+    else:
+        axes.yaxis.set_major_locator(round_ticks(5))
+    _floors(axes, np.array(models), price, values, ~ranked)
     axes.set_xlabel(axis_label(paid))
     axes.set_ylabel(axis_label(gained))
     figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)
     return figure
+
+
+def _spans(values: np.ndarray) -> bool:
+    """Whether values are better told apart by their logarithms."""
+    return bool((values > 0).all()) and values.max() > 8 * values.min()
+
+
+def _ticks_of_log(axis: Axis) -> None:
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _floors(axes: Axes, models: np.ndarray, price: np.ndarray, values: np.ndarray, of_floors: np.ndarray) -> None:
+    """The rows of floors: they do not widen the axis of what the others gain."""
+    low, high = axes.get_ylim()
+    for i, model in enumerate(dict.fromkeys(models[of_floors].tolist())):
+        mine = np.flatnonzero(models == model)
+        mine = mine[np.argsort(price[mine], kind="stable")]
+        label, marker = "floors" if i == 0 else None, look(model).marker
+        axes.plot(price[mine], values[mine], ":", color=GREY, marker=marker, ms=3, lw=0.6, zorder=0.5, label=label)
+    axes.set_ylim(low, high)
 
 
 def _row(axes: Axes, model: str, price: np.ndarray, values: np.ndarray, spread: np.ndarray | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -145,8 +145,8 @@ def _of_the_history(history: Mapping[str, Sequence[float]]) -> Drawings:
     return {"training": partial(curves.training, losses["step"], terms)} if terms and "step" in losses else {}
 
 
-def comparisons(records: Sequence[Record], legend: Legend) -> Drawings:
-    """Figures that compare the runs of one board.
+def comparisons(records: Sequence[Record], legend: Legend, floors: Collection[str] = ()) -> Drawings:
+    """Figures that compare the runs of one board, of which some models are floors.
 
     Every ranked metric of the printed board against the first price on it, over all seeds, and every metric along its
     axis, of the first run of each row. A legend of one of the runs says how they are read.
@@ -157,10 +157,10 @@ def comparisons(records: Sequence[Record], legend: Legend) -> Drawings:
             spec = record.spec
             rows.setdefault(repr((spec.label, spec.code, sorted(spec.variant.items()))), []).append(record)
     first = [min(row, key=lambda record: record.spec.seed) for row in rows.values()]
-    return _fronts(list(rows.values()), legend) | _compared_curves(first, legend)
+    return _fronts(list(rows.values()), legend, floors) | _compared_curves(first, legend)
 
 
-def _fronts(rows: Sequence[Sequence[Record]], legend: Legend) -> Drawings:
+def _fronts(rows: Sequence[Sequence[Record]], legend: Legend, floors: Collection[str]) -> Drawings:
     headline = {name: entry.info for name, entry in legend.metrics.items() if entry.info.headline}
     price = next((name for name, info in headline.items() if info.price), None)
     figures: Drawings = {}
@@ -177,6 +177,7 @@ def _fronts(rows: Sequence[Sequence[Record]], legend: Legend) -> Drawings:
                 headline[price],
                 info,
                 np.array([np.nan if i.half_width is None else i.half_width for i in intervals]),
+                floors,
             )
     return figures
 

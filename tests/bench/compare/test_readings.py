@@ -101,6 +101,13 @@ def test_points_that_lack_a_metric_are_not_bridged() -> None:
     assert interpolated(at[:0], values[:0], L0_10) is None
 
 
+def test_a_price_that_a_setting_has_but_for_a_thousandth_is_read_there() -> None:
+    """Of units that are dead at L0 25 alone, a reading at 10 has none, and no trace of them."""
+    at, dead = np.log([9.9995, 25.0]), np.array([[0.0], [0.5]])
+    assert interpolated(at, dead, L0_10) == [0.0]
+    assert interpolated(at, dead, Price("l0", 10.5, 10.5))[0] > 0
+
+
 def test_settings_of_one_price_count_as_one() -> None:
     found = interpolated(np.log([8.0, 4, 8]), np.array([[1.0], [0.0], [3.0]]), Price("l0", 8, 8))
     assert found == pytest.approx([2.0])

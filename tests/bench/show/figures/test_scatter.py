@@ -54,3 +54,20 @@ def test_rows_of_a_model_are_joined_within_the_band_of_their_seeds() -> None:
     (bar,) = [each for each in axes.collections if isinstance(each, LineCollection)]
     np.testing.assert_allclose(bar.get_segments()[0][:, 1], [0.05, 0.15])
     assert fits(figure)
+
+
+def test_floors_are_grey_and_neither_of_the_front_nor_of_the_scale() -> None:
+    l0, fvu = np.array([1.0, 20, 5, 1, 10]), np.array([0.9, 0.1, 0.3, 0.01, 7.0])
+    price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
+    models = ["mp", "topk", "mp", "identity", "random"]
+    figure = scatter.front_figure(models, l0, fvu, price, quality, floors={"identity", "random"})
+    axes = figure.axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    assert list(lines["front"].get_ydata()) == [0.9, 0.3, 0.1]
+    assert entries(figure) == ["mp", "topk", "front", "floors"]
+    assert axes.get_ylim()[1] < 2
+    assert axes.get_yscale() == "log"
+    assert entries(scatter.front_figure(["random"], l0[:1], fvu[:1], price, quality, floors={"random"})) == [
+        "random",
+        "front",
+    ]
