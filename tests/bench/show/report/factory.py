@@ -219,3 +219,26 @@ def _correlations(rng: np.random.Generator) -> np.ndarray:
 def boards_of(records: list[Record]) -> list[Board]:
     """Their boards, with the columns of the metrics of this package."""
     return build(records, columns(records, RunStore(Path("unused"))))
+
+
+def swept() -> list[Any]:
+    """topk and mp over L0 5 to 20, random atoms beside them, vsc at 5 and 8 alone."""
+    floor = sweep("random", offset=0.2)
+    return [*sweep("topk"), *sweep("mp", offset=-0.1), *floor, *sweep("vsc", ks=(5, 8))]
+
+
+def noisy() -> list[Any]:
+    """Curves of five seeds with noise of their own: some end before others, some lack a metric, one is a floor."""
+    found = []
+    for i, (model, ks) in enumerate([
+        ("topk", (5, 10, 30)), ("mp", (5, 10, 30)), ("omp", (4, 9, 21)), ("vsc", (5, 8)), ("vae", (3, 30)),
+        ("random", (5, 20)),
+    ]):  # fmt: skip
+        rng = np.random.default_rng(i)
+        for k in ks:
+            for seed in range(5):
+                given = scores(0.5 - 0.01 * k - 0.002 * i, rng.normal(size=8), k * (1 + 0.1 * rng.normal()))
+                if model == "mp" and seed == 0:
+                    del given["probe_accuracy"]
+                found.append(record(model, "mnist", seed, given, {"k": k}))
+    return found

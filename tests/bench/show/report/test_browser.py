@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-import math
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from bench.compare.answers import Answer, answer, answering
-from bench.compare.prices import Price
-from bench.compare.readings import read
 from bench.compare.stats import Interval, t_interval
 from bench.show import tables
-from bench.show.answers import sentence, wary
-from bench.show.readings import cells, is_marked, rank_text, seeds
 from bench.show.tables import Tables, format_interval
 from bench.store.runs import RunStore
 from tests.bench.show.report import factory
 from tests.bench.show.report.conftest import Opened
+from tests.bench.show.report.driving import Open, choose, labels
 
 pytestmark = pytest.mark.browser
-Open = Callable[..., Opened]
 
 CELLS = """() => [...document.querySelectorAll('.one-board')].flatMap(board =>
   [...board.querySelectorAll('tbody tr')].flatMap(row => [...row.querySelectorAll('td[data-column]')].map(cell =>
@@ -35,15 +26,6 @@ CELLS = """() => [...document.querySelectorAll('.one-board')].flatMap(board =>
      cell.querySelector('b') !== null])))"""
 PLOTS = """() => [...document.querySelectorAll('.plot:not([hidden])')].map(plot =>
   [plot.getAttribute('aria-label'), plot.querySelectorAll('.points path, .lines path, .hm image').length])"""
-
-
-def labels(opened: Opened, board: int = 0) -> list[str]:
-    found: list[str] = opened.page.locator(f".one-board >> nth={board} >> css=tbody th").all_text_contents()
-    return found
-
-
-def choose(opened: Opened, section: str, control: str, **option: Any) -> None:
-    opened.page.locator(f"#{section}").get_by_label(control, exact=True).select_option(**option)
 
 
 def test_nothing_leaves_the_page_and_everything_is_drawn(study_page: Opened) -> None:
@@ -189,56 +171,6 @@ def test_two_seeds_say_nothing(open_page: Open) -> None:
     assert opened.page.locator("td b").count() == 0
 
 
-def swept() -> list[Any]:
-    """topk and mp over L0 5 to 20, random atoms beside them, vsc at 5 and 8 alone."""
-    floor = factory.sweep("random", offset=0.2)
-    return [*factory.sweep("topk"), *factory.sweep("mp", offset=-0.1), *floor, *factory.sweep("vsc", ks=(5, 8))]
-
-
-def shown_rows(opened: Opened) -> dict[str, list[str]]:
-    rows = opened.page.locator("#answer .reading:visible tbody tr:visible")
-    texts = [row.locator("th, td").all_text_contents() for row in rows.all()]
-    return {label: cells for label, *cells in texts}
-
-
-def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
-    opened = open_page(swept())
-    assert opened.page.locator("main section").first.get_attribute("id") == "answer"
-    told = opened.page.locator("#answer .sentence:visible").text_content()
-    assert told.startswith("At L0 5 on mnist (native setting, quick budget), too few seeds to tell models apart")
-    assert "mp reconstructs best" in told
-    opened.page.get_by_label("Level", exact=True).fill("10")
-    rows = shown_rows(opened)
-    assert rows.keys() == {"mp", "topk", "vsc"}, "floors are behind a switch"
-    assert float(rows["mp"][1].split()[0]) == pytest.approx(0.3, abs=1e-3)
-    assert rows["vsc"] == ["0/3", "not reached"]
-    assert opened.page.locator("#answer .sentence:visible").text_content().startswith("At L0 10 on mnist")
-    opened.page.locator("#answer").get_by_label("Floors").check()
-    assert "random" in shown_rows(opened)
-    choose(opened, "answer", "Price", label="L0 5 to 20, on average")
-    assert float(shown_rows(opened)["topk"][1].split()[0]) == pytest.approx(0.5 - 0.01 * 15 / math.log(4), rel=0.02)
-    assert (opened.requests, opened.complaints) == ([], [])
-
-
-def test_a_view_can_be_sent(open_page: Open) -> None:
-    """What is chosen stands in the address; opened there, the page looks the same, at the section that was changed."""
-    opened = open_page([*swept(), *factory.study(datasets=("fmnist",), n_seeds=2)])
-    choose(opened, "answer", "Board", label="mnist, native setting, quick budget")
-    opened.page.get_by_label("Level", exact=True).fill("10")
-    choose(opened, "pareto", "Quality", value="dead_fraction")
-    choose(opened, "pareto", "Price", value="probe_accuracy")
-    opened.page.locator("#pareto").get_by_label("Floors").check()
-    rows, address = shown_rows(opened), opened.page.evaluate("location.hash")
-    opened.page.goto("about:blank")
-    opened.page.goto((opened.folder / "report.html").as_uri() + address)
-    opened.page.wait_for_selector("html[data-ready]", state="attached")
-    assert shown_rows(opened) == rows
-    assert "dead ↓ against probe ↑" in opened.page.locator("#pareto-plot").get_attribute("aria-label")
-    assert opened.page.locator("#pareto").get_by_label("Floors").is_checked()
-    assert opened.page.evaluate("scrollY") > 0
-    assert opened.complaints == []
-
-
 def test_a_header_leads_to_its_paper_and_its_code(study_page: Opened) -> None:
     opened = study_page
     opened.page.mouse.move(0, 0)
@@ -347,130 +279,6 @@ def test_two_hundred_models_and_a_metric_that_is_nowhere(open_page: Open) -> Non
     assert opened.complaints == []
 
 
-def noisy() -> list[Any]:
-    """Curves of five seeds with noise of their own: some end before others, some lack a metric, one is a floor."""
-    found = []
-    for i, (model, ks) in enumerate([
-        ("topk", (5, 10, 30)), ("mp", (5, 10, 30)), ("omp", (4, 9, 21)), ("vsc", (5, 8)), ("vae", (3, 30)),
-        ("random", (5, 20)),
-    ]):  # fmt: skip
-        rng = np.random.default_rng(i)
-        for k in ks:
-            for seed in range(5):
-                scores = factory.scores(0.5 - 0.01 * k - 0.002 * i, rng.normal(size=8), k * (1 + 0.1 * rng.normal()))
-                if model == "mp" and seed == 0:
-                    del scores["probe_accuracy"]
-                found.append(factory.record(model, "mnist", seed, scores, {"k": k}))
-    return found
-
-
-READ = """node => [...node.querySelectorAll('tbody tr')].map(row => [row.querySelector('th').textContent,
-  ...[...row.querySelectorAll('td')].map(cell => [[...cell.childNodes].filter(part => !part.className).map(part =>
-    part.textContent).join(''), cell.querySelector('.rank')?.textContent ?? '', cell.querySelector('b') !== null])])"""
-
-
-def read_by_python(answer: Answer, price: Price) -> tuple[list[Any], str, list[str]]:
-    """Rows as (text, rank, bold) by cell, the sentence, and what to be wary of."""
-    reading = read(answer.board, price, answering(answer.board), answer.floors)
-    columns = reading.board.columns
-    ranks = [reading.ranks(column) for column in columns]
-    rows: list[Any] = []
-    for row in reading.board.rows:
-        texts = cells(reading, row) if row.n_done else ["not reached"]
-        parts = zip(texts, columns, ranks, strict=False)
-        told = [
-            [text, rank_text(of.get(row.label)) if row.n_done else "", is_marked(reading, row, column)]
-            for text, column, of in parts
-        ]
-        rows.append([row.label, [seeds(reading, row), "", False], *told])
-    told = re.sub(r"\. Curves cross: .*?(?=\.( Not| Sizes|$))", "", sentence(answer, reading))
-    return rows, told.replace("`", ""), wary(reading)
-
-
-def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open) -> None:
-    opened = open_page(noisy())
-    given = answer(opened.boards[0], {"random"})
-    reading = opened.page.locator("#answer .reading:visible")
-    at_a_setting = round(opened.boards[0].rows[0].values["l0"][0] * 1.0005, 5)
-    for metric, levels in (("l0", (1, 3.2, 3.5, 6, 8, 12.5, 19, 28, 400, at_a_setting)), ("fvu", (0.3, 0.37, 0.44))):
-        choose(opened, "answer", "Price", value=metric)
-        for level in levels:
-            opened.page.get_by_label("Level", exact=True).fill(str(level))
-            rows, told, remarks = read_by_python(given, Price(metric, level, level))
-            assert opened.page.locator("#answer .made:visible").count() == 1, "this level is not offered"
-            assert reading.evaluate(READ) == rows
-            assert reading.locator(".sentence").text_content() == told
-            assert reading.locator("li").all_text_contents() == remarks
-    assert opened.complaints == []
-
-
-def test_the_level_that_is_asked_goes_to_the_other_boards(open_page: Open) -> None:
-    opened = open_page([*swept(), *factory.study(datasets=("fmnist",), n_seeds=2)])
-    level = opened.page.get_by_label("Level", exact=True)
-    level.fill("9")
-    for board in ("mnist", "fmnist"):
-        choose(opened, "answer", "Board", label=f"{board}, native setting, quick budget")
-        assert level.input_value() == "9"
-        assert opened.page.locator("#answer .sentence:visible").text_content().startswith(f"At L0 9 on {board} ")
-
-
-def test_what_is_no_level_changes_nothing(open_page: Open) -> None:
-    opened = open_page(swept())
-    rows = shown_rows(opened)
-    level = opened.page.get_by_label("Level", exact=True)
-    for text in ("0", "-3", ""):
-        level.fill(text)
-        assert level.evaluate("node => !node.validity.valid")
-        assert opened.page.locator("#level-note").text_content() == "Type a number above zero. Shown is L0 5."
-        assert shown_rows(opened) == rows
-    level.blur()
-    assert level.input_value() == "5"
-    assert opened.page.locator("#level-note").text_content() == ""
-
-
-def test_the_other_sections_follow_the_board_of_the_answer(open_page: Open) -> None:
-    """They start there at rows that are no floors, and a later choice of their own stands until it changes again."""
-    opened = open_page(factory.study(models=("random", "vae", "topk", "mp")))
-    sections = ("pareto", "pairs", "structure", "units")
-
-    def shown() -> list[str]:
-        controls = [opened.page.locator(f"#{name}").get_by_label("Board", exact=True) for name in sections]
-        return [control.evaluate("node => node.selectedOptions[0].text.split(',')[0]") for control in controls]
-
-    rows = [("pairs", "Row A"), ("pairs", "Row B"), ("structure", "Row"), ("units", "Row")]
-    for section, control in rows:
-        row = opened.page.locator(f"#{section}").get_by_label(control, exact=True)
-        assert row.evaluate("node => node.selectedOptions[0].text") != "random"
-    choose(opened, "answer", "Board", label="mnist, native setting, quick budget")
-    assert shown() == ["mnist"] * 4
-    choose(opened, "pairs", "Board", label="fmnist, native setting, quick budget")
-    assert shown() == ["mnist", "fmnist", "mnist", "mnist"]
-    choose(opened, "answer", "Board", label="fmnist, native setting, quick budget")
-    assert shown() == ["fmnist"] * 4
-    assert opened.complaints == []
-
-
-def test_a_range_has_no_level_and_no_two_models(open_page: Open) -> None:
-    opened = open_page(swept())
-    level, link = opened.page.get_by_label("Level", exact=True), opened.page.locator("nav a[href='#two']")
-    assert (level.is_visible(), link.is_visible()) == (True, True)
-    choose(opened, "answer", "Price", label="L0 5 to 20, on average")
-    assert (level.is_visible(), link.is_visible()) == (False, False)
-    choose(opened, "answer", "Price", label="L0")
-    assert (level.is_visible(), link.is_visible()) == (True, True)
-
-
-def test_two_models_are_no_floors_while_these_are_hidden(open_page: Open) -> None:
-    opened = open_page(swept())
-    names = opened.page.get_by_label("against", exact=True).locator("option")
-    assert "random" not in names.all_text_contents()
-    opened.page.locator("#answer").get_by_label("Floors").check()
-    choose(opened, "answer", "against", label="random")
-    opened.page.locator("#answer").get_by_label("Floors").uncheck()
-    chosen = [opened.page.get_by_label(name, exact=True).input_value() for name in ("Model", "against")]
-    assert len({*chosen, "random"}) == 3
-
-
 def test_names_are_listed_in_words(study_page: Opened) -> None:
     source = (Path(__file__).parents[4] / "bench/show/report/assets/core.js").read_text(encoding="utf-8")
     function = source[source.index("const listed") : source.index("// The controls behind")]
@@ -495,44 +303,3 @@ def test_the_navigation_says_where_the_reader_is(study_page: Opened) -> None:
         opened.page.locator(f"nav a[href='#{section}']").click()
         opened.page.wait_for_selector(f"nav a[href='#{section}'][aria-current]")
         assert opened.page.locator("nav a[aria-current]").count() == 1
-
-
-def test_two_models_are_compared_at_the_level_that_is_asked(open_page: Open) -> None:
-    opened = open_page(noisy())
-    opened.page.get_by_label("Level", exact=True).fill("8")
-    choose(opened, "answer", "Model", label="topk")
-    choose(opened, "answer", "against", label="omp")
-    board = read(opened.boards[0], Price("l0", 8, 8), answering(opened.boards[0])).board
-    values = {row.label: row.values["fvu"] for row in board.rows}
-    mean, half = t_interval([values["topk"][seed] - values["omp"][seed] for seed in range(5)])
-    line = opened.page.locator("#two-table tbody tr").first.locator("th, td").all_text_contents()
-    assert line[0] == "FVU ↓"
-    assert line[2] == format_interval(Interval(mean, half))
-    assert half is not None
-    assert line[1] == ("not told apart" if abs(mean) <= half else "topk" if mean < 0 else "omp")
-    choose(opened, "answer", "against", label="topk")
-    assert opened.page.locator("#two-verdict").text_content() == "Both are topk: choose two different models."
-
-
-def test_the_whole_view_stands_in_the_address_and_can_be_gone_back_to(open_page: Open) -> None:
-    opened = open_page(noisy())
-    page = opened.page
-    page.get_by_label("Level", exact=True).fill("8")
-    rows = shown_rows(opened)
-    page.locator("#board-columns input[value=cost]").check()
-    page.fill("#board-search", "p k=")
-    page.locator("#boards th[data-column=probe_accuracy] button").click()
-    page.click("nav a[href='#pairs']")
-    board, address = labels(opened), page.evaluate("location.hash")
-    assert address.startswith("#pairs&")
-    page.goto("about:blank")
-    page.goto((opened.folder / "report.html").as_uri() + address)
-    page.wait_for_selector("html[data-ready]", state="attached")
-    assert (shown_rows(opened), labels(opened)) == (rows, board)
-    assert page.locator("#boards th[data-column=probe_accuracy]").get_attribute("aria-sort") == "descending"
-    assert page.locator("#board-columns input[value=cost]").is_checked()
-    choose(opened, "board", "Family", value="floors")
-    page.go_back()
-    page.wait_for_selector("html[data-ready]", state="attached")
-    assert labels(opened) == board
-    assert opened.complaints == []

@@ -15,10 +15,10 @@ from bench.store.runs import RunStore
 from bench.store.views import Views
 from tests.bench.show.report import factory
 from tests.bench.show.report.conftest import Opened
+from tests.bench.show.report.driving import Open
 from tests.results import put
 
 pytestmark = pytest.mark.browser
-Open = Callable[..., Opened]
 PIXELS = """node => ({width: node.width, height: node.height,
   data: [...node.getContext('2d').getImageData(0, 0, node.width, node.height).data]})"""
 SMALL = (8, 6)

@@ -22,9 +22,9 @@ from bench.store.runs import RunStore
 from bench.store.views import Views
 from tests.bench.show.report import factory
 from tests.bench.show.report.conftest import Opened
+from tests.bench.show.report.driving import Open
 from tests.results import put
 
-Open = Callable[..., Opened]
 RECORDS = factory.study(models=("topk", "vae"), datasets=("mnist",), n_seeds=2)
 
 
