@@ -55,14 +55,14 @@ class FileSource(DatasetSource):
         version = VERSION
         if self._bytes() > self.in_memory:  # what cannot be read is refused before all of it is
             version = VERSION_LARGER if self._is_larger(self._read()) else VERSION
+        options = dict(self.place.options)
         try:
             contents = [content_of(path) for path in (self.place.path, *companions(self.place.path))]
+            if self.place.embedding:
+                options["embedding"] = content_of(self.place.embedding)
         except OSError as error:
             raise BenchError(f"'{self.place.path}' cannot be read: {error}.") from error
         version = f"{version}, {patches.VERSION}" if "patches" in self.place.options else version
-        options = dict(self.place.options)
-        if self.place.embedding:
-            options["embedding"] = content_of(self.place.embedding)
         words = [version, *contents, *(f"{key}={value}" for key, value in sorted(options.items()))]
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 

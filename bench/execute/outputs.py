@@ -87,7 +87,7 @@ def outputs_of(
 ) -> Outputs:
     """Encode and decode a split, once; what costs another pass only where it is among the needs."""
     model.eval()
-    values = known_of(dataset, split) | {"x": split.x, "model": model} | _codes(model, split.x, batch_size)
+    values = known_of(dataset, split) | {"model": model} | _codes(model, split.x, batch_size)
     values |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
     if "mean_embedding" in needs:
         values["mean_embedding"] = _embedding(dataset.train, split).mean(0)
@@ -109,7 +109,9 @@ def outputs_of(
 
 def known_of(dataset: Dataset, split: Split) -> dict[str, Any]:
     """What is known of a split without a model, by the names of `metrics.needs`."""
-    known: dict[str, Any] = {"x": split.x, **split.factors, **dataset.truth, "embedding": _embedding(split, split)}
+    # The inputs come first, and are these whatever a factor may be called.
+    inputs = {"x": split.x, "embedding": _embedding(split, split)}
+    known: dict[str, Any] = {**inputs, **split.factors, **dataset.truth, **inputs}
     if dataset.scaling:
         known["own_units"] = dataset.scaling.undone
     return known | _labels(split) | _categories(dataset, split.x.device)

@@ -92,15 +92,14 @@ def front_figure(
     floors : collection of str
         Models that are drawn in grey, as far as they lie where the others do, and are not of the front.
     """
-    ranked = (
-        np.array([model not in floors for model in models]) if set(models) - {*floors} else np.full(len(price), True)
-    )
-    order = list(dict.fromkeys(model for model, shown in zip(models, ranked, strict=True) if shown))
-    rows = -(-(len(order) + 1 + bool((~ranked).any())) // 3)
+    ranked = np.array([model not in floors for model in models])
+    ranked |= not ranked.any()  # alone, they are drawn as any other
+    order = _distinct(models, ranked)
+    rows = -(-(len(order) + 1 + (not ranked.all())) // 3)
     figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * rows), layout="constrained")
     axes = figure.subplots()
     for model in order:
-        mine = [i for i in np.argsort(price, kind="stable").tolist() if models[i] == model]
+        mine = _by_price(models, price, model)
         _row(axes, model, price[mine], values[mine], None if spread is None else spread[mine])
     best = np.flatnonzero(ranked)[front(price[ranked], values[ranked], gained.direction == "max")]
     axes.step(price[best], values[best], where="post", color=GREY, lw=1, zorder=1, label="front")
@@ -112,7 +111,11 @@ def front_figure(
         _ticks_of_log(axes.yaxis)
     else:
         axes.yaxis.set_major_locator(round_ticks(5))
-    _floors(axes, np.array(models), price, values, ~ranked)
+    low, high = axes.get_ylim()  # floors do not widen what the others gain
+    for i, model in enumerate(_distinct(models, ~ranked)):
+        mine = _by_price(models, price, model)
+        _floor(axes, model, price[mine], values[mine], None if i else "floors")
+    axes.set_ylim(low, high)
     axes.set_xlabel(axis_label(paid))
     axes.set_ylabel(axis_label(gained))
     figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)
@@ -130,15 +133,20 @@ def _ticks_of_log(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _floors(axes: Axes, models: np.ndarray, price: np.ndarray, values: np.ndarray, of_floors: np.ndarray) -> None:
-    """The rows of floors: they do not widen the axis of what the others gain."""
-    low, high = axes.get_ylim()
-    for i, model in enumerate(dict.fromkeys(models[of_floors].tolist())):
-        mine = np.flatnonzero(models == model)
-        mine = mine[np.argsort(price[mine], kind="stable")]
-        label, marker = "floors" if i == 0 else None, look(model).marker
-        axes.plot(price[mine], values[mine], ":", color=GREY, marker=marker, ms=3, lw=0.6, zorder=0.5, label=label)
-    axes.set_ylim(low, high)
+def _distinct(models: Sequence[str], shown: np.ndarray) -> list[str]:
+    """The models of the rows that are shown, in their order."""
+    return list(dict.fromkeys(np.array(models)[shown].tolist()))
+
+
+def _by_price(models: Sequence[str], price: np.ndarray, model: str) -> np.ndarray:
+    """The rows of a model, from the lowest price to the highest."""
+    mine = np.flatnonzero(np.array(models) == model)
+    return mine[np.argsort(price[mine], kind="stable")]
+
+
+def _floor(axes: Axes, model: str, price: np.ndarray, values: np.ndarray, label: str | None) -> None:
+    """The rows of a floor."""
+    axes.plot(price, values, ":", color=GREY, marker=look(model).marker, ms=3, lw=0.6, zorder=0.5, label=label)
 
 
 def _row(axes: Axes, model: str, price: np.ndarray, values: np.ndarray, spread: np.ndarray | None) -> None:
