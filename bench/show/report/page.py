@@ -141,7 +141,8 @@ def _coded(text: str) -> Markup:
     """Text in which `a`, between backticks, is code."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text)))
+    # As plain text: what is put into markup by `re.sub` would be escaped itself.
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def asset(name: str) -> str:

@@ -31,6 +31,7 @@ def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
     told = opened.page.locator("#answer .sentence:visible").text_content()
     assert told.startswith("At L0 5 on mnist (native setting, quick budget), too few seeds to tell models apart")
     assert "mp reconstructs best" in told
+    assert opened.page.locator("#answer .sentence:visible code").text_content() == "--settings matched"
     opened.page.get_by_label("Level", exact=True).fill("10")
     rows = shown_rows(opened)
     assert rows.keys() == {"mp", "topk", "vsc"}, "floors are behind a switch"

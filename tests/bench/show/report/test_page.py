@@ -13,7 +13,7 @@ from bench.cli import boards as verbs
 from bench.show import report
 from bench.show.claims import row, write_claims
 from bench.show.report.artefacts import gather
-from bench.show.report.page import MAX_BYTES
+from bench.show.report.page import MAX_BYTES, environment
 from bench.show.report.pictures import pictures
 from bench.show.report.shown import first_runs
 from bench.show.tables import Tables
@@ -33,6 +33,11 @@ def test_page_of_a_whole_study_is_small(tmp_path: Path) -> None:
     assert "sourceMappingURL" not in text
     assert "<link" not in text.replace('<link rel="icon" href="data:,">', "")
     assert text.count("<script>") == 1
+
+
+def test_what_stands_between_backticks_is_code_and_all_else_is_text() -> None:
+    shown = environment().from_string("{{ words | coded }}").render(words="`--settings matched` of <b>, `a < b`")
+    assert shown == "<code>--settings matched</code> of &lt;b&gt;, <code>a &lt; b</code>"
 
 
 def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
