@@ -9,7 +9,7 @@ import typer
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app, say
 from bench.cli.options import ProfileName, ProfileValues, ResultsDir, RunIds
-from bench.errors import BenchError, counted
+from bench.errors import BenchError
 
 
 @app.command()
@@ -18,14 +18,17 @@ def cancel(
     all_: Annotated[bool, typer.Option("--all", help="All that are queued or running.")] = False,
     results: ResultsDir = RESULTS,
 ) -> None:
-    """Cancel runs that were submitted to a cluster; `--retry-failed` submits them again."""
+    """Cancel runs and extractions that were submitted to a cluster.
+
+    `--retry-failed` submits runs again; the same `bench extract` goes on where it was.
+    """
     from bench.cluster import follow
     from bench.store.runs import RunStore
 
     if bool(runs) == all_:
         raise BenchError("Name the runs to cancel, or give --all (not both); `bench status` lists what is running.")
     cancelled = follow.cancel(runs or [], RunStore(results))
-    say("\n".join([*cancelled, f"{counted(len(cancelled), 'run')} cancelled."]))
+    say("\n".join([*cancelled, f"{len(cancelled)} cancelled."]))
 
 
 cluster_app = typer.Typer(help="The cluster that this machine submits to.", no_args_is_help=True)

@@ -113,7 +113,7 @@ def hand_over(request: Request, out: Path, results: Path, profile: Profile) -> t
         except SlurmError:
             write(replace(submission, arrays=()))
             raise
-    return folders, f"Submitted {submission.id}: SLURM job {job_id}. `scancel {job_id}` ends it."
+    return folders, f"Submitted {submission.id}: SLURM job {job_id}. `bench cancel {submission.id}` ends it."
 
 
 def _earlier(results: Path, out: Path) -> RunState | None:
@@ -178,13 +178,13 @@ def _is_complete(folder: Path) -> bool:
 def _state(look: Look, submission: Submission, extraction: Extraction) -> RunState:
     place = Place(submission, submission.arrays[0].name, 0)
     job = look.queue.listed(place)
-    state = RunState(submission.id, "queued", submission, job)
+    pending = [(place, job)] if job and job.active else []
+    state = RunState(submission.id, "queued", submission, job, tuple(job for _, job in pending))
     owner = None
     if submission.sent.user == user():  # a stranger's submission does not say where to look
         if extraction.complete:
             return replace(state, state="done")
         owner = living_owner(extraction.out / ".lock")
-    pending = [(place, job)] if job and job.active else []
     return look.on_its_way(state, owner, pending) or look.absent(state, place)
 
 

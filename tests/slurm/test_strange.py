@@ -67,14 +67,14 @@ def test_login_nodes_whose_clocks_differ(
     study = bench.run("--set", "Slow.pause=3", "--seeds", "2")
     bench(*study)
     bench.await_progress(2)
-    assert "2 runs cancelled" in bench("cancel", "--all")
+    assert "2 cancelled" in bench("cancel", "--all")
     await_empty_queue(cluster)
     assert "Submitted 000002-" in other(*study, "--retry-failed")
     for there in (bench, other):
         assert "Submitted" not in there(*study, "--retry-failed")
         assert set(there.states()) <= {"queued", "running"}
     assert queued(cluster) == 2
-    assert "2 runs cancelled" in other("cancel", "--all")
+    assert "2 cancelled" in other("cancel", "--all")
     await_empty_queue(cluster)
     assert "Submitted 000003-" in bench(*study, "--retry-failed")
     assert queued(cluster) == 2
@@ -112,7 +112,7 @@ def test_cancel_ends_jobs_that_squeue_leaves_out(bench: Bench, cluster: Cluster,
     study = bench.run("--seeds", "3", "--slurm", "sbatch={begin: now+1hour}")
     bench(*study)
     lied = Bench(tmp_path, bench.results, env={"PATH": wrapper("squeue", "exit 0", tmp_path / "bin")})
-    assert "3 runs cancelled" in lied("cancel", "--all")
+    assert "3 cancelled" in lied("cancel", "--all")
     assert queued(cluster) == 0
     assert bench.states() == {"cancelled": 3}
 

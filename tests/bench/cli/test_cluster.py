@@ -38,7 +38,7 @@ def test_cancel_names_and_counts_what_it_cancelled(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(watcher, "cancel", lambda ids: None)
     said = bench("cancel", "--all", "--results", str(tmp_path))
     assert said.returncode == 0
-    assert said.stdout.splitlines() == [*sorted(spec.run_id for spec in specs), "2 runs cancelled."]
+    assert said.stdout.splitlines() == [*sorted(spec.run_id for spec in specs), "2 cancelled."]
 
 
 def test_check_without_slurm_says_so() -> None:

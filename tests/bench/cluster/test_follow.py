@@ -152,7 +152,7 @@ def test_a_spec_that_cannot_be_read_stops_no_cancelling(tmp_path: Path, monkeypa
     taken: list[str] = []
     monkeypatch.setattr(follow, "ask_queue", lambda: queue_of(*(job(index, "PENDING") for index in range(3))))
     monkeypatch.setattr(watcher, "cancel", taken.extend)
-    with pytest.raises(BenchError, match=r"^2 runs cancelled, and the jobs of 1 that got no record: .*spec\.json"):
+    with pytest.raises(BenchError, match=r"^2 cancelled, and the jobs of 1 run that got no record: .*spec\.json"):
         follow.cancel([], store)
     assert taken == ["7_0", "7_1", "7_2"]
     assert len(store.scan().records) == 2
