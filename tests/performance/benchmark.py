@@ -33,10 +33,14 @@ SECTIONS = {"TopK": SIZES, "MP": SIZES, "OMP": [(256, 1024, 16), *SIZES], "VAE e
 GROWTH = [
     ("TopK", (1024, 2048, 32), (1024, 4096, 32)),
     ("TopK", (1024, 4096, 32), (1024, 8192, 32)),
+    ("TopK", (1024, 4096, 32), (2048, 4096, 32)),
     ("TopK", (1024, 4096, 32), (1024, 4096, 64)),
     ("MP", (1024, 2048, 32), (1024, 4096, 32)),
     ("MP", (1024, 4096, 32), (1024, 8192, 32)),
+    ("MP", (1024, 4096, 32), (2048, 4096, 32)),
+    ("MP", (1024, 4096, 32), (1024, 4096, 64)),
 ]
+"""Two sizes that differ in M, in N or in k: the second's ratio is the growth."""
 
 NOTES = """\
 - ms: one training step (forward, backward, optimiser, and what keeps atoms on the sphere), or one VAE epoch of 55,000
