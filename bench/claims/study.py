@@ -104,3 +104,10 @@ def verdicts(claims: Sequence[Claim], runs: ClaimRuns, records: Sequence[Record]
     done = {record.run_id: record for record in records if record.status == "done"}
     names = {claim.id: [plugin.name for plugin in DATASET_REGISTRY.choose(claim.datasets)] for claim in claims}
     return adjusted([judge(claim, name, runs[claim.id, name], done) for claim in claims for name in names[claim.id]])
+
+
+def lacking(found: Sequence[Verdict], runs: ClaimRuns, records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """What some verdicts wait for: the runs of their claims, and the metrics that these read."""
+    arms = [by_seed for verdict in found for by_seed in runs[verdict.claim.id, verdict.dataset].values()]
+    waiting = {spec.run_id for by_seed in arms for spec in by_seed.values()}
+    return [record for record in records if record.run_id in waiting], metrics_read([each.claim for each in found])

@@ -71,11 +71,13 @@ def claims(
     if not carry_out(plan, store, job, asked, executor, execution):
         return
     records = [record for record in load_existing(specs, store).values() if record]
-    rows = [row(verdict) for verdict in study.verdicts(chosen, runs, records)]
+    verdicts = study.verdicts(chosen, runs, records)
+    rows = [row(verdict) for verdict in verdicts]
     console = make_console()
     print_raw(console, f"\n{claims_text(rows, room())}")
     write_claims(rows, records, out or results)
-    print_lacking(console, records, metrics, store)
+    unanswered = [verdict for verdict in verdicts if verdict.missing]
+    print_lacking(console, *study.lacking(unanswered, runs, records), store)
     print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
     n_done = sum(record.status == "done" for record in records)
     raise typer.Exit(0 if n_done == len(specs) else EXIT_FAILED)
