@@ -1,7 +1,8 @@
 """Training on a file that is larger than memory: its rate beside a bare loop over the same file, and its memory.
 
 `python -m tests.performance.larger FOLDER [ROWS]`. FOLDER/larger.npy is made once: ROWS x 768 float16, by default
-10,000,000 and 15 GB. `FOLDER rate` and `FOLDER memory` do one part.
+10,000,000 and 15 GB. `FOLDER rate` and `FOLDER memory` do one part. Each is a process of its own, and so is the making
+of the file: the most memory of a process counts what its parent had when it was started.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ STEPS = 250
 SIZES = {"n_latents": 4096, "k": 32, "batch_size": 1024}
 
 
-def make(path: Path, rows: int = 10_000_000) -> None:
+def make(path: Path, rows: str = "10_000_000") -> None:
     """Rows of low rank, shifted, with noise: float16, by chunks."""
+    n_rows = int(rows)
     torch.manual_seed(0)
     basis, shift = torch.randn(RANK, D), 3 * torch.randn(D)
-    written = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, D))
-    for start in range(0, rows, CHUNK):
-        n = min(CHUNK, rows - start)
+    written = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(n_rows, D))
+    for start in range(0, n_rows, CHUNK):
+        n = min(CHUNK, n_rows - start)
         x = torch.randn(n, RANK).relu() @ basis + shift + 0.5 * torch.randn(n, D)
         written[start : start + n] = x.numpy().astype(np.float16)
     written.flush()
@@ -101,14 +103,20 @@ def memory(path: Path) -> None:
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
-PARTS = {"rate": rate, "memory": memory}
+PARTS = {"make": make, "rate": rate, "memory": memory}
+
+
+def main(folder: str, *asked: str) -> None:
+    """Do one part, if it is named; else all of them."""
+    path = Path(folder) / "larger.npy"
+    if asked and asked[0] in PARTS:
+        PARTS[asked[0]](path, *asked[1:])
+        return
+    for part in PARTS:
+        if part != "make" or not path.exists():
+            words = asked if part == "make" else ()
+            subprocess.run([sys.executable, "-m", "tests.performance.larger", folder, part, *words], check=True)
+
 
 if __name__ == "__main__":
-    path, asked = Path(sys.argv[1]) / "larger.npy", sys.argv[2:]
-    if asked[:1] and asked[0] in PARTS:
-        PARTS[asked[0]](path)
-    else:
-        if not path.exists():
-            make(path, *map(int, asked))
-        for part in PARTS:  # each in a process of its own
-            subprocess.run([sys.executable, "-m", "tests.performance.larger", sys.argv[1], part], check=True)
+    main(*sys.argv[1:])
