@@ -107,7 +107,8 @@ def verdicts(claims: Sequence[Claim], runs: ClaimRuns, records: Sequence[Record]
 
 
 def lacking(found: Sequence[Verdict], runs: ClaimRuns, records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """What some verdicts wait for: the runs of their claims, and the metrics that these read."""
-    arms = [by_seed for verdict in found for by_seed in runs[verdict.claim.id, verdict.dataset].values()]
-    waiting = {spec.run_id for by_seed in arms for spec in by_seed.values()}
-    return [record for record in records if record.run_id in waiting], metrics_read([each.claim for each in found])
+    """What the verdicts without all seeds wait for: the runs of their claims, and the metrics that these read."""
+    incomplete = [verdict for verdict in found if verdict.missing]
+    arms = [by_seed for verdict in incomplete for by_seed in runs[verdict.claim.id, verdict.dataset].values()]
+    wanted = {spec.run_id for by_seed in arms for spec in by_seed.values()}
+    return [record for record in records if record.run_id in wanted], metrics_read([each.claim for each in incomplete])

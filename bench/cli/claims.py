@@ -76,8 +76,7 @@ def claims(
     console = make_console()
     print_raw(console, f"\n{claims_text(rows, room())}")
     write_claims(rows, records, out or results)
-    unanswered = [verdict for verdict in verdicts if verdict.missing]
-    print_lacking(console, *study.lacking(unanswered, runs, records), store)
+    print_lacking(console, *study.lacking(verdicts, runs, records), store)
     print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
     n_done = sum(record.status == "done" for record in records)
     raise typer.Exit(0 if n_done == len(specs) else EXIT_FAILED)

@@ -22,12 +22,12 @@ def cancel(
 
     `--retry-failed` submits runs again; the same `bench extract` goes on where it was.
     """
-    from bench.cluster import follow
+    from bench.cluster.cancel import cancel as cancel_submitted
     from bench.store.runs import RunStore
 
     if bool(runs) == all_:
         raise BenchError("Name the runs to cancel, or give --all (not both); `bench status` lists what is running.")
-    cancelled = follow.cancel(runs or [], RunStore(results))
+    cancelled = cancel_submitted(runs or [], RunStore(results))
     say("\n".join([*cancelled, f"{len(cancelled)} cancelled."]))
 
 

@@ -42,7 +42,9 @@ def run(
     max_runs: Annotated[
         int | None, typer.Option(min=1, help="Refuse a study of more runs than this; default 100,000.")
     ] = None,
-    study: Annotated[Path | None, path_option(help="YAML file with the keys above; flags win over it.")] = None,
+    study: Annotated[
+        Path | None, path_option(help="YAML file with the keys above; flags win over it, of --set field by field.")
+    ] = None,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
     force: Annotated[bool, typer.Option("--force", help="Run everything again, replacing records.")] = False,
@@ -53,8 +55,8 @@ def run(
     from bench.cli.conduct import carry_out, make_job, print_summary
     from bench.cli.executors import make_executor
     from bench.execute.precision import require_precision
-    from bench.plan.request import Request, read_study
     from bench.plan.runs import make_plan
+    from bench.plan.study import request_of
     from bench.plugins.loading import load_metrics
     from bench.store.runs import RunStore
 
@@ -63,7 +65,7 @@ def run(
     keys |= {"settings": settings, "budget": budget, "precision": precision, "set": set_}
     keys["max_runs"] = max_runs
     given = {key: value for key, value in keys.items() if value is not None}
-    request = Request.build(**((read_study(study) if study else {}) | given))
+    request = request_of(study, given)
     store = RunStore(results)
     plan = make_plan(request, store, data_dir, execution.retry_failed, force)
     load_metrics(request.metrics)  # what is wrong with one is said before anything runs

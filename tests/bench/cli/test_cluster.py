@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cluster import follow
+from bench.cluster import cancel
 from bench.store.runs import RunStore
 from slurm import offers, watcher
 from tests.bench.cli.helpers import bench
@@ -34,7 +34,7 @@ def test_cancel_names_and_counts_what_it_cancelled(tmp_path: Path, monkeypatch: 
     submitted(tmp_path, [[spec.run_id] for spec in specs])
     for spec in specs:
         store.write_spec(spec)
-    monkeypatch.setattr(follow, "ask_queue", lambda: queue_of(job(0, "PENDING"), job(1, "PENDING")))
+    monkeypatch.setattr(cancel, "ask_queue", lambda: queue_of(job(0, "PENDING"), job(1, "PENDING")))
     monkeypatch.setattr(watcher, "cancel", lambda ids: None)
     said = bench("cancel", "--all", "--results", str(tmp_path))
     assert said.returncode == 0
