@@ -1,10 +1,12 @@
 """Marks: on a ranked column, the best row and every row that the seeds cannot tell from it.
 
-A row is marked unless the best of its rivals is better in a t test over the seeds that all rows share, at 5% divided by
-the number of its rivals. So the row that is best in truth is marked with 95% or more, and also where it is two or three
-times as noisy as the others. Nor is a row marked that any rival beats where all pairs are tested, Holm-adjusted, as for
-ranks: a noisy row that is best on average does not shield those that a third one beats. No row is marked below one that
-is not: a row that is too noisy to be told from the best, but worse on average than one that is told, is not marked.
+A row is marked unless the best of its rivals is better in two t tests over the seeds that all rows share: by the spread
+of all rows, at 5% divided by the number of its rivals, and by the pair's own differences, at 5%. Five seeds alone say
+too little of a spread to tell many rows apart, and the spread of all rows need not be the pair's. So the row that is
+best in truth is marked with about 95%, also where it is two or three times as noisy as the others. Nor is a row marked
+that any rival beats where all pairs are tested, Holm-adjusted, as for ranks: a noisy row that is best on average does
+not shield those that a third one beats. No row is marked below one that is not: a row that is too noisy to be told from
+the best, but worse on average than one that is told, is not marked.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import chdtrc, stdtr
+from scipy.special import stdtr
 
 from bench.compare.stats import LEVEL, PAIRS_AT_ONCE, paired_p_values, rejections
 
@@ -20,9 +22,6 @@ MARK_SEEDS = 5
 """Fewest seeds for a mark. With three, a row five standard deviations worse ties with the best in 87% of the cases."""
 ALIKE = 1.1
 """Prices up to this ratio count as alike."""
-POOLED = 0.25
-"""The rows' spread over seeds is pooled if Bartlett's test of equal spreads has a larger p-value than this: a
-preliminary test at 5% would too often miss one noisy row among equal ones."""
 
 
 def marked(
@@ -75,10 +74,14 @@ def _means(scores: np.ndarray) -> np.ndarray:
 def _beaten_by_best(scores: np.ndarray, means: np.ndarray, rivals: np.ndarray, level: float) -> np.ndarray:
     """Which rows the best of their rivals beats, at the level shared among these."""
     best = np.where(rivals, means, -np.inf).argmax(1)
+    shared = (1 - level) / np.maximum(rivals.sum(1), 1)
+    varies = np.isfinite(scores).all(1) & (scores != scores[:, :1]).any(1)
     with np.errstate(invalid="ignore"):  # inf - inf is nan: not beaten
         lead = means[best] - means
-        p_values = _p_values(scores[best], scores, lead)
-    beaten: np.ndarray = (lead > 0) & ((p_values <= (1 - level) / np.maximum(rivals.sum(1), 1)) | np.isposinf(lead))
+        own = paired_p_values((scores[best] - scores).T)
+    together = _pooled_p_values(lead, scores[varies])
+    told = np.where(varies & varies[best], (own <= 1 - level) & (together <= shared), own <= shared)
+    beaten: np.ndarray = (lead > 0) & (told | np.isposinf(lead))
     return beaten
 
 
@@ -97,40 +100,13 @@ def _beaten_by_any(scores: np.ndarray, means: np.ndarray, rivals: np.ndarray, le
     return beaten
 
 
-def _p_values(first: np.ndarray, second: np.ndarray, lead: np.ndarray) -> np.ndarray:
-    """Two-sided p-value of each row of `second` against its row of `first`, by paired t tests.
-
-    The variance is that of the pair's own differences, or the pooled one where it is justified and both rows vary.
-    """
-    own = paired_p_values((first - second).T)
-    pooled = _pooled(second[_varies(second)])
-    if pooled is None:
-        return own
-    variance, freedom = pooled
-    together = 2 * stdtr(freedom, -np.abs(lead) / np.sqrt(2 * variance / second.shape[1]))
-    return np.where(_varies(first) & _varies(second), together, own)
-
-
-def _varies(scores: np.ndarray) -> np.ndarray:
-    """Which rows have finite values that are not all equal."""
-    varies: np.ndarray = np.isfinite(scores).all(1) & (scores != scores[:, :1]).any(1)
-    return varies
-
-
-def _pooled(scores: np.ndarray) -> tuple[float, int] | None:
-    """Variance of all rows about their means and the seeds' effects, with its degrees of freedom.
-
-    None if Bartlett's test finds that the rows' variances differ, or if there are not two rows.
-    """
+def _pooled_p_values(lead: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Two-sided p-value of each lead, by the spread of all rows about their means and the seeds' effects."""
     n_rows, n = scores.shape
     if n_rows < 2:
-        return None
+        return np.ones(len(lead))
     residuals = scores - scores.mean(1, keepdims=True) - scores.mean(0) + scores.mean()
-    variances = residuals.var(1, ddof=1)
-    if variances.min() <= 1e-24 * np.square(scores).max():
-        return None
-    spread = n_rows * (n - 1) * np.log(variances.mean()) - (n - 1) * np.log(variances).sum()
-    scale = 1 + (n_rows - 1 / n_rows) / (3 * (n_rows - 1) * (n - 1))
-    if chdtrc(n_rows - 1, spread / scale) <= POOLED:
-        return None
-    return float(variances.mean()) * n_rows / (n_rows - 1), (n_rows - 1) * (n - 1)
+    freedom = (n_rows - 1) * (n - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows may differ by a constant
+        p_values: np.ndarray = 2 * stdtr(freedom, -np.abs(lead) / np.sqrt(2 * np.square(residuals).sum() / freedom / n))
+    return p_values

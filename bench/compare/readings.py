@@ -46,18 +46,26 @@ class Reading:
     """What was interpolated, a sweep for each row of `board`."""
     floors: Collection[str]
     """Labels of the rows that are not ranked."""
+    partial: Collection[str]
+    """Labels of rows that are not ranked, as some of their seeds do not reach a price that is itself a quality, such as
+    FVU: those that do are no fair sample."""
 
     def ranks(self, column: Column) -> dict[str, tuple[int, int]]:
         """Label -> lowest and highest rank that the tests allow; {} where a column has no ranks."""
         if column.info.direction == "none" or column.info.against:
             return {}
-        values = {row.label: row.values.get(column.name, {}) for row in self.ranked}
+        values = {row.label: row.values.get(column.name, {}) for row in self.compared}
         return rank_intervals(values, column.info.direction == "max") or {}
 
     @property
     def ranked(self) -> list[Row]:
         """The rows that are no floors."""
         return [row for row in self.board.rows if row.label not in self.floors]
+
+    @property
+    def compared(self) -> list[Row]:
+        """Those of them that are ranked here."""
+        return [row for row in self.ranked if row.label not in self.partial]
 
 
 def read(board: Board, price: Price, columns: Sequence[Column], floors: Collection[str] = ()) -> Reading:
@@ -77,9 +85,11 @@ def read(board: Board, price: Price, columns: Sequence[Column], floors: Collecti
     pairs.sort(key=lambda pair: place(pair[0]))
     rows = [row for row, _ in pairs]
     unranked = {row.label for row in rows if row.model in floors}
-    ties = {c.name: labels for c in shown if (labels := _marked(rows, c, unranked)) is not None}
+    some = {row.label for row, sweep in pairs if 0 < row.n_done < len(sweep.seeds(price.metric))}
+    partial = some if priced.info.direction != "none" else set()
+    ties = {c.name: labels for c in shown if (labels := _marked(rows, c, unranked | partial)) is not None}
     at_price = replace(board, columns=shown, rows=rows, ties=ties)
-    return Reading(at_price, board, price, priced, [sweep for _, sweep in pairs], unranked)
+    return Reading(at_price, board, price, priced, [sweep for _, sweep in pairs], unranked, partial)
 
 
 def _at_equal(column: Column, price: Column) -> Column:

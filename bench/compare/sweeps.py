@@ -26,6 +26,10 @@ class Sweep(NamedTuple):
     rows: Group
     """In the order of that hyperparameter."""
 
+    def seeds(self, metric: str) -> set[int]:
+        """The seeds that have a number of a metric in some row."""
+        return {seed for row in self.rows for seed in row.values.get(metric, {})}
+
 
 def main_price(columns: Sequence[Column]) -> Column | None:
     """What quality is read against unless something else is asked for: the first price on the printed board."""

@@ -76,7 +76,8 @@ def _verdicts(reading: Reading) -> str:
     told = sorted(filter(None, (_verdict(reading, column) for column in ranked)), key=lambda words: NO_MODEL in words)
     if not told:
         return "no ranked metric is there for two models"
-    return ("" if reading.board.ties else "too few seeds to tell models apart, but on average ") + "; ".join(told)
+    few = "" if any(reading.board.ties.values()) else "too few seeds to tell models apart, but on average "
+    return few + "; ".join(told)
 
 
 def _hardly_reached(reading: Reading, reached: Sequence[Row]) -> str:
@@ -99,7 +100,7 @@ def _verdict(reading: Reading, column: Column) -> str:
     number = f"{column.info.label} {format_interval(best.intervals[column.name])}"
     if len(others) == len(rows) - 1:
         return f"{NO_MODEL} is told from the others in {column.info.label} (best on average: {_name(best)}, {number})"
-    return f"{_name(best)} {column.info.answer} ({number}){_ties(others)}{_ahead(rows, best, column)}"
+    return f"{_name(best)} {column.info.answer} ({number}){_ties(others)}{_ahead(reading, rows, best, column)}"
 
 
 def _name(row: Row) -> str:
@@ -124,10 +125,12 @@ def _either(names: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _ahead(rows: Sequence[Row], best: Row, column: Column) -> str:
-    """A row that is better on average, and has too few seeds to be compared."""
+def _ahead(reading: Reading, rows: Sequence[Row], best: Row, column: Column) -> str:
+    """A row that is better on average, and is not compared."""
     first = leader(rows, column)
-    return "" if first is best else f" ({_name(first)} is ahead with {len(first.values[column.name])} seeds, too few)"
+    n = len(first.values[column.name])
+    seeds = f"the {n} seeds that reach it" if first.label in reading.partial else f"{n} seeds, too few"
+    return "" if first is best else f" ({_name(first)} is ahead with {seeds})"
 
 
 def _elsewhere(answer: Answer, chosen: Reading) -> str:
@@ -169,12 +172,16 @@ def wary_at(reading: Reading) -> list[str]:
     """What of it depends on the level."""
     name = reading.column.info.label
     pairs = list(zip(reading.board.rows, reading.sweeps, strict=True))
-    some = [f"{row.label} ({row.n_done}/{len(reading.source.seeds)})" for row, _ in pairs if _some(row, reading.source)]
+    n = len(reading.source.seeds)
+    some = [(f"{row.label} ({row.n_done}/{n})", row.label in reading.partial) for row, _ in pairs if _some(row, n)]
     lost = [f"{row.label} ({_reach(sweep, reading)})" for row, sweep in pairs if not row.n_done]
     wide = [f"{sweep.label} ({gap})" for row, sweep in pairs if row.n_done and (gap := _gap(sweep, reading.price))]
     said = {
         f"Not reached, {name} from the lowest to the highest of their means": lost,
-        "Reached by some seeds, the mean is of these": some,
+        "Reached by some seeds, the mean is of these": [words for words, partial in some if not partial],
+        "Not ranked, as only the better or the worse of their seeds reach it": [
+            words for words, partial in some if partial
+        ],
         f"Read between settings that are far apart in {name}": wide,
     }
     return _lines(said)
@@ -212,8 +219,8 @@ def _settings(row: Row) -> str:
     return " ".join(f"{name}={value}" for name, value in row.variant.items())
 
 
-def _some(row: Row, board: Board) -> bool:
-    return not row.deterministic and 0 < row.n_done < len(board.seeds)
+def _some(row: Row, n_seeds: int) -> bool:
+    return not row.deterministic and 0 < row.n_done < n_seeds
 
 
 def _paid(sweep: Sweep, price: str) -> list[float]:

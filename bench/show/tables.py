@@ -135,10 +135,9 @@ def markdown(boards: Sequence[Board]) -> str:
 _READING = (
     "Mean over seeds on the test split, ± the half-width of the 95% Student-t interval (none below 3 seeds). "
     "**Bold**: the best, and every row that t tests over the seeds cannot tell from it (5%, adjusted for the number of "
-    "rows; 5 seeds or more; the spread is pooled where Bartlett's test allows it), and never a row below one that is "
-    "not. Fixed: the model's numbers do not depend on the seed; it has one run and no interval, and other rows' seeds "
-    "are tested against its value. n/a: the metric does not apply to the model. Every metric is in the csv beside this "
-    "file."
+    "rows, by the spread of all; 5 seeds or more), and never a row below one that is not. Fixed: the model's numbers "
+    "do not depend on the seed; it has one run and no interval, and other rows' seeds are tested against its value. "
+    "n/a: the metric does not apply to the model. Every metric is in the csv beside this file."
 )
 
 

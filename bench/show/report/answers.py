@@ -39,7 +39,7 @@ def answers(found: Sequence[Answer]) -> list[dict[str, Any]]:
 def _reading(reading: Reading) -> dict[str, Any]:
     columns = reading.board.columns
     ranks = [reading.ranks(column) for column in columns]
-    n_ranked = sum(row.n_done > 0 for row in reading.ranked)
+    n_ranked = sum(row.n_done > 0 for row in reading.compared)
     return {
         "title": at(reading),
         "level": level(reading),

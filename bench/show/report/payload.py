@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scipy.special import chdtri
-
 from bench.compare.boards import Board, Column
-from bench.compare.marks import ALIKE, MARK_SEEDS, POOLED
+from bench.compare.marks import ALIKE, MARK_SEEDS
 from bench.compare.readings import NEAR, SAME
 from bench.compare.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
 from bench.compare.sweeps import Sweep, sweeps
@@ -42,7 +40,6 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "families": families(boards, left),
         "explained": of_models(boards),
         "t": t_quantiles(most),
-        "chi2": _limits_of_chi2(max((len(board.rows) for board in boards), default=0)),
         "error": 1 - LEVEL,
         "fewest": MIN_SEEDS,
         "mark_seeds": MARK_SEEDS,
@@ -51,11 +48,6 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "same": SAME,
         "far": FAR,
     }
-
-
-def _limits_of_chi2(largest: int) -> dict[int, float]:
-    """Degrees of freedom -> Bartlett's statistic from which the spread over seeds is not pooled."""
-    return {freedom: float(chdtri(freedom, POOLED)) for freedom in range(1, largest)}
 
 
 def _board(board: Board, left: Mapping[str, Left]) -> dict[str, Any]:

@@ -67,6 +67,17 @@ def test_spreads_that_are_alike_are_pooled() -> None:
     assert told > 180
 
 
+def test_the_spread_of_all_rows_alone_tells_no_pair_apart() -> None:
+    """Two pairs of rows whose seeds go together: the seeds' mean effect is none, so all rows' spread says p = 0.009,
+    with 12 degrees of freedom; a row of one pair against a row of the other says 0.063, with the 4 that there are."""
+    effect = np.array([1.0, -1.0, 0.5, -0.5, 0.0])
+    low, high = (-effect).tolist(), (1.8 + effect).tolist()
+    assert reference.ttest_rel(high, low).pvalue == pytest.approx(0.063, abs=1e-3)
+    assert marked(table(a=high, b=high, c=low, d=low), maximise=True) == {"a", "b", "c", "d"}
+    further = [value - 1 for value in low]
+    assert marked(table(a=high, b=high, c=further, d=further), maximise=True) == {"a", "b"}, "0.017 says so"
+
+
 def test_the_seeds_own_effect_is_taken_out() -> None:
     easy = [1.0, 5.0, 9.0, 2.0, 4.0]
     harder = [value + 0.5 + 0.01 * seed for seed, value in enumerate(easy)]

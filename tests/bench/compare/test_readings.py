@@ -168,6 +168,31 @@ def test_seeds_that_miss_an_end_are_left_out_and_counted() -> None:
     assert set(row.values["fvu"]) == {2, 3, 4, 5}
 
 
+def lucky() -> list[Record]:
+    """The FVU of topk's sixth seed ends at 0.367, that of its others at 0.352 or less; mp and omp go on."""
+    ks = (4, 8, 16, 32, 64)
+    goes_on = [*runs("mp", ks, line(1.05, -0.2, 0.02), 6), *runs("omp", ks, line(1.15, -0.2), 6)]
+    return [*runs("topk", ks[:4], line(1, -0.2, 0.05), 6), *goes_on]
+
+
+def test_a_row_is_not_ranked_at_a_quality_that_its_better_seeds_alone_reach() -> None:
+    found = read_at(lucky(), Price("fvu", 0.355, 0.355))
+    l0 = next(column for column in found.board.columns if column.name == "l0")
+    assert {row.label: row.n_done for row in found.board.rows} == {"topk": 5, "mp": 6, "omp": 6}
+    assert found.partial == {"topk"}
+    assert found.board.ties["l0"] == {"mp"}
+    assert found.ranks(l0) == {"mp": (1, 1), "omp": (2, 2)}
+    assert read_at(lucky(), Price("fvu", 0.4, 0.4)).board.ties["l0"] == {"topk"}, "all reach it"
+
+
+def test_a_row_is_ranked_at_a_level_of_sparsity_that_some_of_its_seeds_reach() -> None:
+    """Which of them do says nothing of how good they are."""
+    records = [r for r in lucky() if (r.spec.model, r.spec.seed, r.spec.config["k"]) != ("topk", 0, 32)]
+    found = read_at(records, Price("l0", 20, 20))
+    assert (found.board.rows[0].label, found.board.rows[0].n_done, found.partial) == ("topk", 5, set())
+    assert found.ranks(found.board.columns[0]).keys() == {"topk", "mp", "omp"}
+
+
 def test_floors_are_shown_and_not_ranked() -> None:
     records = [*runs("topk", (4, 32), line(1, -0.2)), *runs("mp", (4, 32), line(1.1, -0.2))]
     found = read_at([*records, *runs("pca", (4, 32), line(0.5, -0.1))], floors=("pca",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from bench.compare.readings import read
 from bench.show.answers import sentence, wary
 from bench.show.readings import over_datasets, text
 from bench.store.record import Record
-from tests.bench.compare.test_readings import L0_10, board_of, line, runs
+from tests.bench.compare.test_readings import L0_10, board_of, line, lucky, runs
 from tests.bench.show.report import factory
 
 TWO = [*runs("topk", (4, 32), line(1.0, -0.2)), *runs("mp", (4, 32), line(1.2, -0.2))]
@@ -66,6 +67,19 @@ def test_few_seeds_tell_nothing_apart() -> None:
 def test_a_row_that_is_ahead_with_few_seeds_is_not_passed_over() -> None:
     lucky = [record for record in runs("lucky", (4, 32), line(0.5, -0.1)) if record.spec.seed < 2]
     assert "topk reconstructs best (FVU 0.5395 ± 0.0097) (lucky is ahead with 2 seeds, too few)" in said([*TWO, *lucky])
+
+
+def test_a_row_that_its_better_seeds_alone_bring_to_a_quality_is_said_to_be_one() -> None:
+    price, board = Price("fvu", 0.355, 0.355), board_of(lucky())
+    columns = [column for column in board.columns if column.name == "l0"]
+    found = read(board, price, [replace(column, info=replace(column.info, answer="is sparsest")) for column in columns])
+    told = sentence(answer(board, ()), found)
+    assert "mp is sparsest (L0 33.0 ± 2.8) (topk is ahead with the 5 seeds that reach it)" in told
+    words = "Not ranked, as only the better or the worse of their seeds reach it: topk (5/6)."
+    assert words in wary(found)
+    without = read(board_of([r for r in lucky() if r.spec.model != "omp"]), price, columns)
+    assert without.board.ties == {"l0": set()}
+    assert words in wary(without)
 
 
 def test_floors_are_not_the_answer() -> None:

@@ -65,7 +65,9 @@ function readRows(board, price, level, heads) {
       return found && fixed ? {...found, half: null} : found;
     });
     const floor = data.families[rows[0].model] === "floors";
-    return {label: sweep.label, rows, n: reached.length, fixed, floor, values, cells};
+    const tried = new Set(rows.flatMap(row => Object.keys(row.metrics[price]?.by_seed ?? {}))).size;
+    const partial = data.columns[price].direction !== "none" && 0 < reached.length && reached.length < tried;
+    return {label: sweep.label, rows, n: reached.length, fixed, floor, partial, values, cells};
   });
 }
 
@@ -96,7 +98,9 @@ function verdictOn(ranked, head, k) {
     return `no model is told from the others in ${head.label} (best on average: ${name}, ${told})`;
   const ties = others.length > 3 ? `${others.length} others` : listed(others, "or");
   const first = leader(rows);
-  const ahead = first === best ? "" : ` (${first.label} is ahead with ${Object.keys(first.values[k]).length} seeds, too few)`;
+  const n = Object.keys(first.values[k]).length;
+  const seeds = first.partial ? `the ${n} seeds that reach it` : `${n} seeds, too few`;
+  const ahead = first === best ? "" : ` (${first.label} is ahead with ${seeds})`;
   return `${name} ${head.answer} (${told})${ties && `, not told from ${ties}`}${ahead}`;
 }
 
@@ -105,7 +109,7 @@ function sentenceAt(rows, heads, price, at, native) {
   const reached = ranked.filter(row => row.n);
   const told = heads.map((head, k) => verdictOn(ranked, head, k)).filter(Boolean);
   const verdicts = [...told.filter(text => !text.startsWith("no model")), ...told.filter(text => text.startsWith("no model"))];
-  const few = heads.some(head => head.marked) ? "" : "too few seeds to tell models apart, but on average ";
+  const few = heads.some(head => head.marked?.length) ? "" : "too few seeds to tell models apart, but on average ";
   const said = verdicts.length ? few + verdicts.join("; ") : "no ranked metric is there for two models";
   const missing = ranked.filter(row => !row.n).map(row => row.label);
   const absent = missing.length && reached.length ? ` Not reached by ${clip(missing.join(", "), 200)}.` : "";
@@ -132,13 +136,14 @@ function waryAt(rows, price, level, n) {
     const k = all.findIndex((a, i) => a * data.near < level && level * data.near < all[i + 1] && all[i + 1] > data.far * a);
     return row.n && k >= 0 ? ends([all[k], all[k + 1]]) : "";
   };
+  const some = partial =>
+    rows.filter(row => !row.fixed && 0 < row.n && row.n < n && row.partial === partial).map(row => `${row.label} (${row.n}/${n})`);
   const said = {
     [`Not reached, ${name} from the lowest to the highest of their means`]: rows
       .filter(row => !row.n)
       .map(row => `${row.label} (${ends(paidBy(row, price))})`),
-    "Reached by some seeds, the mean is of these": rows
-      .filter(row => !row.fixed && 0 < row.n && row.n < n)
-      .map(row => `${row.label} (${row.n}/${n})`),
+    "Reached by some seeds, the mean is of these": some(false),
+    "Not ranked, as only the better or the worse of their seeds reach it": some(true),
     [`Read between settings that are far apart in ${name}`]: rows.filter(gap).map(row => `${row.label} (${gap(row)})`),
   };
   const lines = Object.entries(said).filter(([, labels]) => labels.length);
@@ -159,7 +164,8 @@ function readingAt(like, board, price, level) {
   const made = like.cloneNode(true);
   const heads = headsOf(like);
   const rows = inOrder(readRows(board, price, level, heads), heads);
-  const valuesOf = k => Object.fromEntries(rows.filter(row => !row.floor).map(row => [row.label, row.values[k]]));
+  const compared = rows.filter(row => !row.floor && !row.partial);
+  const valuesOf = k => Object.fromEntries(compared.map(row => [row.label, row.values[k]]));
   heads.forEach((head, k) => {
     head.marked = head.sign ? marked(valuesOf(k), head.sign) : null;
     head.ranks = head.sign ? rankIntervals(valuesOf(k), head.sign) : {};
@@ -168,7 +174,7 @@ function readingAt(like, board, price, level) {
   made.querySelector(".scroll").setAttribute("aria-label", `At ${at}`);
   made.querySelector(".sentence").replaceChildren(...coded(sentenceAt(rows, heads, price, at, like.parentNode.dataset.native)));
   const names = new Map([...made.querySelectorAll("tbody th")].map(node => [node.textContent, node]));
-  const ranked = rows.filter(row => !row.floor && row.n).length;
+  const ranked = compared.filter(row => row.n).length;
   const lines = rows.map(row => readingRow(row, heads, names.get(row.label), board.seeds.length, ranked));
   made.querySelector("tbody").replaceChildren(...lines);
   for (const node of made.querySelectorAll("li.here")) node.remove();

@@ -31,17 +31,15 @@ function pairedP(differences) {
   return tailOfT((middle / spread) * Math.sqrt(differences.length), differences.length - 1);
 }
 
-// The variance of rows (row -> values of the same seeds) about their means and the seeds' effects; null where rows differ in it.
+// The variance of rows (row -> values of the same seeds) about their means and the seeds' effects; null for less than two.
 function pooled(rows) {
   const [m, n] = [rows.length, rows[0]?.length];
   if (m < 2) return null;
   const seeds = rows[0].map((_, k) => average(rows.map(row => row[k])));
   const centre = average(seeds);
-  const own = rows.map(row => variance(row.map((value, k) => value - average(row) - seeds[k] + centre)));
-  if (Math.min(...own) <= 1e-24 * Math.max(...rows.flat().map(value => value * value))) return null;
-  const spread = m * (n - 1) * Math.log(average(own)) - (n - 1) * total(own.map(Math.log));
-  if (spread / (1 + (m - 1 / m) / (3 * (m - 1) * (n - 1))) >= data.chi2[m - 1]) return null;
-  return {variance: (average(own) * m) / (m - 1), freedom: (m - 1) * (n - 1)};
+  const residuals = rows.flatMap(row => row.map((value, k) => value - average(row) - seeds[k] + centre));
+  const freedom = (m - 1) * (n - 1);
+  return {variance: total(residuals.map(value => value * value)) / freedom, freedom};
 }
 
 // Names of the rows (name -> seed -> value) that are best or not told from it; null where nothing can be said.
@@ -60,11 +58,10 @@ function marked(rows, sign) {
     const best = others.reduce((a, b) => (means[b] > means[a] ? b : a), others[0]);
     const lead = means[best] - means[i];
     if (!(lead > 0)) return false;
-    const p =
-      together && varies(scores[best]) && varies(scores[i])
-        ? tailOfT(lead / Math.sqrt((2 * together.variance) / shared.length), together.freedom)
-        : pairedP(scores[best].map((value, k) => value - scores[i][k]));
-    return p <= data.error / others.length;
+    const own = pairedP(scores[best].map((value, k) => value - scores[i][k]));
+    if (!varies(scores[best]) || !varies(scores[i])) return own <= data.error / others.length;
+    const all = tailOfT(lead / Math.sqrt((2 * together.variance) / shared.length), together.freedom);
+    return own <= data.error && all <= data.error / others.length;
   };
   const highest = Math.max(-Infinity, ...means.filter((_, i) => isBeaten(i)));
   return names.length > 1 ? names.filter((_, i) => means[i] > highest) : [];

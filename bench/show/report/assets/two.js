@@ -44,7 +44,7 @@ function gain(a, b, head, k) {
   const seeds = Object.keys(a.values[k]).filter(seed => seed in b.values[k]);
   const {mean, half} = interval(seeds.map(seed => a.values[k][seed] - b.values[k][seed]));
   const text = seeds.length ? formatInterval(mean, half) : "n/a";
-  if (!head.sign) return {text, word: "not ranked"};
+  if (!head.sign || a.partial || b.partial) return {text, word: "not ranked"};
   if (half == null) return {text, word: seeds.length ? "too few seeds" : "n/a"};
   if (Math.abs(mean) <= half) return {text, word: "not told apart"};
   return {text, word: head.sign * mean > 0 ? a.label : b.label};
