@@ -22,6 +22,8 @@ MARK_SEEDS = 5
 """Fewest seeds for a mark. With three, a row five standard deviations worse ties with the best in 87% of the cases."""
 ALIKE = 1.1
 """Prices up to this ratio count as alike."""
+WILD = 5.0
+"""Times their median that a row's squared spread over seeds counts for, at most, in the spread of all rows."""
 
 
 def marked(
@@ -101,12 +103,19 @@ def _beaten_by_any(scores: np.ndarray, means: np.ndarray, rivals: np.ndarray, le
 
 
 def _pooled_p_values(lead: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Two-sided p-value of each lead, by the spread of all rows about their means and the seeds' effects."""
+    """Two-sided p-value of each lead, by the spread of all rows about their means and the seeds' effects.
+
+    These are medians over the rows, and a row's squared spread counts for `WILD` times their median at most: one wild
+    row does not hide what sets others apart.
+    """
     n_rows, n = scores.shape
     if n_rows < 2:
         return np.ones(len(lead))
-    residuals = scores - scores.mean(1, keepdims=True) - scores.mean(0) + scores.mean()
+    apart = scores - scores.mean(1, keepdims=True)
+    apart -= np.median(apart, 0)
+    spreads = np.square(apart - apart.mean(1, keepdims=True)).sum(1)
     freedom = (n_rows - 1) * (n - 1)
+    variance = np.minimum(spreads, WILD * np.median(spreads)).sum() / freedom
     with np.errstate(divide="ignore", invalid="ignore"):  # rows may differ by a constant
-        p_values: np.ndarray = 2 * stdtr(freedom, -np.abs(lead) / np.sqrt(2 * np.square(residuals).sum() / freedom / n))
+        p_values: np.ndarray = 2 * stdtr(freedom, -np.abs(lead) / np.sqrt(2 * variance / n))
     return p_values

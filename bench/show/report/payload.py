@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.compare.boards import Board, Column
-from bench.compare.marks import ALIKE, MARK_SEEDS
+from bench.compare.marks import ALIKE, MARK_SEEDS, WILD
 from bench.compare.readings import NEAR, SAME
 from bench.compare.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
 from bench.compare.sweeps import Sweep, sweeps
@@ -41,6 +41,7 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "explained": of_models(boards),
         "t": t_quantiles(most),
         "error": 1 - LEVEL,
+        "wild": WILD,
         "fewest": MIN_SEEDS,
         "mark_seeds": MARK_SEEDS,
         "alike": ALIKE,

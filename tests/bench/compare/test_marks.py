@@ -54,6 +54,12 @@ def test_a_row_that_is_worse_is_told_from_the_best_whatever_its_noise() -> None:
     assert noisy[-1] < 0.10, "5 of its own standard deviations: its spread alone, from 5 seeds, says so less surely"
 
 
+def test_a_wild_row_hides_nothing_of_others() -> None:
+    """Rows as quiet as the best and four standard deviations below it, beside one thirty times as noisy."""
+    means = [0.0, -4.0] + [-10.0 - i for i in range(14)] + [-40.0]
+    assert shares(means, [1.0] * 16 + [30.0])[1] < 0.02
+
+
 def test_spreads_that_are_alike_are_pooled() -> None:
     """A row 2.5 standard deviations below: 5 seeds on their own would seldom tell it, the 12 rows together do."""
     rng = np.random.default_rng(1)

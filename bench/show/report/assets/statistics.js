@@ -35,11 +35,19 @@ function pairedP(differences) {
 function pooled(rows) {
   const [m, n] = [rows.length, rows[0]?.length];
   if (m < 2) return null;
-  const seeds = rows[0].map((_, k) => average(rows.map(row => row[k])));
-  const centre = average(seeds);
-  const residuals = rows.flatMap(row => row.map((value, k) => value - average(row) - seeds[k] + centre));
+  const centred = row => row.map(value => value - average(row));
+  const apart = rows.map(centred);
+  const seeds = apart[0].map((_, k) => median(apart.map(row => row[k])));
+  const spreads = apart.map(row => total(centred(row.map((value, k) => value - seeds[k])).map(value => value * value)));
+  const most = data.wild * median(spreads);
   const freedom = (m - 1) * (n - 1);
-  return {variance: total(residuals.map(value => value * value)) / freedom, freedom};
+  return {variance: total(spreads.map(spread => Math.min(spread, most))) / freedom, freedom};
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 // Names of the rows (name -> seed -> value) that are best or not told from it; null where nothing can be said.
