@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+from functools import cache
+
 import numpy as np
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
 from bench.show.figures import images
@@ -16,11 +20,13 @@ from bench.store.views import Views
 LINES = 3
 """Samples of a unit that is shown in words."""
 LETTERS = 118
-"""Of a line; what is longer is cut."""
+"""Of a line; of a longer one, those around its strongest word are shown."""
+FONT = "DejaVu Sans Mono"
+"""Comes with matplotlib. Letters that it lacks, or that run to the left, are drawn as □: the page has them."""
 LINE, MARGIN, LETTER = 0.13, 0.06, 17 / DPI
 """Inches. Letters are as wide as a whole number of pixels: a png sets them so."""
 SIZE = LETTER * 72 / (1233 / 2048)
-"""Points at which letters of DejaVu Sans Mono have this width."""
+"""Points at which its letters have this width."""
 Line = list[tuple[str, float]]
 """Words, each with its shade in [0, 1]."""
 
@@ -63,7 +69,38 @@ def _line(views: Views, i: int, t: int, sample: int, most: float) -> Line:
         features = views.feature_names.tolist() or [""] * views.shown_inputs.shape[1]
         row = zip(features, views.shown_inputs[sample].tolist(), strict=True)
         words.append(" ".join(f"{feature} {value:.4g}".strip() for feature, value in row))
-    return [head, (", ".join(words), 0.0)]
+    return [head, (", ".join(filter(None, map(str.strip, words))), 0.0)]
+
+
+def _in_view(line: Line) -> Line:
+    """The letters of a line that there is room for: its head, and those around the word with the deepest shade."""
+    head, words = ([], line) if len(line) == 1 else (line[:1], line[1:])
+    words = [("".join(map(_letter, unicodedata.normalize("NFC", word))), shade) for word, shade in words]
+    starts = np.cumsum([0, *(len(word) for word, _ in words)]).tolist()
+    room = LETTERS - sum(len(word) for word, _ in head)
+    deepest = starts[int(np.argmax([shade for _, shade in words]))] if words else 0
+    first = max(0, min(deepest - 2 * room // 3, starts[-1] - room))
+    cut = [
+        (word[max(0, first - start) : max(0, first + room - start)], shade)
+        for start, (word, shade) in zip(starts, words, strict=False)
+    ]
+    shown = [(word, shade) for word, shade in cut if word]
+    if first:
+        shown[0] = (f"…{shown[0][0][1:]}", shown[0][1])
+    if first + room < starts[-1]:
+        shown[-1] = (f"{shown[-1][0][:-1]}…", shown[-1][1])
+    return [*head, *shown]
+
+
+@cache
+def _letter(letter: str) -> str:
+    """The letter as it is drawn, one column wide."""
+    if letter.isspace():
+        return " "
+    files = (findfont(FontProperties(family=FONT, weight=weight)) for weight in ("normal", "bold"))
+    known = all(get_font(file).get_char_index(ord(letter)) for file in files)
+    alone = unicodedata.category(letter)[0] not in "MC" and unicodedata.bidirectional(letter) not in ("R", "AL")
+    return letter if known and alone else "□"
 
 
 @styled
@@ -75,15 +112,12 @@ def _written(lines: list[Line]) -> Figure:
     axes.set_axis_off()
     boxes, shades = [], []
     for number, line in enumerate(lines):
-        top = MARGIN + LINE * number
-        text = "".join(word for word, _ in line).replace("\n", " ")
-        axes.text(MARGIN, top + LINE / 2, text[:LETTERS], family="DejaVu Sans Mono", size=SIZE, va="center_baseline",
-                  weight="bold" if len(line) == 1 else "normal", parse_math=False)  # fmt: skip
-        start = 0
-        for word, shade in line:
-            length = min(len(word), LETTERS - start)
-            if shade > 0 and length > 0:
-                boxes.append(Rectangle((MARGIN + start * LETTER, top), length * LETTER, LINE))
+        top, shown, start = MARGIN + LINE * number, _in_view(line), 0
+        axes.text(MARGIN, top + LINE / 2, "".join(word for word, _ in shown), family=FONT, size=SIZE,
+                  va="center_baseline", weight="bold" if len(line) == 1 else "normal", parse_math=False)  # fmt: skip
+        for word, shade in shown:
+            if shade > 0:
+                boxes.append(Rectangle((MARGIN + start * LETTER, top), len(word) * LETTER, LINE))
                 shades.append(shade)
             start += len(word)
     if boxes:
