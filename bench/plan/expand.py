@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,9 @@ from pydantic_core import PydanticSerializationError
 
 from bench.errors import BenchError, unknown
 from bench.plan.request import Override, Request, describe_validation, require_numbers
+from bench.plugins.loading import load_model_class
 from bench.plugins.plugin import Plugin
+from bench.plugins.registry import MODEL_REGISTRY
 from bench.plugins.sources import digest_of
 from bench.store.spec import BUDGETS, Budget, RunSpec
 from models.base import GradientConfig, Model, ModelConfig
@@ -53,6 +56,7 @@ class DatasetChoice:
 def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[DatasetChoice]) -> list[RunSpec]:
     """All runs of a request. BenchError for an unknown field or an invalid value, before anything runs."""
     _check_recipes(models)
+    _check_suits(datasets, models)
     _check_overrides(request.set, models)
     _check_size(request, models, len(datasets))
     specs = {}
@@ -173,6 +177,20 @@ def _check_recipes(models: Sequence[ModelChoice]) -> None:
                 f"The checkpoints of {choice.plugin.reference} are no replicates of one recipe: number 0 and number "
                 f"{choice.plugin.replicate} have {', '.join(differs)}. Name those of each recipe by themselves."
             )
+
+
+def _check_suits(datasets: Sequence[DatasetChoice], models: Sequence[ModelChoice]) -> None:
+    """BenchError for a value that a data set of somebody's own has for a field of no model, chosen or built in."""
+    own = [dataset for dataset in datasets if dataset.hyperparameters and not dataset.plugin.builtin]
+    builtins = [MODEL_REGISTRY.plugins[name] for name in MODEL_REGISTRY.builtins] if own else []
+    classes = [*(choice.cls for choice in models), *map(load_model_class, builtins)]
+    known = {field for cls in classes for field in cls.Config.model_fields}
+    for choice in own:
+        for field in map(str, choice.hyperparameters):
+            if field not in known:
+                near = difflib.get_close_matches(field, known, 8) or known
+                hint = "No model has it: mend it, or name one that does in --models."
+                raise unknown(f"field in {choice.plugin.object_name}.hyperparameters", field, near, hint)
 
 
 def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice]) -> None:

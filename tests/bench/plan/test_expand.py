@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,17 @@ def test_what_suits_a_data_set_gives_way_to_a_setting_and_to_what_is_asked_for()
     assert (asked.config["kl_warmup"], asked.config["batch_size"]) == (0.1, 128)
     with pytest.raises(BenchError, match=r"vsc\.kl_warmup = 2"):
         specs("vsc", hyperparameters={"kl_warmup": 2})
+
+
+def test_a_value_that_suits_no_model_is_refused(tmp_path: Path) -> None:
+    text = "from bench.datasets.digits import Digits\n\n\nclass Mine(Digits):\n    hyperparameters = {}\n"
+    (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+    mine = f"{tmp_path}/mine.py:Mine"
+    (run,) = specs("topk", hyperparameters={"kl_warmup": 0.5, "batch_size": 16}, datasets=mine)  # VSC has the first
+    assert run.config["batch_size"] == 16
+    said = r"field in Mine.hyperparameters 'batchsize'. Did you mean 'batch_size'\?.*No model has it"
+    with pytest.raises(BenchError, match=said):
+        specs("topk", hyperparameters={"batchsize": 16}, datasets=mine)
 
 
 def test_a_models_own_value_wins_over_one_for_all() -> None:
