@@ -76,6 +76,8 @@ class Request(BaseModel):
             value = comma_separated(value)
         if not value:
             raise ValueError("name at least one, or leave it out for the default")
+        if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+            raise ValueError("give a list of names; what is asked for follows a name, as in acts.npy:normalise=rms")
         return value
 
     @field_validator("seeds", mode="before")
