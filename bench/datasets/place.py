@@ -16,7 +16,8 @@ SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".csv", ".parquet", ".h5ad")
 NORMALISATIONS = ("auto", "none", "center", "standardise", "rms", "unit")
 """What may be done to inputs: see `bench.datasets.normalising`."""
 
-OPTION = re.compile(r"(.+):(\w+)=([^:/]*)")
+OPTION = re.compile(r"(.+):(\w+)=([^:/]*|(?<=:embedding=)[^:]*)")
+"""One option behind a path. A slash in the value belongs to a path; in an embedding's, that is to be said."""
 
 OPTIONS = ("labels", "normalise", "patches", "embedding")
 """What may follow a path, as `:NAME=VALUE`."""
@@ -77,8 +78,10 @@ def place_of(reference: str) -> Place | None:
         There is no such file, or an option is unknown.
     """
     path, options = options_of(reference)
-    is_folder = Path(path).is_dir() and ("/" in path or path in (".", ".."))
+    is_folder = Path(path).is_dir() and ("/" in path or path in (".", "..") or bool(options.keys() - {"normalise"}))
     if Path(path).suffix not in SUFFIXES and not is_folder:
+        if "/" in path and ":" not in path and not path.endswith(".py"):
+            raise BenchError(_no_data(path))
         return None
     if not Path(path).exists():
         raise BenchError(f"There is no file '{path}'; give its path from here.")
@@ -87,17 +90,33 @@ def place_of(reference: str) -> Place | None:
     if side is not None and not (is_folder and side.isdecimal() and 4 <= int(side) <= 64):
         raise BenchError(f"patches={side} of '{path}': give the side of patches of a folder's images, 4 to 64 pixels.")
     place = Place(Path(path), options)
-    if "embedding" in options and not (place.embedding and place.embedding.exists() and not side):
-        raise BenchError(
-            f"embedding={options['embedding']} of '{path}': give the name of a file or folder beside it, with an "
-            f"embedding of each of its samples{', which patches are not' * bool(side)}."
-        )
+    if "embedding" in options:
+        _require_beside(place)
     return place
+
+
+def _no_data(path: str) -> str:
+    if Path(path).exists():
+        return f"'{path}' is no data set: give a folder, or a file that ends in {', '.join(SUFFIXES)}."
+    return f"There is no file or folder '{path}'; give its path from here."
+
+
+def _require_beside(place: Place) -> None:
+    """BenchError where the embedding of a place is not beside it."""
+    name, remedy = place.options["embedding"], "give the name of a file or folder beside it"
+    it = f"embedding={name} of '{place.path}'"
+    if "patches" in place.options:
+        raise BenchError(f"{it}: patches are cut anew, and nothing has an embedding of each; leave it out.")
+    if not name or "/" in name or name in (".", ".."):
+        raise BenchError(f"{it} is no name: {remedy}, without a folder, with an embedding of each of its samples.")
+    if not (place.embedding and place.embedding.exists()):
+        raise BenchError(f"{it}: there is no '{place.embedding}'; {remedy}, with an embedding of each of its samples.")
 
 
 def _require_known(named: str, options: Mapping[str, str], valid: Sequence[str]) -> None:
     for key in options:
         if key not in valid:
-            raise unknown("option of a data set", key, valid, f"Write {named}:normalise=rms.")
+            other = f"'{key}' is for files and folders, and '{named}' is none here. " if key in OPTIONS else ""
+            raise unknown("option of a data set", key, valid, f"{other}Write {named}:normalise=rms.")
     if options.get("normalise", "auto") not in NORMALISATIONS:
         raise unknown("normalisation", options["normalise"], NORMALISATIONS)

@@ -100,7 +100,9 @@ class Registry:
                 return self.find(named).normalised(how)
         own = by_reference(reference, self.kind)
         if own is None:
-            also = " Or sae:PATH, for a checkpoint of another library." if self.kind == "model" else ""
+            also = {"model": " Or sae:PATH, for a checkpoint of another library."}.get(self.kind, "")
+            if self.kind == "dataset" and Path(reference).is_dir():
+                also = f" The folder of this name is ./{reference}"
             raise unknown(self.kind, reference, self.plugins, FORMS + also)
         if known := self.plugins.get(own.name):
             raise BenchError(

@@ -108,8 +108,13 @@ def test_an_embedding_of_other_samples_is_refused(acts: Path, arrays: dict[str, 
 
 
 def test_there_is_such_a_file_beside_and_patches_have_none(acts: Path) -> None:
-    for reference in (f"{acts}:embedding=missing.npz", f"{acts.parent}:patches=8:embedding=acts.npz"):
-        with pytest.raises(BenchError, match="file or folder beside it"):
+    for reference, said in (
+        (f"{acts}:embedding=missing.npz", f"there is no '{acts.parent / 'missing.npz'}'; give the name"),
+        (f"{acts}:embedding=../other.npz:normalise=rms", r"embedding=\.\./other.npz of .* is no name: .* beside it"),
+        (f"{acts}:embedding=", "embedding= of .* is no name"),
+        (f"{acts.parent}:patches=8:embedding=acts.npz", "patches are cut anew"),
+    ):
+        with pytest.raises(BenchError, match=said):
             place_of(reference)
     with pytest.raises(BenchError, match="Unknown option of a data set 'embedding'"):
         place_of("digits:embedding=acts.npz") or load_builtin("digits:embedding=acts.npz")

@@ -34,6 +34,14 @@ def test_a_name_with_a_typo_is_guessed() -> None:
     )
 
 
+def test_a_folder_is_told_from_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    assert message(lambda: DATASET_REGISTRY.find("photos")).endswith("The folder of this name is ./photos")
+    said = message(lambda: DATASET_REGISTRY.find("photo:patches=16"))
+    assert "'patches' is for files and folders, and 'photo' is none here." in said
+
+
 def test_a_missing_object_is_guessed_among_those_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("from pathlib import Path\nclass MySAE: pass\ndef helper(): pass\n", encoding="utf-8")
