@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(root / "acts.labels.npy", labels)
     table = pd.DataFrame(x, columns=list("abcdef")).assign(species=np.array(["cod", "eel", "ray"])[labels])
     table.to_csv(root / "table.csv", index=False)
-    for i, pixels in enumerate(rng.integers(0, 256, (300, 4, 4), dtype=np.uint8)):
+    for i, pixels in enumerate(rng.integers(0, 256, (300, 4, 4, 3), dtype=np.uint8)):
         (root / "photos" / str(i % 3)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(root / "photos" / str(i % 3) / f"{i}.png")
     extracted = ("--inputs", "./photos", "--layer", "1", "--out", "acts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import pickle
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,8 @@ def _weights(file: Path) -> dict[str, Tensor]:
 
             found: Any = load_file(file)
         else:
-            found = torch.load(file, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # of a format that is refused
+                found = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise BenchError(
             f"'{file}' holds pickled objects, which could run code: save the weights alone, as safetensors."

@@ -43,7 +43,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     hyperparameters : mapping, optional
         Any others of the model: {"k": 8, "epochs": 20}. Batches are no larger than the training data.
     normalise : str
-        What is done to inputs: "auto" (nothing to those in [0, 1], else "rms"), "none", "center", "standardise", "rms"
+        What is done to inputs: "auto" (nothing to pixels in [0, 1], else "rms"), "none", "center", "standardise", "rms"
         or "unit"; undone by `inverse_transform`.
     max_steps : int, optional
         Bound on optimiser steps.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.datasets.unreadable import unreadable
 
 TEXTS = {".classes.txt": "class_names", ".categories.txt": "categories", ".names.txt": "names"}
 """End of a file's name -> the field of `bench.datasets.readers.Samples` that it gives, a line each."""
@@ -34,7 +34,7 @@ def beside(path: Path) -> dict[str, Any]:
                 continue
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError, EOFError) as error:
-            raise BenchError(f"'{file}' cannot be read: {error}.") from error
+            raise unreadable(file, error) from error
         field = next((field for end, field in TEXTS.items() if file.name.endswith(end)), "")
         if field:
             found[field] = tuple(lines)

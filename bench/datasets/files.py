@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -70,10 +70,13 @@ class FileSource(DatasetSource):
         if "patches" in self.place.options:
             cut = patches.read_patches(self.place.path, int(self.place.options["patches"]))
             return normalised(cut, self.place.options.get("normalise", "none"))
-        parts, how = self._read(), self.place.options.get("normalise", "auto")
+        parts, manifest = self._read(), read_manifest(self.place.path) if self.place.path.is_dir() else None
+        how = self.place.options.get("normalise", "rms" if manifest else "auto")
         sizes = {tuple(part.x.shape[1:]) for part in parts.values()}
         if len(sizes) > 1:
             raise BenchError(f"'{self.place.path}' has splits of unlike shapes: {', '.join(map(str, sizes))}.")
+        if not math.prod(next(iter(sizes))):
+            raise BenchError(f"'{self.place.path}' has samples of no numbers, of the shape {next(iter(sizes))}.")
         codes, names = _coded(self.place.path, parts)
         groups = {name: part.groups for name, part in parts.items()}
         categories = next((part.categories for part in parts.values() if part.categories), None)
@@ -84,14 +87,14 @@ class FileSource(DatasetSource):
             streams = {name: _stream(part, codes[name]) for name, part in parts.items()}
             three = _three(self.place.path, streams, groups)
             return replace(larger_dataset(three, shape, names, how, self.checksum(data_dir)), categories=categories)
-        splits = {name: Split(_inputs(part.x), codes[name], _factors(part), part.names) for name, part in parts.items()}
+        splits = {
+            name: Split(_inputs(part.x, self.place.path), codes[name], _factors(part), part.names)
+            for name, part in parts.items()
+        }
         dataset = Dataset(*_three(self.place.path, splits, groups), shape, names, categories)
         columns = next(iter(parts.values())).feature_names
-        return normalised(replace(dataset, feature_names=columns, picture=self._picture()), how)
-
-    def _picture(self) -> Callable[[str], np.ndarray] | None:
-        manifest = read_manifest(self.place.path) if self.place.path.is_dir() else None
-        return pictures_of(manifest) if manifest else None
+        picture = pictures_of(manifest) if manifest else None
+        return normalised(replace(dataset, feature_names=columns, picture=picture), how)
 
     def _read(self) -> dict[str, Samples]:
         path, other = self.place.path, self.place.embedding
@@ -195,7 +198,7 @@ def _factors(part: Samples) -> dict[str, Tensor]:
     known = {"group": part.groups, "position": part.positions}
     found = {name: torch.from_numpy(np.array(values)) for name, values in known.items() if values is not None}
     if part.embedding is not None:
-        found["embedding"] = _inputs(part.embedding)
+        found["embedding"] = as_float_rows(_loaded(part.embedding))
         if (bad := (~found["embedding"].isfinite()).any(1).nonzero()).numel():
             raise BenchError(f"The embedding of row {int(bad[0])} has NaN or infinities; leave embedding= out.")
     return found
@@ -239,11 +242,10 @@ def _loaded(x: Tensor | Rows) -> Tensor:
     return x.read() if isinstance(x, Rows) else x
 
 
-def _inputs(x: Tensor | Rows) -> Tensor:
-    """(N, D) float32; bytes of images are scaled into [0, 1]. BenchError for NaN and infinities in rows of files."""
+def _inputs(x: Tensor | Rows, path: Path) -> Tensor:
+    """(N, D) float32; bytes of images are scaled into [0, 1]. BenchError for NaN and infinities."""
     inputs = as_float_rows(_loaded(x))
-    if isinstance(x, Rows):
-        require_finite(x, inputs)
+    require_finite(inputs, x.place if isinstance(x, Rows) else lambda row: (path, row))
     return inputs
 
 
@@ -252,6 +254,12 @@ def _three(path: Path, splits: Mapping[str, Part], groups: Mapping[str, np.ndarr
     if "all" in splits:
         whole = splits["all"]
         train, validation, test = (whole.take(part) for part in stratified(whole.labels, groups=groups["all"]))
+        if not (len(validation) and len(test)):
+            raise BenchError(
+                f"'{path}' would be split into {len(train)} / {len(validation)} / {len(test)} samples: of each class, "
+                "and of the texts or images that rows are of, a tenth is for validation and a tenth for test, none of "
+                "fewer than six. Give more, labels that are classes, or splits of your own."
+            )
         return train, validation, test
     if "train" not in splits or "test" not in splits:
         raise BenchError(

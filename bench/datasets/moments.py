@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,13 +18,16 @@ CHUNK_BYTES = 2**20
 """Read at once, about: what is made of it stays in a processor's cache."""
 
 
-def require_finite(rows: Rows, x: Tensor, first: int = 0) -> None:
-    """BenchError that names file, row and column of the first NaN or infinity in x (n, D): the rows from `first` on."""
+def require_finite(x: Tensor, place: Callable[[int], tuple[Path, int]], first: int = 0) -> None:
+    """BenchError that names file, row and column of the first NaN or infinity in x (n, D), rows from `first` on.
+
+    `place` tells a row's file and its number there.
+    """
     if not x.sum().isfinite() and not x.isfinite().all():  # a sum is fast
         row, column = (~x.isfinite()).nonzero()[0].tolist()
-        path, place = rows.place(first + row)
+        path, number = place(first + row)
         raise BenchError(
-            f"'{path}' has {x[row, column].item():g} at row {place:,}, column {column} (both from 0); leave such "
+            f"'{path}' has {x[row, column].item():g} at row {number:,}, column {column} (both from 0); leave such "
             "samples out, or fill in a value."
         )
 
@@ -39,7 +43,7 @@ def streamed_moments(stream: Stream) -> Moments:
     starts = range(0, len(rows), size)
     for start in followed(f"reading {_name(rows)}", starts, len(starts)):
         x = as_float_rows(rows.read(start, min(start + size, len(rows))))
-        require_finite(rows, x, start)
+        require_finite(x, rows.place, start)
         begin, end = torch.searchsorted(stream.samples, torch.tensor([start, start + size])).tolist()
         if begin == end:
             continue

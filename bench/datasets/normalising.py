@@ -15,6 +15,9 @@ from torch import Tensor
 from bench.datasets.base import Dataset
 from bench.datasets.scaling import Scaling
 
+DARKEST = 0.5
+"""The brightest pixel of a set of images is brighter: what stays below are small numbers, not pixels."""
+
 Affine = tuple[Tensor, Tensor]
 """Shift (D,), and scale (D,) or (): x becomes (x - shift) * scale."""
 
@@ -74,10 +77,10 @@ variational SAE's authors scale activations (Lieberum et al. 2024, arXiv 2408.05
 def scaling_of(moments: Moments, how: str) -> Scaling | None:
     """How inputs of some moments are normalised; None where they stay as they are.
 
-    auto: none for inputs in [0, 1], else rms.
+    auto: none for what may be pixels, inputs in [0, 1] of which one is above a half at least, else rms.
     """
     if how == "auto":
-        how = "none" if moments.low.min() >= 0 and moments.high.max() <= 1 else "rms"
+        how = "none" if moments.low.min() >= 0 and DARKEST < moments.high.max() <= 1 else "rms"
     return None if how == "none" else Scaling(how, *AFFINES[how](moments))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from torch import Tensor
 from bench.datasets.beside import beside
 from bench.datasets.saved import saved_content
 from bench.datasets.stored import Rows, npy_rows, safetensors_rows
+from bench.datasets.unreadable import unreadable
 from bench.errors import BenchError, first_line
 
 INPUTS = ("x", "X", "activations", "data", "features", "images", "image", "embeddings", "embedding", "hidden_states")
@@ -75,7 +77,7 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
     try:
         content = saved_content(path) if path.is_dir() else READERS[path.suffix](path)
     except (OSError, ValueError, EOFError, RuntimeError, ImportError, KeyError, zipfile.BadZipFile) as error:
-        raise BenchError(f"'{path}' cannot be read: {_reason(error)}.") from error
+        raise unreadable(path, error) from error
     if isinstance(content, Tensor | Rows):
         return completed({"all": Samples(content)}, path)
     if not isinstance(content, Mapping):
@@ -99,19 +101,12 @@ def class_name(label: object) -> str:
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
-def _reason(error: Exception) -> str:
-    words = first_line(str(error))
-    if any(word in words.lower() for word in ("pickle", "python objects", "weights_only")):
-        return "it holds pickled objects, which could run code: save plain numbers, as x.astype('float32') has them"
-    return words.rstrip(".")
-
-
 def _npy(path: Path) -> Tensor | Rows:
     return npy_rows(path) or _tensor(np.load(path, allow_pickle=False))
 
 
 def _npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaves a damaged one open
         return dict(archive)
 
 
@@ -128,7 +123,8 @@ def _pt(path: Path) -> Tensor | dict[str, Any]:
     import pickle
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of a format that is refused
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(f"pickled objects ({first_line(str(error))})") from error
     if not isinstance(content, Tensor | dict):
@@ -235,6 +231,11 @@ def _columns(path: Path, table: Any, labels: str | None) -> Samples:
         raise BenchError(
             f"'{path}' has columns that are no numbers: {', '.join(words[:5])}. "
             "Leave them out, or name the one that holds the classes: PATH:labels=COLUMN."
+        )
+    if not len(inputs.columns):
+        raise BenchError(
+            f"'{path}' has no column of numbers, only {', '.join(map(str, table.columns[:20]))}. What a network makes "
+            "of texts is a data set: `bench extract --inputs`."
         )
     known = None if column is None else table[column].to_numpy()
     names = None if called is None else _words(table[called])

@@ -15,7 +15,7 @@ SHARE = 10
 def stratified(labels: Tensor, parts: int = 2, groups: np.ndarray | None = None) -> list[Tensor]:
     """Indices of the samples of `1 + parts` splits, sorted: the first takes what the others leave.
 
-    Each class gives a tenth of its samples, rounded, to each of the other splits: one of fewer than five samples stays
+    Each class gives a tenth of its samples, rounded, to each of the other splits: one of fewer than six samples stays
     in the first. Samples without a label are a class of their own here. Rows of one of `groups`, numbers (N,), stay in
     one split: it is groups that are split, each by the label of its first row.
 

@@ -166,9 +166,7 @@ def npy_rows(path: Path) -> Rows | None:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
         if "mmap length" in str(error):
-            raise ValueError(
-                "it is cut short: its header promises more numbers than it holds; copy it again"
-            ) from error
+            raise ValueError("its header promises more numbers than it holds") from error
         raise
     plain = isinstance(mapped, np.memmap) and mapped.ndim > 1 and mapped.flags.c_contiguous and mapped.dtype.isnative
     if not plain or mapped.dtype.kind not in "biuf":

@@ -61,6 +61,12 @@ def test_rows_are_what_the_layers_return(tmp_path: Path, images: tuple[str, ...]
     assert manifest is not None
     assert (manifest.class_names, manifest.row, manifest.output_shape) == (["cat", "dog"], "sample", [4, 8, 8])
     assert next(each.name for each in samples_in(tmp_path / "acts" / "conv", manifest)) == "cat/00.png"
+    place = place_of(str(tmp_path / "acts" / "act"))
+    assert place is not None
+    assert 0 <= rows(place.path).min() < rows(place.path).max() <= 1, "as pixels are, but these are none"
+    scaling = FileSource(place).load(tmp_path).scaling
+    assert scaling is not None
+    assert scaling.how == "rms"
 
 
 def test_patches_keep_their_sample_and_their_place(tmp_path: Path, images: tuple[str, ...]) -> None:

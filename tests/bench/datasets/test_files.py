@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,9 @@ def test_what_normalisation_does(tmp_path: Path) -> None:
     torch.testing.assert_close(rms.train.x.mean(0), torch.zeros(D), rtol=0, atol=1e-5)
     ratio = (plain.test.x - plain.train.x.mean(0))[:, :4] / rms.test.x[:, :4]
     torch.testing.assert_close(ratio, ratio[:1, :1].expand_as(ratio), rtol=1e-3, atol=0)
+    np.save(tmp_path / "small.npy", 0.4 * X)
+    small = load(tmp_path / "small.npy")
+    assert (load(npy(tmp_path)).scaling, small.scaling and small.scaling.how) == (None, "rms"), "pixels reach a half"
     own = load(f"{tmp_path}/a.npy:normalise=standardise")
     torch.testing.assert_close(own.train.x.std(0, correction=0), torch.tensor([1.0, 1, 1, 1, 0]), rtol=1e-3, atol=0)
     for data in (rms, own):
@@ -181,10 +185,14 @@ class Code:
 def test_code_in_a_file_is_refused_and_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "a.npy", np.array([Code()], dtype=object), allow_pickle=True)
     torch.save({"x": Code()}, tmp_path / "a.pt")
-    for name in ("a.npy", "a.pt"):
-        with pytest.raises(BenchError, match="pickled objects"):
+    np.save(tmp_path / "b.npy", X)
+    np.save(tmp_path / "b.labels.npy", np.array([Code()] * N, dtype=object), allow_pickle=True)
+    (tmp_path / "b.pt").write_bytes(pickle.dumps(Code()))
+    for name, words in {"a.npy": "a.npy", "a.pt": "a.pt", "b.npy": "b.labels.npy", "b.pt": "b.pt"}.items():
+        with pytest.raises(BenchError, match=f"{words}' cannot be read: it holds pickled objects"):
             load(tmp_path / name)
-    assert "it ran" not in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert ("it ran" in said.out, said.err) == (False, "")
 
 
 def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
@@ -193,7 +201,20 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
             load(tmp_path / name)
 
     (tmp_path / "short.npy").write_bytes(npy(tmp_path).read_bytes()[:200])
-    refused("short.npy", "short.npy' cannot be read")
+    refused("short.npy", "short.npy' cannot be read: it is cut short or damaged")
+    for make in (npz, tensors, pt):
+        whole = make(tmp_path)
+        whole.write_bytes(whole.read_bytes()[:-90])
+        refused(whole.name, f"{whole.name}' cannot be read: it is cut short or damaged")
+    holed = X.copy()
+    holed[7, 1] = np.nan
+    pd.DataFrame(holed, columns=list("abcde")).to_csv(tmp_path / "holed.csv", index=False)
+    refused("holed.csv:normalise=rms", "holed.csv' has nan at row 7, column 1")
+    np.savez(tmp_path / "each.npz", x=X, y=np.arange(N))
+    refused("each.npz", "would be split into 60 / 0 / 0 samples: of each class")
+    refused("nothing", "There is no file or folder '.*/nothing'; give its path")
+    (tmp_path / "photo.txt").write_text("a photo")
+    refused("photo.txt", "photo.txt' is no data set: give a folder, or a file that ends in .npy")
     np.savez(tmp_path / "long.npz", x=X, labels=Y[:-1])
     refused("long.npz", "labels of shape \\(59,\\) for 60 samples")
     np.savez(tmp_path / "none.npz", numbers=X)
@@ -204,6 +225,10 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
     refused("half.npz", "train and test are needed")
     pd.DataFrame({"a": [1.0, 2.0], "town": ["Ulm", "Bonn"]}).to_csv(tmp_path / "words.csv", index=False)
     refused("words.csv", "no numbers: town.*labels=COLUMN")
+    pd.DataFrame({"text": ["Ulm", "Bonn"], "label": [1, 2]}).to_csv(tmp_path / "texts.csv", index=False)
+    refused("texts.csv", "no column of numbers, only text, label.*bench extract")
+    np.savez(tmp_path / "nothing.npz", x=X[:, :0])
+    refused("nothing.npz", "samples of no numbers, of the shape \\(0,\\)")
     refused("words.csv:labels=city", "no column 'city'; it has a, town")
     refused("words.csv:label=town", "Did you mean 'labels'")
     refused("words.csv:normalise=max", "normalisation 'max'.*Valid: auto, center")
@@ -311,6 +336,19 @@ def test_an_annotated_matrix(tmp_path: Path) -> None:
     assert data.train.names == tuple(f"cell {i}" for i in order)
     with pytest.raises(BenchError, match="no array 'sort' for labels; it has kind, names, x"):
         load(f"{tmp_path}/cells.h5ad:labels=sort")
+
+
+def test_an_option_tells_a_folder_from_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npy(tmp_path)
+    monkeypatch.chdir(tmp_path.parent)
+    assert place_of(tmp_path.name) is None
+    assert place_of(f"{tmp_path.name}:normalise=unit") is None, "as that of a data set's name"
+    for reference in (f"./{tmp_path.name}", f"{tmp_path.name}:patches=16"):
+        place = place_of(reference)
+        assert place
+        assert place.path.resolve() == tmp_path
+    with pytest.raises(BenchError, match=r"Unknown option of a data set 'patch'\. Did you mean 'patches'"):
+        place_of(f"{tmp_path.name}:patch=16")
 
 
 @pytest.mark.parametrize("name", ["mnist", "my_data.py:Blobs", "package.module:Object"])
