@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from bench.errors import BenchError, first_line
 from bench.show.figures import curves, heatmaps, images, scatter, units
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed, mappable, some
-from bench.show.figures.style import axis_label
+from bench.show.figures.style import axis_label, short
 from bench.show.histograms import is_distribution
 from bench.show.sheets import sheets_of
 from bench.store.folder import DamagedFile, RunFolder
@@ -40,7 +41,7 @@ def drawings(record: Record, folder: RunFolder) -> Drawings:
     if record.not_applicable:
         raise BenchError(f"{record.run_id} has nothing to draw: {first_line(record.not_applicable)}.")
     try:
-        arrays, views = folder.arrays(), Views.from_arrays(folder.views())
+        arrays, views = folder.arrays(), _with_short_names(Views.from_arrays(folder.views()))
     except DamagedFile as error:
         raise BenchError(str(error)) from error
     except ValueError as error:
@@ -57,6 +58,11 @@ def drawings(record: Record, folder: RunFolder) -> Drawings:
         **_of_the_arrays(arrays, views, legend),
         **_of_the_history(folder.history()),
     }
+
+
+def _with_short_names(views: Views) -> Views:
+    names = {field: getattr(views, field) for field in ("class_names", "input_names", "top_names")}
+    return replace(views, **{field: np.array(list(map(short, each)), np.str_) for field, each in names.items()})
 
 
 def _of_the_views(views: Views) -> Drawings:

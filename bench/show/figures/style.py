@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
@@ -19,6 +20,10 @@ from metrics.base import MetricInfo
 ONE_COLUMN, TWO_COLUMNS = 3.35, 6.9
 """Widths in inches that fit the templates of the large conferences and IEEE's two columns."""
 
+SANS = "DejaVu Sans"
+"""Comes with matplotlib: the same on every machine."""
+LONGEST_NAME = 30
+"""Letters of a class, or of another name that somebody's data give."""
 FONT, SMALL_FONT = 8.0, 7.0
 DPI = 300
 
@@ -37,7 +42,7 @@ ROLE_COLOURS = {
 }
 
 RC: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.family": SANS,
     "font.size": SMALL_FONT,
     "axes.labelsize": FONT,
     "axes.titlesize": FONT,
@@ -127,6 +132,19 @@ def text_inches(labels: list[str], size: float = SMALL_FONT) -> float:
 @cache  # many figures have the same labels
 def _inches(line: str, size: float) -> float:
     return float(TextPath((0, 0), line, size=size).get_extents().x1) / 72
+
+
+@cache
+def has_letter(family: str, letter: str) -> bool:
+    """Whether a font has a letter, also in bold."""
+    files = (findfont(FontProperties(family=family, weight=weight)) for weight in ("normal", "bold"))
+    return all(get_font(file).get_char_index(ord(letter)) for file in files)
+
+
+def short(name: str) -> str:
+    """A name as an axis has room for it, each line cut at 30 letters; □ for a letter that the font lacks."""
+    lines = ["".join(each if has_letter(SANS, each) else "□" for each in line) for line in name.splitlines()]
+    return "\n".join(line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…" for line in lines)
 
 
 def letter_panels(figure: Figure, corners: list[tuple[float, float]]) -> None:

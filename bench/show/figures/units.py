@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
 
 import numpy as np
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
 from bench.show.figures import images
-from bench.show.figures.style import DPI, PALETTE, TWO_COLUMNS, styled
+from bench.show.figures.style import DPI, PALETTE, TWO_COLUMNS, has_letter, styled
 from bench.show.sheets import Sheet, colours, pictures_of
 from bench.show.tokens import readable
 from bench.store.views import Views
@@ -92,15 +90,12 @@ def _in_view(line: Line) -> Line:
     return [*head, *shown]
 
 
-@cache
 def _letter(letter: str) -> str:
     """The letter as it is drawn, one column wide."""
     if letter.isspace():
         return " "
-    files = (findfont(FontProperties(family=FONT, weight=weight)) for weight in ("normal", "bold"))
-    known = all(get_font(file).get_char_index(ord(letter)) for file in files)
     alone = unicodedata.category(letter)[0] not in "MC" and unicodedata.bidirectional(letter) not in ("R", "AL")
-    return letter if known and alone else "□"
+    return letter if alone and has_letter(FONT, letter) else "□"
 
 
 @styled

@@ -13,7 +13,7 @@ from bench.store.legend import Legend, MetricEntry
 from bench.store.record import Record
 from bench.store.runs import RunStore
 from metrics.base import Axis, MetricInfo
-from tests.bench.show.figures.drawn import entries
+from tests.bench.show.figures.drawn import entries, fits
 from tests.bench.show.report import factory
 
 ALWAYS = {"reconstructions", "roles", "density", "truncated-probe", "units", "unit-monosemanticity", "unit-purity"}
@@ -61,6 +61,26 @@ def test_without_a_legend_only_views_and_training_are_drawn(tmp_path: Path) -> N
     (folder.path / "legend.json").unlink()
     sheets = {"reconstructions", "progressive", "top-samples", "atoms", "units"}
     assert without_traversals(drawings(record, folder)) == sheets | {"training"}
+
+
+def test_names_of_classes_may_be_long_and_foreign(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    record, store = alone(tmp_path)
+    folder = store.folder(record.run_id)
+    with np.load(folder.path / "views.npz") as archive:
+        views = dict(archive)
+    for field in ("class_names", "input_names", "top_names"):
+        views[field] = np.array([f"{name} 类🙂 {'of a long name ' * 20}" for name in views[field]])
+    np.savez(folder.path / "views.npz", allow_pickle=False, **views)
+    infos = {of: MetricInfo(of, "none", "", "", "", dimensions=("class", of)) for of in ("unit", "class")}
+    legend = Legend(metrics={name: MetricEntry(info=info) for name, info in infos.items()})
+    (folder.path / "legend.json").write_text(legend.model_dump_json(), encoding="utf-8")
+    arrays = {"unit": np.ones((10, 256)), "class": np.eye(10)}
+    np.savez(folder.path / "arrays.npz", allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    drawn = drawings(record, folder)
+    assert {"reconstructions", "top-samples", "units", *infos} <= drawn.keys()
+    for name, draw in drawn.items():
+        assert name == "t-sne" or fits(draw()), name
+    assert not recwarn.list
 
 
 def test_an_array_is_drawn_by_its_dimensions_alone(tmp_path: Path) -> None:
