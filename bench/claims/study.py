@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +46,39 @@ def runs_of(
     BenchError
         No model of the claims has such a field, or it makes two arms of a claim the same.
     """
+    runs = _runs_of(claims, seeds, budget, data_dir, asked)
+    for (name, _), arms in runs.items():
+        if same := _same(arms):
+            raise BenchError(f"With this --set, {same} of claim {name} are the same; leave one out.")
+    return runs
+
+
+def blurred(claims: Sequence[Claim], budget: str, data_dir: Path, asked: Sequence[Override]) -> dict[str, str]:
+    """Id of each claim of which the values that were asked for make two arms the same -> the two, in words."""
+    runs = _runs_of(claims, (0,), budget, data_dir, asked)
+    return {name: same for (name, _), arms in runs.items() if (same := _same(arms))}
+
+
+def _runs_of(
+    claims: Sequence[Claim], seeds: Sequence[int], budget: str, data_dir: Path, asked: Sequence[Override]
+) -> ClaimRuns:
     runs: ClaimRuns = {}
     values = _asked({arm.model for claim in claims for arm in claim.arms.values()}, asked)
     for claim in claims:
         for arm, setup in claim.arms.items():
             for spec in specs_of(setup.request(claim.datasets, seeds, budget, values[setup.model]), data_dir):
                 runs.setdefault((claim.id, spec.dataset), {}).setdefault(arm, {})[spec.seed] = spec
-    for (name, _), arms in runs.items():
-        found: dict[str, str] = {}
-        for arm, by_seed in arms.items():
-            same = found.setdefault(next(iter(by_seed.values())).run_id, arm)
-            if same != arm:
-                raise BenchError(f"With this --set, '{same}' and '{arm}' of claim {name} are the same; leave one out.")
     return runs
+
+
+def _same(arms: Mapping[str, Mapping[int, RunSpec]]) -> str:
+    """ "'mp 5' and 'mp 10'", two arms of a claim that are one run; "" where there are none."""
+    found: dict[str, str] = {}
+    for arm, by_seed in arms.items():
+        same = found.setdefault(next(iter(by_seed.values())).run_id, arm)
+        if same != arm:
+            return f"'{same}' and '{arm}'"
+    return ""
 
 
 def _asked(models: Collection[str], asked: Sequence[Override]) -> dict[str, dict[str, Any]]:

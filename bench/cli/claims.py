@@ -16,6 +16,7 @@ from bench.errors import BenchError, counted
 
 if TYPE_CHECKING:
     from bench.claims.verdict import Claim
+    from bench.plan.request import Request
 
 
 @app.command()
@@ -58,8 +59,8 @@ def claims(
     chosen = study.choose(claims)
     keys = {"datasets": datasets, "set": set_}
     request = Request.build(seeds=seeds, budget=budget, **{key: each for key, each in keys.items() if each is not None})
-    if datasets is not None:
-        chosen = _on(chosen, request.datasets, data_dir, named=claims is not None)
+    chosen = chosen if datasets is None else _on(chosen, request.datasets, data_dir, named=claims is not None)
+    chosen = chosen if claims else _distinct(chosen, request, data_dir)
     runs = study.runs_of(chosen, request.seeds, request.budget, data_dir, request.set)
     store, specs = RunStore(results), study.all_specs(runs)
     plan = plan_of(specs, store, execution.retry_failed)
@@ -80,6 +81,17 @@ def claims(
     print_raw(console, f"Table: {(out or results) / 'claims'}.{{md,csv,json}}")
     n_done = sum(record.status == "done" for record in records)
     raise typer.Exit(0 if n_done == len(specs) else EXIT_FAILED)
+
+
+def _distinct(chosen: Sequence[Claim], request: Request, data_dir: Path) -> list[Claim]:
+    """The claims whose models still differ with the values that were asked for; the others are named."""
+    from bench.claims.study import blurred
+
+    same = blurred(chosen, request.budget, data_dir, request.set) if request.set else {}
+    if same:
+        words = "; ".join(f"{name}: {arms}" for name, arms in same.items())
+        say(f"Left out, since with this --set what they compare is the same: {words}.")
+    return [claim for claim in chosen if claim.id not in same]
 
 
 def _on(chosen: Sequence[Claim], datasets: Sequence[str], data_dir: Path, named: bool) -> list[Claim]:

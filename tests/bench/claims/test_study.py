@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.claims.study import all_specs, choose, metrics_read, runs_of, verdicts
+from bench.claims.study import all_specs, blurred, choose, metrics_read, runs_of, verdicts
 from bench.errors import BenchError
 from bench.plan.request import Request
 from bench.store.failure import failed_record
@@ -85,3 +85,8 @@ def test_values_that_are_asked_for_take_the_place_of_the_claims_own(tmp_path: Pa
 def test_values_that_leave_nothing_to_compare_are_refused(claims: str, asked: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=words):
         runs_of(choose(claims), (0,), "quick", tmp_path, Request.build(set=[asked]).set)
+
+
+def test_claims_that_a_value_makes_void_are_named(tmp_path: Path) -> None:
+    asked = Request.build(set=["k=3"]).set
+    assert blurred(choose("M2,M3,B1"), "quick", tmp_path, asked) == {"M3": "'mp 5' and 'mp 10'"}
