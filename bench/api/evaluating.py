@@ -132,7 +132,7 @@ def _numbered(labels: ArrayLike | None, data: Dataset | None) -> Any:
     known = {name: number for number, name in enumerate(data.class_names)}
     values = plain("labels", labels)
     words = [class_name(value) for value in values.ravel().tolist()]
-    none = {word for word in words if word in ("", "nan") or word.startswith("-")}
+    none = {word for word in words if word in ("", "nan") or (word.startswith("-") and values.dtype.kind in "if")}
     strange = [word for word in words if word not in known and word not in none]
     if strange and values.dtype.kind in "iu" and not any(name.isdecimal() for name in known):
         return labels
