@@ -21,9 +21,11 @@ class Interrupted(Exception):
 def unknown(kind: str, name: str, valid: Iterable[str], hint: str = "") -> BenchError:
     """'Unknown model 'topkk'. Did you mean 'topk'? Valid: ...', with an optional last sentence."""
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)  # from Python, anything may be given
     guess = f" Did you mean '{close[0]}'?" if close else ""
-    return BenchError(f"Unknown {kind} '{name}'.{guess} Valid: {', '.join(names)}.{' ' + hint if hint else ''}")
+    return BenchError(
+        f"Unknown {kind} '{name}'.{guess} Valid: {', '.join(names) or 'none'}.{' ' + hint if hint else ''}"
+    )
 
 
 def first_line(text: str) -> str:

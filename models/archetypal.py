@@ -5,6 +5,8 @@ of the relaxation L have norms of at most delta. After each step W is rectified 
 and rows of L that are too long are shortened, as in the released code. Codes and loss are those of TopK, with AuxK.
 
 Candidates are the k-means centroids of the training inputs, as many as atoms, less the bias; W begins as the identity.
+They are a set: data of fewer different rows have fewer of them, and the other columns of W stay 0. If a point stood in
+several, Adam would move each, and the atoms so many times too far. Atoms without a candidate start between two.
 k-means has a seed of its own, so that the candidates belong to the data, as in the paper: runs of all seeds start at
 one dictionary. How far the agreement of their dictionaries comes from this start alone is disputed (arXiv 2606.02061).
 delta is in units of the root mean square of a centred feature, so that on data with a mean squared norm of D it is that
@@ -13,6 +15,7 @@ of the released code; atoms are in units in which candidates have a mean squared
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -50,7 +53,9 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
     log_scale: nn.Parameter
     """s, (), the released code's multiplier."""
     candidates: Tensor
-    """C, (M, D)."""
+    """C, (M, D); zeros after the last candidate, so that what weighs them has no gradient."""
+    equal: Tensor
+    """Weights of an atom that has lost all of its own, (M,): the same for each candidate."""
     radius: Tensor
     """delta in the candidates' units, ()."""
 
@@ -63,6 +68,7 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
         self.relaxation = nn.Parameter(torch.zeros_like(atoms))
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.register_buffer("candidates", atoms.clone())
+        self.register_buffer("equal", torch.full((config.n_latents,), 1 / config.n_latents), persistent=False)
         self.register_buffer("radius", torch.tensor(config.delta))
 
     @torch.no_grad()
@@ -70,13 +76,17 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
         """Place candidates, dictionary and encoder by the training inputs x (N, D)."""
         super().prepare(x, labels)
         some, m = spread(x, max(5000, self.config.n_latents)), self.config.n_latents
-        points = torch.from_numpy(centroids(some.double().cpu().numpy(), m, SEED)).to(x) - self.bias
-        norm = points.square().sum(1).mean().sqrt().clamp_min(1e-12)
-        self.candidates.copy_(points / norm)
+        centres = centroids(some.double().cpu().numpy(), m, SEED)
+        first = np.unique(centres.astype(np.float32), axis=0, return_index=True)[1]
+        points = torch.from_numpy(centres[np.sort(first)]).to(x) - self.bias
+        n, norm = len(points), points.square().sum(1).mean().sqrt().clamp_min(1e-12)
+        self.candidates.zero_()[:n] = points / norm
+        self.equal.zero_()[:n] = 1 / n
         self.radius.copy_(self.config.delta * (self.variance / self.n_features).sqrt() / norm)
-        if len(some) < m:  # atoms for which there is no candidate start between two
-            rows = self.weights[len(some) :].zero_()
-            rows.scatter_(1, torch.randint(len(some), (len(rows), 2)).to(x.device), 1.0)
+        if n < m:  # atoms for which there is no candidate start between two
+            one, further = torch.randint(n, (m - n, 1)), torch.randint(1, max(n, 2), (m - n, 1))
+            pairs = torch.cat([one, (one + further) % n], 1).to(x.device)
+            self.weights[n:].zero_().scatter_(1, pairs, torch.rand(m - n, 2).to(x))
         self.after_step()
         self.encoder.copy_(F.normalize(self.dictionary, dim=1))
 
@@ -94,7 +104,7 @@ class Archetypal(LinearEncoderModel[ArchetypalConfig]):
     def after_step(self) -> None:
         """Back to the constraints, and make the dictionary."""
         sums = self.weights.relu_().sum(1, keepdim=True)
-        self.weights.copy_(torch.where(sums > 0, self.weights / sums, 1 / len(self.weights)))
+        self.weights.copy_(torch.where(sums > 0, self.weights / sums, self.equal))
         lengths = self.relaxation.norm(dim=1, keepdim=True).clamp_min(1e-12)
         self.relaxation.mul_((self.radius / lengths).clamp_max(1.0))
         self.dictionary.copy_(self._combined())

@@ -126,6 +126,8 @@ class Model(nn.Module, Generic[ConfigT]):
     reads: ClassVar[tuple[str, ...]] = ()
     """Files that it reads, such as weights, by paths from the folder of its own file: with other content they make new
     runs, as an edit of its code does."""
+    nonnegative: ClassVar[bool] = False
+    """Whether it means nothing on inputs below 0."""
     deterministic: ClassVar[bool] = False
     """Whether nothing about it depends on the seed, as in a closed-form fit: it is run once, whatever the seeds."""
 

@@ -37,6 +37,7 @@ class NMF(TiedModel[NMFConfig]):
 
     Config = NMFConfig
     family: ClassVar[str] = "floors"
+    nonnegative: ClassVar[bool] = True
 
     def __init__(self, config: NMFConfig, n_features: int) -> None:
         super().__init__(config, n_features)
@@ -47,8 +48,8 @@ class NMF(TiedModel[NMFConfig]):
         """Fit to the training inputs x (N, D); DoesNotApplyError if some are below 0."""
         if (least := x.min().item()) < 0:
             raise DoesNotApplyError(
-                f"x goes down to {least:.4g}, and NMF is of values of 0 or more; name data that are as they were "
-                "measured (DATA:normalise=none), or use dictionary-learning"
+                f"Negative values in data: x goes down to {least:.4g}, and NMF is of values of 0 or more; take data as "
+                "they were measured (normalise=none), or dictionary-learning"
             )
         with fitting(x, self.config.samples) as (some, seed):
             fitted = ScikitNMF(self.config.n_latents, max_iter=FIT_STEPS, random_state=seed).fit(some)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -37,7 +38,7 @@ def inputs(values: Any) -> Tensor:
     """Inputs (N, D), float32, of an array (N, ...): as data sets in files are read. BenchError for what is no such."""
     try:
         array = values if isinstance(values, Tensor) else np.asarray(values)
-        if array.ndim < 2:
+        if array.ndim < 2 or len(array) == 0:
             raise DataError(f"it has the shape {tuple(array.shape)}; expected (N, D), a row for each sample.")
         flat = array.reshape(len(array), -1)
         if isinstance(flat, np.ndarray) and flat.dtype.kind in "iu":
@@ -54,10 +55,10 @@ def kept(arrays: Arrays, store: RunStore) -> list[str]:
     """
     paths = []
     for name, given in arrays.items():
-        if not re.fullmatch(NAME, name):
+        if not re.fullmatch(NAME, str(name)):
             raise BenchError(f"The data set's name '{name}' is no plain word; use letters, digits, - and _.")
         x, labels = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
-        content = {"x": _plain(name, x)} | ({} if labels is None else {"labels": _plain(name, labels)})
+        content = {"x": plain(name, x)} | ({} if labels is None else {"labels": plain(f"{name}, labels", labels)})
         path = store.root / FOLDER / f"{name}.npz"
         if not path.exists() or (not _holds(path, content) and not _used(name, store)):
             require_writable(path.parent, "results")
@@ -82,16 +83,29 @@ def _used(name: str, store: RunStore) -> bool:
     return bool(scan.unreadable) or any(record.spec.dataset == name for record in scan.records)
 
 
-def _plain(name: str, values: Any) -> np.ndarray:
+def plain(name: str, values: Any) -> np.ndarray:
     """An array of numbers or words, without objects, which would be pickled."""
     try:
-        array = values.numpy(force=True) if isinstance(values, Tensor) else np.asarray(values)
+        tensor = values.float() if isinstance(values, Tensor) and values.dtype == torch.bfloat16 else values
+        array = tensor.numpy(force=True) if isinstance(tensor, Tensor) else np.asarray(tensor)
     except ValueError as error:
-        raise BenchError(f"The data set '{name}' is no array: {error}.") from error
-    array = array.astype(str) if array.dtype == object and all(isinstance(v, str) for v in array.flat) else array
+        raise BenchError(f"'{name}' is no array: {error}.") from error
+    array = as_words(array)
     if array.dtype == object or array.ndim == 0:
-        raise BenchError(f"The data set '{name}' is {type(values).__name__}; give an array (N, D), or (x, labels).")
+        raise BenchError(
+            f"'{name}' is {type(values).__name__} of {array.dtype}; give numbers (N, D), or a pair of them and labels "
+            "(N,), which are numbers or words: of a table, table[columns] and table[column]."
+        )
     return array
+
+
+def as_words(array: np.ndarray) -> np.ndarray:
+    """An array of objects that are words as one of words, empty where one is missing; any other as it is."""
+    if array.dtype != object or array.ndim == 0:
+        return array
+    missing = np.asarray(pd.isna(array))
+    words = all(isinstance(value, str) for value in array[~missing].flat)
+    return np.where(missing, "", array).astype(str) if words else array
 
 
 def _write(path: Path, content: Mapping[str, np.ndarray]) -> None:

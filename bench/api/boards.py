@@ -98,7 +98,7 @@ def _chosen(results: Path | str | pd.DataFrame) -> tuple[RunStore, list[Record]]
     if isinstance(results, Path | str):
         store = RunStore(expanded(Path(results)))
         records = store.scan().records
-    elif "run" in results and "results" in results.attrs:
+    elif hasattr(results, "attrs") and "run" in results and "results" in results.attrs:
         store = RunStore(Path(results.attrs["results"]))
         records = [store.find(run_id) for run_id in results["run"].unique()]
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bench.api.arrays import inputs, settings_restored
+from bench.api.arrays import as_words, inputs, settings_restored
 from bench.api.trained import Trained
 from bench.datasets.base import Split
 from bench.datasets.normalising import moments_of, scaling_of
@@ -98,6 +99,10 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         if self.normalise not in NORMALISATIONS:
             raise unknown("normalise", self.normalise, NORMALISATIONS)
+        if self.max_steps is not None and self.max_steps < 1:
+            raise BenchError(
+                f"max_steps = {self.max_steps}: give 1 or more, or None for as many as the model's epochs."
+            )
         x = inputs(validate_data(self, X, dtype=[np.float64, np.float32]))
         scaling = scaling_of(moments_of(x), self.normalise)
         split = Split(scaling.of(x) if scaling else x, _classes(y))  # type: ignore[arg-type]
@@ -133,6 +138,8 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _untrained(self, split: Split) -> Model:
         """The model as it begins. BenchError for hyperparameters that it does not have."""
         cls = load_model_class(MODEL_REGISTRY.find(self.model))
+        if cls.settled is not None:
+            raise BenchError(f"{self.model} is trained already: measure it with bench.run(models='{self.model}').")
         given = {"n_latents": self.n_latents, **(self.hyperparameters or {})}
         for name in given:
             if name not in cls.Config.model_fields:
@@ -153,11 +160,16 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        with suppress(BenchError):  # said by `fit`
+            tags.input_tags.positive_only = load_model_class(MODEL_REGISTRY.find(self.model)).nonnegative
         return tags
 
 
 def _classes(y: ArrayLike | None) -> np.ndarray | None:
-    """Classes by number, in their order; None where there are none, as for a target of a regression."""
-    if y is None or type_of_target(y, raise_unknown=True) not in ("binary", "multiclass"):
+    """Classes by number, in their order, -1 for a word that is missing; None where there are none, as for a target of a
+    regression."""
+    values = None if y is None else as_words(np.asarray(y))
+    if values is None or type_of_target(values, raise_unknown=True) not in ("binary", "multiclass"):
         return None
-    return np.unique(np.asarray(y), return_inverse=True)[1]
+    names, numbers = np.unique(values, return_inverse=True)
+    return numbers - 1 if names.dtype.kind == "U" and names[0] == "" else numbers

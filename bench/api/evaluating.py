@@ -12,11 +12,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bench.api.arrays import data_folder, settings_restored
+from bench.api.arrays import data_folder, plain, settings_restored
 from bench.api.records import attrs_of
 from bench.api.trained import Trained, names_in
 from bench.datasets.base import Dataset, Split
 from bench.datasets.conversion import DataError
+from bench.datasets.readers import class_name
 from bench.datasets.scaling import Scaling
 from bench.errors import BenchError
 from bench.execute.evaluation import Evaluation, Metrics, evaluate as measured, needs_of
@@ -49,7 +50,8 @@ def evaluate(
     data : str or array
         The name or path of a data set, whose test split it is; or inputs (N, ...), in the units that they have.
     labels : array, optional
-        Of an array: classes (N,), by the numbers that they have in the data that the model was trained on.
+        Of an array: classes (N,), as in the data that the model was trained on: by their names, or by their numbers
+        where the names are words.
     metrics : str or sequence of str
         "all", names, or "my_metric.py:function".
     data_dir : path, optional
@@ -74,7 +76,9 @@ def evaluate(
     >>> bool(again.value[0] == table.value[0])
     True
     """
-    trained: Trained = model if isinstance(model, Trained) else model.trained_
+    trained: Any = getattr(model, "trained_", model)
+    if not isinstance(trained, Trained):
+        raise BenchError(f"model is {type(model).__name__}: give what bench.load returned, or a SparseCoder after fit.")
     chosen = load_metrics(names_in(metrics))
     dataset = _dataset(trained, data, labels, data_folder(data_dir))
     needs = needs_of(chosen)
@@ -110,12 +114,31 @@ def _dataset(trained: Trained, data: str | ArrayLike, labels: ArrayLike | None, 
         return dataset.to(trained.device)
     x = trained.normalised(data)
     try:
-        test = Split(x, labels)  # type: ignore[arg-type]
+        test = Split(x, _numbered(labels, trained.data))
     except DataError as error:
         raise BenchError(str(error)) from error
     if trained.data:
         return replace(trained.data.to(trained.device), test=test)
     return Dataset(test, test, test, (trained.n_features,), (), scaling=trained.scaling)
+
+
+def _numbered(labels: ArrayLike | None, data: Dataset | None) -> Any:
+    """Labels by the numbers of the classes that the model's data have, -1 for none; as they are where these have none.
+
+    BenchError for a class that is not among them.
+    """
+    if labels is None or data is None or not data.class_names:
+        return labels
+    known = {name: number for number, name in enumerate(data.class_names)}
+    values = plain("labels", labels)
+    words = [class_name(value) for value in values.ravel().tolist()]
+    none = {word for word in words if word in ("", "nan") or (word.startswith("-") and values.dtype.kind in "if")}
+    strange = [word for word in words if word not in known and word not in none]
+    if strange and values.dtype.kind in "iu" and not any(name.isdecimal() for name in known):
+        return labels
+    if strange:
+        raise BenchError(f"labels has '{strange[0]}', which is not among the classes {', '.join(known)}.")
+    return [known.get(word, -1) for word in words]
 
 
 def _alike(first: Scaling | None, second: Scaling | None) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 from bench.activations import extract as extraction
 from bench.activations.backbones import Wanted
 from bench.api.arrays import data_folder, settings_restored
+from bench.errors import BenchError, unknown
 from bench.execute.dispatch import choose_device
 from bench.execute.environment import software
 from bench.store.files import expanded
@@ -80,6 +81,13 @@ def extract(
     >>> table.dataset.tolist()
     ['acts']
     """
+    if not isinstance(backbone, str):
+        raise BenchError(f"backbone is {type(backbone).__name__}: name what makes it, './net.py:network'.")
+    for name in options:
+        if name not in Options.__annotations__:
+            raise unknown("option of bench.extract", name, Options.__annotations__)
+    if (limit := options.get("limit")) is not None and limit < 1:
+        raise BenchError(f"limit = {limit}: give a number of samples, 1 or more.")
     layers, given = (layer,) if isinstance(layer, str) else tuple(layer), dict[str, Any](options)
     weights = given.pop("weights", None)
     of_backbone = {name: given.pop(name) for name in ("image_size", "context") if name in given}

@@ -15,7 +15,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from bench import RESULTS
 from bench.api.arrays import Arrays, data_folder, kept, settings_restored
@@ -93,8 +95,11 @@ def run(
         The request cannot be carried out: nothing was run then.
     """
     store, data = RunStore(expanded(Path(results))), data_folder(data_dir)
+    if isinstance(datasets, np.ndarray | pd.DataFrame | Tensor):
+        raise BenchError("datasets is an array: give it a name, {'mine': x}, or {'mine': (x, labels)}.")
     names = kept(datasets, store) if isinstance(datasets, Mapping) else datasets
-    request = Request.build(models=models, datasets=names, seeds=seeds, **study)
+    wanted = {key: _of_python(value) for key, value in {"seeds": seeds, **study}.items()}
+    request = Request.build(models=models, datasets=names, **wanted)
     plan = make_plan(request, store, data, retry_failed, force)
     load_metrics(request.metrics)  # what is wrong with one is said before anything runs
     executor = _executor(workers)
@@ -103,6 +108,15 @@ def run(
     with settings_restored():
         _carry_out(plan, store, job, executor, verbose)
     return tidy([record for record in load_existing(plan.specs, store).values() if record], store)
+
+
+def _of_python(value: Any) -> Any:
+    """The same without numpy's numbers and arrays, which no record holds."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _of_python(item) for key, item in value.items()}
+    return type(value)(map(_of_python, value)) if isinstance(value, list | tuple) else value
 
 
 def _executor(workers: int) -> Executor:

@@ -134,6 +134,8 @@ def load(
     ((300, 1000), (300, 8))
     """
     store = RunStore(expanded(Path(results)))
+    if not isinstance(run, str):
+        raise BenchError(f"run is {type(run).__name__}: give the id of one, such as table.run[0].")
     record = store.find(run)
     if record.not_applicable or not (record.status == "done" or record.trained):
         raise BenchError(f"{record.run_id} is not trained ({record.not_applicable or record.status}).")

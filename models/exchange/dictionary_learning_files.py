@@ -106,7 +106,7 @@ def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
     trainer = config.get("trainer")
     trainer = trainer if isinstance(trainer, dict) else {}
     name = trainer.get("dict_class")
-    if name not in CLASSES:
+    if not isinstance(name, str) or name not in CLASSES:
         raise CheckpointError(f"trainer.dict_class = {name!r} is not supported; these are: {', '.join(CLASSES)}")
     checkpoint = CLASSES[name](weights)
     weights.done()

@@ -49,9 +49,10 @@ class Format(NamedTuple):
                 raise CheckpointError(f"option '{key}' of the format {self.name}: {valid}")
         try:
             return self.reader(paths, options)
-        except CheckpointError as error:
+        except (ValueError, TypeError, OverflowError) as error:  # a config, which is anybody's, holds any type
+            words = error if isinstance(error, CheckpointError) else f"it holds what does not belong there: {error}"
             place = paths[0].parent if self.files else paths[0]
-            raise CheckpointError(f"'{place}', read as {self.name}: {error}") from error
+            raise CheckpointError(f"'{place}', read as {self.name}: {words}") from error
 
     def write(self, checkpoint: Checkpoint, folder: Path) -> None:
         """Write a checkpoint into an empty folder. CheckpointError for one that the format cannot hold."""

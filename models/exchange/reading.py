@@ -40,11 +40,12 @@ def read_tensors(path: Path) -> Weights:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path.name} holds more than tensors, which is refused, since it can run code. Save the state dict alone: "
-            "torch.save(model.state_dict(), path)"
+            f"{path.name} is damaged, or holds more than tensors, which is refused, since it can run code. Save the "
+            "state dict alone: torch.save(model.state_dict(), path)"
         ) from error
     except Exception as error:  # a damaged file fails in many ways
-        raise CheckpointError(f"{path.name} is no readable file of tensors: {str(error)[:300]}") from error
+        words = str(error)[:300] or type(error).__name__
+        raise CheckpointError(f"{path.name} is no readable file of tensors: {words}") from error
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path.name} holds no state dict, from names to tensors")
     return Weights(content)

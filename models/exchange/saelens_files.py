@@ -36,7 +36,7 @@ SCALED = ("none", "expected_average_only_in")
 
 def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
     config, weights = read_config(paths[0]), read_tensors(paths[1])
-    architecture = config.get("architecture") or "standard"
+    architecture = str(config.get("architecture") or "standard")
     if (config.get("activation_fn") or config.get("activation_fn_str")) == "topk":  # before SAELens 6
         architecture, config = "topk", {**(config.get("activation_fn_kwargs") or {}), **config}
     if architecture not in ARCHITECTURES:
@@ -73,7 +73,11 @@ def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
     checkpoint = Checkpoint.of(selection, tensors, **how)
     scaler = paths[0].with_name(SCALER)
     factor = read_config(scaler).get("scaling_factor") if scaler.is_file() else None
-    return checkpoint.before_scaling(0.0, float(factor)) if factor else checkpoint
+    if factor is None:
+        return checkpoint
+    if type(factor) not in (int, float) or not 0 < factor < float("inf"):
+        raise CheckpointError(f"{SCALER} has scaling_factor = {factor!r}; expected a number above 0, or null")
+    return checkpoint.before_scaling(0.0, float(factor))
 
 
 def _encoder(weights: Weights, selection: str, m: int, d: int) -> dict[str, Tensor]:

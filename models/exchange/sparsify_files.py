@@ -11,11 +11,13 @@ from models.exchange.reading import number, read_config, read_tensors
 from models.exchange.writing import write_files
 
 CONFIG, WEIGHTS = "cfg.json", "sae.safetensors"
+SUPPORTED = {"activation": "topk", "transcode": False, "skip_connection": False, "signed": False}
+"""What a config may say; early releases could select by magnitude (`signed`)."""
 
 
 def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
     config, weights = read_config(paths[0]), read_tensors(paths[1])
-    for key, valid in {"activation": "topk", "transcode": False, "skip_connection": False}.items():
+    for key, valid in SUPPORTED.items():
         if config.get(key, valid) != valid:
             raise CheckpointError(f"{key} = {config[key]!r} is not supported; {valid!r} is")
     d = number(config, "d_in")

@@ -108,6 +108,26 @@ def test_odd_sizes(m: int, n: int, x: Tensor | None) -> None:
         assert len(model.dictionary.detach().unique(dim=0)) > n, "atoms that have no candidate lie between two"
 
 
+def test_a_point_counts_once_however_often_it_stands_in_the_data() -> None:
+    """Of three rows that repeat there are three candidates: Adam moves each weight, and would move copies each."""
+    model, _ = made()
+    x = torch.rand(3, 8, dtype=torch.float64).repeat(30, 1)
+    model.prepare(x, torch.zeros(90))
+    before, rate = (model.weights @ model.candidates).detach(), 0.01
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    model.loss(x, torch.zeros(90), 0.5).total.backward()
+    optimiser.step()
+    model.after_step()
+    assert_constrained(model)
+    moved = (model.weights @ model.candidates - before).norm(dim=1)
+    assert 0 < moved.max() <= 2 * 3 * rate * model.candidates.norm(dim=1).max()
+    assert len(model.dictionary.detach().unique(dim=0)) == 20
+    with torch.no_grad():
+        model.weights.fill_(-1)
+    model.after_step()  # a row that has lost all its weights has the same of each candidate
+    torch.testing.assert_close(model.weights @ model.candidates, model.candidates[:3].mean(0).expand(20, 8))
+
+
 def test_dictionaries_of_two_seeds_agree_more_than_those_of_topk(digits: Dataset) -> None:
     def agreement(cls: type[Model]) -> float:
         """Mean |cosine| of the atoms of two seeds, matched one to one."""

@@ -147,7 +147,9 @@ def test_odd_sizes(name: str, n: int, m: int) -> None:
 
 
 def test_nmf_says_that_it_does_not_apply_to_values_below_zero() -> None:
-    with pytest.raises(DoesNotApplyError, match=r"x goes down to -1, and NMF .*dictionary-learning"):
+    with pytest.raises(
+        DoesNotApplyError, match=r"Negative values in data: x goes down to -1, and NMF .*dictionary-learning"
+    ):
         fitted("nmf", torch.linspace(-1, 1, 60).view(20, 3))
 
 

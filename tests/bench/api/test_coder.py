@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
@@ -13,9 +16,13 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import bench
 from models import MODELS
+from tests.exchange.made import MADE
 
 ANY_NUMBERS = {name: {"likelihood": "gaussian"} for name in ("vae", "vsc", "vsc-aligned")}
 """Hyperparameters of models whose inputs are in [0, 1] unless they are told otherwise."""
+OWN: dict[str, dict[str, Any]] = {name: {"hyperparameters": given} for name, given in ANY_NUMBERS.items()}
+OWN["nmf"] = {"n_latents": 3, "hyperparameters": {"k": 2}, "normalise": "none"}
+"""What else models need to be checked: NMF data from 0 on, and no more atoms than features, or codes are not unique."""
 
 
 @pytest.fixture
@@ -25,10 +32,9 @@ def x() -> np.ndarray:
     return 50 + rng.standard_normal((200, 6)) @ rng.normal(scale=10, size=(6, 6))
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if name != "nmf"])  # its data go below 0
+@pytest.mark.parametrize("model", MODELS)
 def test_it_keeps_the_contract_of_scikit_learn(model: str) -> None:
-    hyperparameters = ANY_NUMBERS.get(model)
-    check_estimator(bench.SparseCoder(model, 16, hyperparameters=hyperparameters, max_steps=3), on_skip=None)
+    check_estimator(bench.SparseCoder(model, **{"n_latents": 16, **OWN.get(model, {}), "max_steps": 3}), on_skip=None)
 
 
 def test_all_of_the_directions_give_back_the_data_in_their_units(x: np.ndarray) -> None:
@@ -82,12 +88,25 @@ def test_one_seed_gives_one_model_and_leaves_the_caller_his_numbers(x: np.ndarra
         ({"device": "tpu"}, bench.BenchError, "auto, cpu, cuda"),
         ({"model": "vae", "normalise": "none"}, ValueError, "likelihood"),
         ({"model": "nmf"}, ValueError, "values of 0 or more"),
+        ({"max_steps": 0}, bench.BenchError, "max_steps = 0: give 1 or more"),
+        ({"model": f"sae:{MADE / 'saelens-topk'}"}, bench.BenchError, "is trained already"),
         ({"model": "vsc-aligned", **{"hyperparameters": ANY_NUMBERS["vsc"]}}, ValueError, "label"),
     ],
 )
 def test_what_cannot_be_fitted_is_said(x: np.ndarray, options: dict, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         bench.SparseCoder(**options).fit(x)
+
+
+def test_a_sample_may_lack_its_class(x: np.ndarray) -> None:
+    """As a column of a table has it; the class of the others is what it was."""
+    aligned = bench.SparseCoder("vsc-aligned", 8, hyperparameters=ANY_NUMBERS["vsc"], max_steps=2)
+    words = pd.Series(np.where(x[:, 0] > 50, "high", "low"))
+    numbers = np.where(x[:, 0] > 50, 0, 1)
+    lacking = np.arange(200) < 30
+    codes = [aligned.fit(x, y).transform(x) for y in (words.mask(lacking), words, numbers)]
+    np.testing.assert_array_equal(codes[1], codes[2])
+    assert not np.array_equal(codes[0], codes[1])
 
 
 def test_classes_are_for_models_that_use_them(x: np.ndarray) -> None:

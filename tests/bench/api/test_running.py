@@ -63,6 +63,30 @@ def test_the_same_array_is_the_same_data(x: np.ndarray, labels: np.ndarray, fold
         bench.run("pca", {"mine": x}, 1, results=folder, **REQUEST)
 
 
+def test_labels_may_be_words_and_may_lack(x: np.ndarray, tmp_path: Path) -> None:
+    """However a table says so; the numbers are those of labels that are numbers, -1 for none."""
+    words = pd.Series(np.where(x[:, 0] > 20, "high", "low")).mask(np.arange(300) < 40)
+    numbers = np.where(words.isna(), -1, words == "low")
+    columns = {"none": words.where(words.notna(), None), "nan": words, "category": words.astype("category")}
+    columns |= {"own": words.astype("string"), "numbers": numbers}
+    values = [
+        bench.run("pca", {name: (x, column)}, 1, results=tmp_path, **REQUEST).set_index("metric").value.dropna()
+        for name, column in columns.items()
+    ]
+    assert "probe_accuracy" in values[0]
+    assert all(each.to_dict() == values[0].to_dict() for each in values)
+
+
+def test_numbers_of_numpy_and_half_precision_are_taken(x: np.ndarray, tmp_path: Path) -> None:
+    half = torch.from_numpy(x).bfloat16()
+    keys = {"set": {"topk.k": np.array([1, 2]), "topk.n_latents": np.int64(8)}, "results": tmp_path}
+    table = bench.run("topk", {"half": half}, np.arange(2), **keys, **REQUEST)
+    same = bench.run(
+        "topk", {"half": half.float()}, 2, set={"topk.k": [1, 2], "topk.n_latents": 8}, results=tmp_path, **REQUEST
+    )
+    pd.testing.assert_frame_equal(table, same)
+
+
 def test_a_name_whose_array_was_refused_is_free(x: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(bench.BenchError, match="nan"):
         bench.run("mean", {"mine": np.where(x > 20, x, np.nan)}, 1, results=tmp_path, **REQUEST)
@@ -104,7 +128,11 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
         ({"sett": {}}, "Did you mean 'set'"),
         ({"datasets": {"a/b": [[1.0]]}}, "no plain word"),
         ({"datasets": {"a": [[1.0], [1.0, 2.0]]}}, "'a' is no array"),
-        ({"datasets": {"a": [object()]}}, "'a' is list; give an array"),
+        ({"datasets": {"a": [object()]}}, "'a' is list of object; give numbers"),
+        ({"datasets": {"a": pd.DataFrame({"p": [1.0], "q": ["no"]})}}, "'a' is DataFrame of object; .*table.columns."),
+        ({"datasets": {3.5: [[1.0]]}}, "no plain word"),
+        ({"datasets": np.zeros((50, 3))}, "give it a name, {'mine': x}"),
+        ({"device": None}, "Unknown --device 'None'"),
         ({"datasets": {"a": np.full((50, 3), np.nan)}}, "train.x has nan at row 0"),
         ({"datasets": {}}, "name at least one"),
     ],

@@ -74,6 +74,7 @@ def test_another_data_set_is_taken_in_its_own_units(x: np.ndarray, model, tmp_pa
         (np.zeros((3, 5)), r"does not take these inputs: x has the shape \(3, 5\); expected \(N, 6\)"),
         (np.full((3, 6), np.nan), "18 values that are NaN"),
         (np.zeros(6), r"shape \(6,\); expected \(N, D\)"),
+        (np.zeros((0, 6)), r"shape \(0, 6\); expected \(N, D\)"),
         ([["a", "b"]], "has words"),
     ],
 )
@@ -91,6 +92,27 @@ def test_codes_of_another_width_and_wrong_labels_are_refused(model, x: np.ndarra
         bench.evaluate(model, x, [0, 1], metrics="fvu")
     with pytest.raises(bench.BenchError, match="has its own"):
         bench.evaluate(model, "digits", [0, 1], metrics="fvu")
+
+
+def test_what_is_no_trained_model_is_said(x: np.ndarray, folder: Path, table: pd.DataFrame) -> None:
+    for model in (table.run[0], bench.SparseCoder(), None):
+        with pytest.raises(bench.BenchError, match=r"give what bench.load returned, or a SparseCoder after fit"):
+            bench.evaluate(model, x)
+    with pytest.raises(bench.BenchError, match=r"run is Series: give the id of one"):
+        bench.load(table.run, folder)
+
+
+def test_labels_are_named_as_in_the_data_of_the_model(x: np.ndarray, labels: np.ndarray, tmp_path: Path) -> None:
+    """Classes that are called 1, 2, 3 and words: the numbers are those of the run's own test split."""
+    for name, called in {"numbers": labels + 1, "words": np.array(["a", "b", "c"])[labels]}.items():
+        run = bench.run("pca", {name: (x, called)}, 1, results=tmp_path, **REQUEST)
+        model = bench.load(run.run[0], tmp_path)
+        accuracy = bench.evaluate(model, x, called, metrics="probe_accuracy").value.item()
+        assert accuracy > 0.8
+        lacking = pd.Series(called).mask(labels == 2)
+        assert bench.evaluate(model, x, lacking, metrics="probe_accuracy").value.item() > 0.7
+        with pytest.raises(bench.BenchError, match=r"labels has '9', which is not among the classes"):
+            bench.evaluate(model, x, np.where(labels == 2, "9", called.astype(str)), metrics="fvu")
 
 
 def test_code_of_somebody_is_run_only_where_it_is_named(tmp_path: Path) -> None:

@@ -48,3 +48,14 @@ def test_a_model_that_is_not_known_here_is_not_run(results: Path, tmp_path: Path
     assert said.returncode == 1
     assert "neither built in nor installed" in said.stdout
     assert "0 of 1 run agree" in said.stdout
+
+
+def test_a_number_that_was_changed_by_hand_is_named_below_the_board(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / "theirs")
+    record = RunStore(tmp_path / "theirs").find("mean")
+    path = tmp_path / "theirs" / record.run_id / "record.json"
+    said = [bench("leaderboard", "--results", str(tmp_path / "theirs")).stdout]
+    path.write_text(path.read_text().replace(f'"fvu": {record.metrics["fvu"]}', '"fvu": 0.001', 1))
+    said.append(bench("leaderboard", "--results", str(tmp_path / "theirs")).stdout)
+    words = f"1 record changed after it was written, by whom nobody knows: {record.run_id}."
+    assert [words in each for each in said] == [False, True]

@@ -131,12 +131,12 @@ def test_a_pursuit_that_no_library_has_is_refused() -> None:
         model.as_checkpoint()
 
 
-def edited(key: str, value: Any) -> Callable[[Path], None]:
-    """Changes a field of the config."""
+def edited(key: str, value: Any, **more: Any) -> Callable[[Path], None]:
+    """Changes fields of the config."""
 
     def edit(folder: Path) -> None:
         config = json.loads((folder / "cfg.json").read_text())
-        (folder / "cfg.json").write_text(json.dumps(config | {key: value}))
+        (folder / "cfg.json").write_text(json.dumps(config | {key: value} | more))
 
     return edit
 
@@ -161,6 +161,8 @@ def cut(folder: Path) -> None:
     ("edit", "words"),
     [
         (edited("architecture", "temporal"), "'temporal' is not supported; these are: standard, topk"),
+        (edited("architecture", ["topk"]), "is not supported; these are: standard, topk"),
+        (edited("activation_fn_kwargs", [3], activation_fn="topk"), "does not belong there: 'list'"),
         (edited("d_sae", 17), r"'W_dec' has the shape \(16, 6\), where the rest says \(17, 6\)"),
         (edited("d_in", "six"), "d_in = 'six'; expected a whole number"),
         (edited("k", 99), "k = 99 is more than its 16 latents"),
@@ -210,6 +212,29 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, monkeypatch: 
     with pytest.raises(CheckpointError, match="can run code"):
         read(tmp_path)
     assert not Path("carried-out").exists()
+
+
+@pytest.mark.parametrize("factor", ["big", [2], -2.0, 0, float("nan"), 1e400])
+def test_a_scale_that_is_none_is_refused(tmp_path: Path, factor: Any) -> None:
+    for name in ("cfg.json", "sae_weights.safetensors"):
+        shutil.copy(MADE / "saelens-topk" / name, tmp_path)
+    (tmp_path / "activation_scaler.json").write_text(json.dumps({"scaling_factor": factor}))
+    with pytest.raises(CheckpointError, match=r"scaling_factor = .*; expected a number above 0"):
+        read(tmp_path)
+
+
+def test_codes_of_either_sign_are_refused_where_a_format_had_them(tmp_path: Path) -> None:
+    shutil.copytree(MADE / "sparsify-topk", tmp_path, dirs_exist_ok=True)
+    edited("signed", True)(tmp_path)
+    with pytest.raises(CheckpointError, match="signed = True is not supported"):
+        read(tmp_path)
+
+
+def test_a_class_that_is_no_word_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(MADE / "dictionary_learning-AutoEncoderTopK", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").write_text(json.dumps({"trainer": {"dict_class": ["AutoEncoderTopK"]}}))
+    with pytest.raises(CheckpointError, match=r"dict_class = \['AutoEncoderTopK'\] is not supported"):
+        read(tmp_path)
 
 
 def test_a_config_of_other_sizes_is_refused(tmp_path: Path) -> None:
