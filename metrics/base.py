@@ -97,6 +97,10 @@ class MetricInfo:
     """For a metric that returns a tensor: what its axes run over. It is drawn as a heatmap or as a histogram."""
     answer: str = ""
     """What its best row does, as "reconstructs best": such metrics make the answer that a page begins with."""
+    caution: str = ""
+    """Of a share: what a large one says to who reads other metrics of the row, as "of its units are dead"."""
+    caution_above: float = 1.0
+    """From where on a share is large enough to be said."""
 
 
 class Metric(Generic[P, R]):
@@ -141,6 +145,8 @@ def metric(
     curve: Axis | None = None,
     dimensions: tuple[Dimension, ...] = (),
     answer: str = "",
+    caution: str = "",
+    caution_above: float = 1.0,
     validation: bool = False,
     needs: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[P, R]], Metric[P, R]]:
@@ -172,6 +178,8 @@ def metric(
             curve,
             dimensions,
             answer,
+            caution,
+            caution_above,
         )
         return Metric(function, info, validation, needs)
 

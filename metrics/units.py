@@ -21,13 +21,23 @@ QUANTILES = (0.1, 0.5, 0.9)
     source="Gao et al. 2024; VAE: Burda et al. 2016",
     headline=True,
     answer="leaves the fewest units dead",
+    caution="of its units are dead",
+    caution_above=0.5,
 )
 def dead_fraction(active: Matrix) -> float:
     """Share of units that are active on no evaluation sample (VAE: collapsed, Var_x(mu) < 0.01)."""
     return 1 - (column_sums(active) > 0).double().mean().item()
 
 
-@metric(label="always on", direction="min", range="[0, 1]", source="definition", headline=True)
+@metric(
+    label="always on",
+    direction="min",
+    range="[0, 1]",
+    source="definition",
+    headline=True,
+    caution="of its units are always on",
+    caution_above=0.1,
+)
 def always_on_fraction(active: Matrix) -> float:
     """Share of units that are active on more than 99% of the samples, and so distinguish nothing."""
     return (density(active) > ALWAYS_ON).double().mean().item()

@@ -13,7 +13,10 @@ from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
 from metrics.base import MetricInfo
 
-PLAIN = {"unit": "", "headline": False, "given": "", "against": "", "price": False, "answer": ""}
+PLAIN = {
+    "unit": "", "headline": False, "given": "", "against": "", "price": False, "answer": "", "caution": "",
+    "caution_above": 1.0,
+}  # fmt: skip
 """What a declaration that does not mention it means."""
 
 

@@ -35,7 +35,8 @@ class Reading:
     """A board at a price."""
 
     board: Board
-    """A row for each sweep, with interpolated values; `n_done` is the number of seeds whose curve reaches the price."""
+    """A row for each sweep, with interpolated values, also of metrics that caution; `n_done` is the number of seeds
+    whose curve reaches the price."""
     source: Board
     """The board that was read."""
     price: Price
@@ -80,7 +81,8 @@ def read(board: Board, price: Price, columns: Sequence[Column], floors: Collecti
     """
     priced = next(column for column in board.columns if column.name == price.metric)
     shown = [_at_equal(column, priced) for column in columns if column.name != price.metric]
-    pairs = [(_row(sweep, price, shown, board.seeds), sweep) for sweep in sweeps(board)]
+    cautions = [c for c in board.columns if c.info.caution and c.name not in {price.metric, *(c.name for c in shown)}]
+    pairs = [(_row(sweep, price, [*shown, *cautions], board.seeds), sweep) for sweep in sweeps(board)]
     place = _place([row for row, _ in pairs], shown)
     pairs.sort(key=lambda pair: place(pair[0]))
     rows = [row for row, _ in pairs]

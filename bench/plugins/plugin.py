@@ -109,7 +109,11 @@ class Plugin:
         words = ast.get_docstring(function or tree) or (ast.get_docstring(cls) if cls else "")
         return (words or "(no docstring)").partition("\n")[0]
 
-    def declared(self) -> dict[str, str | bool]:
+    def about(self) -> str:
+        """First line of its module's docstring."""
+        return (ast.get_docstring(self._tree()) or "").partition("\n")[0]
+
+    def declared(self) -> dict[str, str | bool | float]:
         """What a metric's decorator states plainly: literals, and names that the file gives a literal."""
         tree = self._tree()
         function = self._definition(tree, ast.FunctionDef)
@@ -124,7 +128,7 @@ class Plugin:
         stated = {key.arg: key.value for call in calls for key in call.keywords if key.arg}
         words = {name: value.value for name, value in stated.items() if isinstance(value, ast.Constant)}
         words |= {name: constants.get(value.id) for name, value in stated.items() if isinstance(value, ast.Name)}
-        return {name: word for name, word in words.items() if isinstance(word, str | bool)}
+        return {name: word for name, word in words.items() if isinstance(word, str | bool | float)}
 
     def stated(self, attribute: str) -> str:
         """An attribute of its class that is plain text, as that states it or one that it is derived from; else ""."""

@@ -11,7 +11,7 @@ from bench.compare.boards import Board, Column, Row
 from bench.compare.prices import Price
 from bench.compare.readings import NEAR, Reading
 from bench.compare.sweeps import Sweep
-from bench.errors import clipped
+from bench.errors import clipped, counted
 from bench.show.tables import format_interval, format_number
 
 MOST_NAMES = 3
@@ -97,10 +97,23 @@ def _verdict(reading: Reading, column: Column) -> str:
     compared = [row for row in rows if row.label in tied] if tied else rows
     best = leader(compared, column)
     others = [_name(row) for row in compared if row is not best] if tied else []
-    number = f"{column.info.label} {format_interval(best.intervals[column.name])}"
+    number = f"{column.info.label} {format_interval(best.intervals[column.name])}{_cautions(reading, best, column)}"
     if len(others) == len(rows) - 1:
         return f"{NO_MODEL} is told from the others in {column.info.label} (best on average: {_name(best)}, {number})"
     return f"{_name(best)} {column.info.answer} ({number}){_ties(others)}{_ahead(reading, rows, best, column)}"
+
+
+def _cautions(reading: Reading, row: Row, praised: Column) -> str:
+    """'; 81% of its units are dead': what a reader of one column should know of another."""
+    cautions = [c for c in reading.source.columns if c.info.caution and c.name != praised.name]
+    shares = [(row.intervals[c.name].mean, c.info) for c in cautions if c.name in row.intervals]
+    large = [(share, info.caution) for share, info in shares if share > info.caution_above]
+    return "".join(f"; {_percent(share)} {words}" for share, words in large)
+
+
+def _percent(share: float) -> str:
+    """'81%'; 100% only of all."""
+    return f"{100 if share == 1 else min(100 * share, 99):.0f}%"
 
 
 def _name(row: Row) -> str:
@@ -128,8 +141,8 @@ def _either(names: Sequence[str]) -> str:
 def _ahead(reading: Reading, rows: Sequence[Row], best: Row, column: Column) -> str:
     """A row that is better on average, and is not compared."""
     first = leader(rows, column)
-    n = len(first.values[column.name])
-    seeds = f"the {n} seeds that reach it" if first.label in reading.partial else f"{n} seeds, too few"
+    n_seeds = counted(len(first.values[column.name]), "seed")
+    seeds = f"the {n_seeds} that reach it" if first.label in reading.partial else f"{n_seeds}, too few"
     return "" if first is best else f" ({_name(first)} is ahead with {seeds})"
 
 

@@ -62,6 +62,7 @@ def test_what_is_not_declared_is_off() -> None:
     plain = metric(label="x", direction="none", range="[0, 1]", source="definition")(lambda: 0.0)
     info = plain.info
     assert (info.unit, info.given, info.explanation, info.curve, info.dimensions) == ("", "", "", None, ())
+    assert (info.answer, info.caution) == ("", "")
     assert (info.headline, info.price, plain.validation, dict(plain.own_needs)) == (False, False, False, {})
 
 

@@ -91,6 +91,8 @@ def _column(column: Column) -> dict[str, Any]:
         "price": column.info.price,
         "against": column.info.against,
         "direction": column.info.direction,
+        "caution": column.info.caution,
+        "caution_above": column.info.caution_above,
         "tip": of_column(column),
     }
 

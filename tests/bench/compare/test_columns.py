@@ -43,6 +43,13 @@ def test_a_run_says_what_its_metrics_mean(tmp_path: Path) -> None:
     assert labels([only], store) == {"fvu": "FVU", "mine": "my own"}, "a built-in metric means what it is declared to"
 
 
+def test_a_run_does_not_keep_back_what_a_metric_cautions_of(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    only = run(store, 0, {"dead_fraction": 0.9}, {"dead_fraction": "dead"})
+    (column,) = columns([only], store)
+    assert (column.info.caution, column.info.caution_above) == ("of its units are dead", 0.5)
+
+
 def test_the_newest_run_that_has_a_metric_decides(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     new = run(store, 0, {"mine": 1.0}, {"mine": "new"}, end="2")

@@ -48,6 +48,26 @@ def test_settings_that_all_points_of_a_model_have_are_named_below_the_table() ->
     assert not any("other than the default" in words for words in wary_of(TWO))
 
 
+def test_a_winner_most_of_whose_units_say_nothing_is_said_to_be_one() -> None:
+    """Not of a quarter, not of the share that is praised itself, and of all only where it is all."""
+
+    def topk_with(dead: float, on: float) -> str:
+        shares = {"topk": {"dead_fraction": dead, "always_on_fraction": on}, "mp": {"dead_fraction": 0.99}}
+        return said([
+            record.model_copy(update={"metrics": record.metrics | shares[record.spec.model]}) for record in TWO
+        ])  # fmt: skip
+
+    told = topk_with(0.81, 0.19)
+    assert (
+        "topk reconstructs best (FVU 0.5395 ± 0.0097; 81% of its units are dead; 19% of its units are always on)"
+        in told
+    )
+    assert "topk leaves the fewest units dead (dead 0.8100 ± 0; 19% of its units are always on)" in told
+    assert "of its units" not in topk_with(0.25, 0.05)
+    assert "(FVU 0.5395 ± 0.0097; 99% of its units are dead)" in topk_with(0.9999, 0)
+    assert "(FVU 0.5395 ± 0.0097; 100% of its units are always on)" in topk_with(0, 1)
+
+
 def test_ties_are_named_up_to_three_and_counted_beyond() -> None:
     noisy = [line(1.0, -0.2), lambda k, seed: line(1.0, -0.2)(k, (seed + 2) % 5)]
     worse = runs("vsc", (4, 32), line(1.5, -0.2))

@@ -50,7 +50,8 @@ function interpolated(rows, seed, price, level, columns) {
 
 // Rows of the table at a level: seeds that reach it, values by seed, mean and interval of each column.
 function readRows(board, price, level, heads) {
-  const columns = heads.map(head => head.column);
+  const cautions = board.columns.map(column => column.name).filter(name => data.columns[name].caution && name !== price);
+  const columns = [...heads.map(head => head.column), ...cautions];
   return board.sweeps.map(sweep => {
     const rows = sweep.rows.map(i => board.rows[i]);
     const reached = board.seeds
@@ -67,7 +68,9 @@ function readRows(board, price, level, heads) {
     const floor = data.families[rows[0].model] === "floors";
     const tried = new Set(rows.flatMap(row => Object.keys(row.metrics[price]?.by_seed ?? {}))).size;
     const partial = data.columns[price].direction !== "none" && 0 < reached.length && reached.length < tried;
-    return {label: sweep.label, rows, n: reached.length, fixed, floor, partial, values, cells};
+    const shares = cautions.map((name, k) => ({name, share: average(Object.values(values[heads.length + k]))}));
+    const large = shares.filter(({name, share}) => share > data.columns[name].caution_above);
+    return {label: sweep.label, rows, n: reached.length, fixed, floor, partial, values, cells, large};
   });
 }
 
@@ -83,6 +86,13 @@ function inOrder(rows, heads) {
   });
 }
 
+// "; 81% of its units are dead": what a reader of one column should know of another.
+function cautionsOn(row, head) {
+  const percent = share => `${fixed(share === 1 ? 100 : Math.min(100 * share, 99), 0)}%`;
+  const others = row.large.filter(({name}) => name !== head.column);
+  return others.map(({name, share}) => `; ${percent(share)} ${data.columns[name].caution}`).join("");
+}
+
 // "mp reconstructs best (FVU 0.11 ± 0.01), not told from omp"; "" where there are not two rows.
 function verdictOn(ranked, head, k) {
   const rows = ranked.filter(row => row.cells[k]);
@@ -92,15 +102,16 @@ function verdictOn(ranked, head, k) {
   const compared = head.marked?.length ? rows.filter(row => head.marked.includes(row.label)) : rows;
   const best = leader(compared);
   const others = head.marked?.length ? compared.filter(row => row !== best).map(row => clip(row.label, 60)) : [];
-  const told = `${head.label} ${formatInterval(best.cells[k].mean, best.cells[k].half)}`;
+  const told = `${head.label} ${formatInterval(best.cells[k].mean, best.cells[k].half)}${cautionsOn(best, head)}`;
   const name = clip(best.label, 60);
   if (others.length === rows.length - 1)
     return `no model is told from the others in ${head.label} (best on average: ${name}, ${told})`;
   const ties = others.length > 3 ? `${others.length} others` : listed(others, "or");
   const first = leader(rows);
   const n = Object.keys(first.values[k]).length;
-  const seeds = first.partial ? `the ${n} seeds that reach it` : `${n} seeds, too few`;
-  const ahead = first === best ? "" : ` (${first.label} is ahead with ${seeds})`;
+  const counted = `${n} ${n === 1 ? "seed" : "seeds"}`;
+  const seeds = first.partial ? `the ${counted} that reach it` : `${counted}, too few`;
+  const ahead = first === best ? "" : ` (${clip(first.label, 60)} is ahead with ${seeds})`;
   return `${name} ${head.answer} (${told})${ties && `, not told from ${ties}`}${ahead}`;
 }
 

@@ -228,7 +228,10 @@ def swept() -> list[Any]:
 
 
 def noisy() -> list[Any]:
-    """Curves of five seeds with noise of their own: some end before others, some lack a metric, one is a floor."""
+    """Curves of five seeds with noise of their own: some end before others, some lack a metric, one is a floor.
+
+    Most of vae's units are dead, and the others always on.
+    """
     found = []
     for i, (model, ks) in enumerate([
         ("topk", (5, 10, 30)), ("mp", (5, 10, 30)), ("omp", (4, 9, 21)), ("vsc", (5, 8)), ("vae", (3, 30)),
@@ -240,5 +243,7 @@ def noisy() -> list[Any]:
                 given = scores(0.5 - 0.01 * k - 0.002 * i, rng.normal(size=8), k * (1 + 0.1 * rng.normal()))
                 if model == "mp" and seed == 0:
                     del given["probe_accuracy"]
+                if model == "vae":
+                    given |= {"dead_fraction": 0.8 - 0.01 * k - 0.001 * seed, "always_on_fraction": 0.2}
                 found.append(record(model, "mnist", seed, given, {"k": k}))
     return found
