@@ -50,13 +50,13 @@ def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
     answer="has the most class-consistent code",
 )
 def activity_variance_above_floor(gamma_hard: Matrix, labels: Tensor) -> float | NotApplicable:
-    """The activity's share of variance within classes, s, above its floor f: (s - f) / (1 - f).
+    """Share of the variance of units' switching on and off that classes leave open, above the least that is possible.
 
-    f is the smallest share that units with these numbers of active samples can have. A unit that is on in a share p of
-    the samples has the smallest variance within classes if it is on in all samples of some classes, in part of one
-    class, and in no other; of ten equal classes, with p below 0.1, the floor is (1 - 10 p) / (1 - p). 0: activity
-    follows the classes as far as its density allows; 1: it knows nothing of them. n/a if nothing varies, or if only one
-    class occurs: then f is 1.
+    (s - f) / (1 - f), of s, the share within classes, and its floor f, the smallest share that units with these numbers
+    of active samples can have. A unit that is on in a share p of the samples has the smallest variance within classes
+    if it is on in all samples of some classes, in part of one class, and in no other; of ten equal classes, with p
+    below 0.1, the floor is (1 - 10 p) / (1 - p). 0: activity follows the classes as far as its density allows; 1: it
+    knows nothing of them. n/a if nothing varies, or if only one class occurs: then f is 1.
     """
     sizes, rates, _ = class_moments(gamma_hard, labels)
     if len(sizes) < 2:

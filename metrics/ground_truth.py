@@ -43,9 +43,10 @@ NO_CHANGE = NotApplicable("no factor is present in some samples and absent in ot
     answer="tracks the true factors best",
 )
 def mcc(z: Matrix, gates: Tensor) -> float | NotApplicable:
-    """Mean |correlation| of each gate with its own unit, matched one to one by the Hungarian method.
+    """Mean |correlation| of each factor's presence, its gate, with a unit of its own: the best matching, one to one.
 
-    A gate without a unit counts as 0. Constant gates are left out; n/a if all are constant.
+    It is found by the Hungarian method. A gate without a unit counts as 0. Constant gates are left out; n/a if all are
+    constant.
     """
     gates = gates[:, gates.any(0) & ~gates.bool().all(0)]
     if gates.shape[1] == 0:

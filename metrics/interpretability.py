@@ -41,13 +41,13 @@ CHEN = "Chen et al. 2018 (1802.04942), Eq. 5, one class against the rest"
 def monosemanticity(
     z: Matrix, active: Matrix, embedding: Tensor, mean_embedding: Tensor
 ) -> dict[str, float] | NotApplicable:
-    """Cosine of the embeddings of two images, weighted by both activations: mean and median over live units.
+    """How alike the images are that activate a unit: cosine of pairs, weighted by both activations; over live units.
 
-    Per unit, a = (|z| - min) / (max - min). e is the embedding minus the mean of training, at unit norm: what another
-    network makes of the image where the data set has that (`:embedding=`), else the input itself.
-    sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2) / 2, so that no pair is formed. Units that are
-    constant, or on for a single image, have no pair and are left out; n/a if none is left. Over 10,000 evenly spaced
-    images.
+    Mean and median over the units, of the cosine of two images' embeddings. Per unit, a = (|z| - min) / (max - min). e
+    is the embedding minus the mean of training, at unit norm: what another network makes of the image where the data
+    set has that (`:embedding=`), else the input itself. sum_{n<m} a_n a_m e_n . e_m = (||sum a e||^2 - sum a^2 ||e||^2)
+    / 2, so that no pair is formed. Units that are constant, or on for a single image, have no pair and are left out;
+    n/a if none is left. Over 10,000 evenly spaced images.
     """
     return _mean_cosines(_magnitudes(z, active), _centred(embedding, mean_embedding))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.compare.boards import Board, Column
 from bench.errors import counted
@@ -22,7 +24,22 @@ def of_column(column: Column) -> str:
     """What a column is."""
     info = column.info
     code = _code(METRIC_REGISTRY, metric_of(column.name))
-    return f"{info.explanation}\n`{column.name}`. Range {info.range}. Source: {info.source}.{code}"
+    said = f" The answer says of the best: {info.answer}." if info.answer else ""
+    return f"{info.explanation}{said}\n`{column.name}`. Range {info.range}. Source: {info.source}.{code}"
+
+
+def glossary(boards: Sequence[Board]) -> list[dict[str, Any]]:
+    """The metrics that boards print, or that make their answer: by family, with what that is about."""
+    headers: dict[str, dict[str, Column]] = {}
+    for column in (column for board in boards for column in board.columns):
+        if column.info.headline or column.info.answer:
+            headers.setdefault(metric_of(column.name), {}).setdefault(column.header, column)
+    families: dict[str, list[tuple[str, str]]] = {}
+    for metric, columns in headers.items():
+        whole = replace(next(iter(columns.values())), name=metric)
+        families.setdefault(whole.info.family or "other", []).append((", ".join(columns), of_column(whole)))
+    about = {plugin.family: plugin.about() for plugin in METRIC_REGISTRY.plugins.values() if plugin.builtin}
+    return [{"family": name, "about": about.get(name, ""), "words": words} for name, words in families.items()]
 
 
 def of_models(boards: Sequence[Board]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from bench.errors import BenchError, counted
 from bench.show.report.answers import answers
 from bench.show.report.artefacts import gather
 from bench.show.report.coverage import coverage
+from bench.show.report.explained import glossary
 from bench.show.report.packing import pack, packed_json, script_json
 from bench.show.report.payload import families, payload
 from bench.show.report.pictures import LEVELS, pictures
@@ -73,6 +74,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
     fixed = template.render(
         summary=_summary(records),
         answers=answers(found),
+        glossary=glossary(boards),
         coverage=coverage(boards),
         claims=_claims(store.root),
         provenance=provenance(boards, read_labs(store.root)),

@@ -27,6 +27,12 @@ const PAPER = /(\b\d{4}\.\d{4,5}\b)/;
 const linked = text =>
   PAPER.test(text) ? make("a", {href: `https://arxiv.org/abs/${text}`, rel: "noreferrer"}, text) : text;
 
+const explained = text => coded(text).flatMap(part => (part.split ? part.split(PAPER).map(linked) : part));
+
+function startWords() {
+  for (const node of document.querySelectorAll("#words dd")) node.replaceChildren(...explained(node.textContent));
+}
+
 function startTips() {
   const tip = find("tip");
   let owner = null;
@@ -38,7 +44,7 @@ function startTips() {
   const show = node => {
     hide();
     owner = node;
-    tip.replaceChildren(...coded(node.dataset.tip).flatMap(part => (part.split ? part.split(PAPER).map(linked) : part)));
+    tip.replaceChildren(...explained(node.dataset.tip));
     tip.hidden = false;
     node.setAttribute("aria-describedby", "tip");
     place();
@@ -82,6 +88,7 @@ function startNav() {
 
 startTheme();
 startTips();
+startWords();
 if (boards.length) for (const start of [startAnswer, startPareto, startBoard, startPairs, startStructure, startUnits]) await start();
 followAddress();
 startNav();

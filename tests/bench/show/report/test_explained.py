@@ -9,7 +9,7 @@ import pytest
 
 from bench.compare.boards import Column
 from bench.plugins.registry import METRIC_REGISTRY
-from bench.show.report.explained import of_column, of_models
+from bench.show.report.explained import glossary, of_column, of_models
 from metrics.base import MetricInfo
 from tests.bench.show.report import factory
 
@@ -28,6 +28,19 @@ def test_every_metric_of_this_package_leads_to_its_code() -> None:
     assert all(path.is_file() for path in files.values())
     assert files["fvu"] == ROOT / "metrics" / "reconstruction.py"
     assert "Code" not in of_column(Column("mine", INFO))
+
+
+def test_words_are_those_that_a_reader_meets_and_say_what_is_better() -> None:
+    boards = factory.boards_of(
+        [*factory.study(models=("topk",), n_seeds=1), factory.record("mp", metrics={"mcc": 0.5})]
+    )
+    groups = {group["family"]: group for group in glossary(boards)}
+    words = {name: told for group in groups.values() for name, told in group["words"]}
+    assert {"FVU ↓", "L0 [units]", "dead ↓", "always on ↓", "probe ↑", "MCC ↑"} <= words.keys()
+    assert "mse" not in " ".join(words.values()), "what no table shows at first is left to its header"
+    assert words["FVU ↓"] == of_column(next(column for column in boards[0].columns if column.name == "fvu"))
+    assert "The answer says of the best: reconstructs best." in words["FVU ↓"]
+    assert groups["units"]["about"] == "How many units are used, and how often."
 
 
 @pytest.mark.parametrize(("reference", "is_known"), [("models.topk:TopK", True), ("./topk.py:TopK", False)])
