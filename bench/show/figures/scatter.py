@@ -60,15 +60,25 @@ def _cloud(axes: Axes, points: np.ndarray, classes: np.ndarray) -> None:
         spine.set(visible=True, linewidth=0.4, color=GREY)
 
 
-def front(price: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.ndarray:
-    """Indices of the points that no other beats in both a lower price and a better value, by price."""
+def front(models: Sequence[str], price: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.ndarray:
+    """Indices of the points that no other beats in both a lower price and a better value, by price.
+
+    Nor does another model's line, between two of its points and in the logarithm of the price: at the price of one
+    model's setting another may have none.
+    """
     signed = -values if maximise else values
     best, kept = np.inf, []
     for i in np.lexsort((signed, price)).tolist():
         if signed[i] < best:
             best = signed[i]
             kept.append(i)
-    return np.array(kept, dtype=np.int64)
+    lines = {model: _by_price(models, price, model) for model in models}
+    others = {i: [line for model, line in lines.items() if model != models[i]] for i in kept}
+    paid = np.log(price)
+    beaten = {
+        i for i in kept if any(np.interp(paid[i], paid[j], signed[j], np.inf, np.inf) < signed[i] for j in others[i])
+    }
+    return np.array([i for i in kept if i not in beaten], dtype=np.int64)
 
 
 @styled
@@ -81,7 +91,7 @@ def front_figure(
     spread: np.ndarray | None = None,
     floors: Collection[str] = (),
 ) -> Figure:
-    """A metric against what it is paid with, and the front of the best as a line of steps.
+    """A metric against what it is paid with, and the front of the best as a broad line below.
 
     Parameters
     ----------
@@ -101,9 +111,10 @@ def front_figure(
     for model in order:
         mine = _by_price(models, price, model)
         _row(axes, model, price[mine], values[mine], None if spread is None else spread[mine])
-    best = np.flatnonzero(ranked)[front(price[ranked], values[ranked], gained.direction == "max")]
-    axes.step(price[best], values[best], where="post", color=GREY, lw=1, zorder=1, label="front")
-    if _spans(price):
+    shown = np.array(models)[ranked].tolist()
+    best = np.flatnonzero(ranked)[front(shown, price[ranked], values[ranked], gained.direction == "max")]
+    axes.plot(price[best], values[best], color=GREY, lw=4, alpha=0.5, zorder=1, label="front")
+    if _spans(price[ranked]):
         axes.set_xscale("log")
         _ticks_of_log(axes.xaxis)
     if gained.direction == "min" and _spans(values[ranked]):
@@ -111,11 +122,11 @@ def front_figure(
         _ticks_of_log(axes.yaxis)
     else:
         axes.yaxis.set_major_locator(round_ticks(5))
-    low, high = axes.get_ylim()  # floors do not widen what the others gain
+    limits = axes.axis()  # floors widen neither what the others gain nor what they pay
     for i, model in enumerate(_distinct(models, ~ranked)):
         mine = _by_price(models, price, model)
         _floor(axes, model, price[mine], values[mine], None if i else "floors")
-    axes.set_ylim(low, high)
+    axes.axis(limits)
     axes.set_xlabel(axis_label(paid))
     axes.set_ylabel(axis_label(gained))
     figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)

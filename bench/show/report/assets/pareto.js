@@ -46,12 +46,25 @@ function points(board, x, y) {
   return pareto.floors.checked || !models.length ? drawn : models;
 }
 
-function front(rows, x, y) {
+// Rows that neither another row nor another model's line beats: at the price of a row, that model may have none.
+function front(board, rows, x, y) {
   const [sx, sy] = [better(x), better(y)];
   const alike = data.columns[x].price ? data.near : 1; // prices that are all but equal count as one
   const asCheap = (a, b) => (sx < 0 ? a.x <= alike * b.x : a.x >= b.x);
   const beats = (a, b) => asCheap(a, b) && sy * a.y >= sy * b.y && (!asCheap(b, a) || a.y !== b.y);
-  return rows.filter(row => !rows.some(other => beats(other, row))).sort((a, b) => a.x - b.x);
+  const lines = board.sweeps.map(sweep => lineOf(sweep, rows));
+  const isBelow = row => lines.some(line => !line.includes(row) && sy * onLine(line, row.x) > sy * row.y);
+  return rows.filter(row => !rows.some(other => beats(other, row)) && !isBelow(row)).sort((a, b) => a.x - b.x);
+}
+
+const lineOf = (sweep, rows) => rows.filter(row => sweep.rows.includes(row.i)).sort((a, b) => a.x - b.x);
+
+// A line between two of its rows, in the logarithm of the price; NaN beyond its ends.
+function onLine(line, x) {
+  const k = line.findIndex((row, i) => i && line[i - 1].x <= x && x <= row.x);
+  if (k < 0) return NaN;
+  const [a, b] = [line[k - 1], line[k]];
+  return a.y + ((b.y - a.y) * Math.log(x / a.x)) / Math.log(b.x / a.x);
 }
 
 function drawPareto() {
@@ -61,10 +74,14 @@ function drawPareto() {
   const caption = find("pareto-caption");
   find("pareto-plot").hidden = !rows.length;
   if (!rows.length) return caption.replaceChildren("No row of this board has both numbers.");
-  const best = front(rows, x, y);
+  const best = front(board, rows, x, y);
   draw(find("pareto-plot"), `${header(y)} against ${header(x)}, ${board.title}`, () =>
     paretoFigure(board, rows, best, x, y),
   );
+  pareto.best = best;
+  pareto.side = -better(y); // of the front is free: below what is to be small, above what is to be large
+  find("pareto-plot").removeAllListeners("plotly_afterplot");
+  find("pareto-plot").on("plotly_afterplot", placeNames);
   const models = [...new Set(rows.map(row => row.row.model))];
   const names = clip(best.map(row => clip(row.label, 60)).join("; "), 600);
   caption.replaceChildren(
@@ -114,26 +131,34 @@ function paretoFigure(board, rows, best, x, y) {
       frontNames(board, best),
     ],
     layout: {
-      xaxis: axis(header(x), log ? {type: "log", tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(short)} : {}),
-      yaxis: axis(header(y)),
+      xaxis: axis(header(x), log ? logAxis() : {}),
+      yaxis: axis(header(y), spans(rows, y) ? logAxis() : {}),
     },
   };
 }
 
 // Where a logarithmic axis has its ticks: 1, 2 and 5 times the powers of ten.
 const ROUND = Array.from({length: 19}, (_, i) => [1, 2, 5].map(digit => digit * 10 ** (i - 9))).flat();
+const logAxis = () => ({type: "log", tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(short)});
+
+// What is to be small, and spreads far, is told apart by its logarithm.
+const spans = (rows, y) => {
+  const ends = [Math.min(...rows.map(row => row.y)), Math.max(...rows.map(row => row.y))];
+  return better(y) < 0 && ends[0] > 0 && ends[1] > 8 * ends[0];
+};
 
 const path = rows => ({x: rows.map(row => row.x), y: rows.map(row => row.y)});
 
 // For each sweep a line through its rows, and the band of their intervals.
 function sweepTraces(board, rows, y) {
   const half = row => row.row.metrics[y].ci95_half_width ?? 0;
+  const low = spans(rows, y) ? row => row.y / 100 : () => -Infinity; // zero has no logarithm
   return board.sweeps.flatMap(sweep => {
-    const own = rows.filter(row => sweep.rows.includes(row.i)).sort((a, b) => a.x - b.x);
+    const own = lineOf(sweep, rows);
     if (own.length < 2) return [];
     const {color} = look(own[0].row.model);
     const around = [...own, ...own.toReversed()];
-    const sides = around.map((row, k) => row.y + (k < own.length ? 1 : -1) * half(row));
+    const sides = around.map((row, k) => (k < own.length ? row.y + half(row) : Math.max(row.y - half(row), low(row))));
     const band = {x: around.map(row => row.x), y: sides, mode: "lines", line: {width: 0}, fill: "toself"};
     return [
       {...band, fillcolor: `${color}2e`, hoverinfo: "skip"},
@@ -142,12 +167,52 @@ function sweepTraces(board, rows, y) {
   });
 }
 
-// Names at the marks of the front, each once.
+// Names at the marks of the front, each once; they are moved to their places when the axes are drawn.
 function frontNames(board, best) {
   const sweepOf = row => board.sweeps.find(sweep => sweep.rows.includes(row.i));
   const first = best.filter((row, k) => !best.slice(0, k).some(other => sweepOf(other) === sweepOf(row)));
   const text = first.map(row => plain(sweepOf(row).label, 24));
-  return {...path(first), mode: "text", text, textposition: "top right", hoverinfo: "skip", cliponaxis: false};
+  return {...path(first), mode: "text", text, textposition: "middle center", hoverinfo: "skip", cliponaxis: false};
+}
+
+// Each name goes to the free side of its mark, as near as it lies on no mark of the front and on no other name; one
+// that is not beside its mark has a line to it. Where there is no room at all, the mark and the caption say it.
+function placeNames() {
+  const plot = find("pareto-plot");
+  const {xaxis, yaxis, _size: {w, h}} = plot._fullLayout;
+  for (const line of plot.querySelectorAll(".leader")) line.remove();
+  const taken = pareto.best.map(row => ({x: xaxis.d2p(row.x), y: yaxis.d2p(row.y), w: RADIUS, h: RADIUS}));
+  const meets = (a, b) => Math.abs(a.x - b.x) < a.w + b.w && Math.abs(a.y - b.y) < a.h + b.h;
+  const isFree = box =>
+    box.x >= box.w && box.x + box.w <= w && box.y >= box.h && box.y + box.h <= h && !taken.some(other => meets(box, other));
+  for (const name of plot.querySelectorAll(".textpoint")) {
+    const text = name.firstChild;
+    const [x, y] = [Number(text.getAttribute("x")), Number(text.getAttribute("y"))];
+    const {width, height} = text.getBBox();
+    const half = {w: width / 2 + 3, h: height / 2 + 3};
+    const at = (across, rows) => ({
+      ...half,
+      x: x + across * (half.w + RADIUS),
+      y: y + pareto.side * (half.h * (1 + 2 * rows) + RADIUS),
+    });
+    const box = ROWS.flatMap(rows => ACROSS.map(across => at(across, rows))).find(isFree);
+    name.style.visibility = box ? "" : "hidden";
+    if (!box) continue;
+    taken.push(box);
+    name.setAttribute("transform", `translate(${box.x - x},${box.y - y})`);
+    if (Math.abs(box.y - y) > 2 * half.h + RADIUS) name.before(leader(x, y, box));
+  }
+}
+
+const RADIUS = 8; // of a mark, and the room around it
+const ROWS = Array.from({length: 12}, (_, k) => k - 1); // away from the front; first beside the mark
+const ACROSS = [-1, 1, 0]; // of it, too
+
+function leader(x, y, box) {
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  const ends = {x1: x, y1: y, x2: box.x, y2: box.y - pareto.side * box.h, class: "leader"};
+  for (const [name, value] of Object.entries(ends)) line.setAttribute(name, value);
+  return line;
 }
 
 // The seeds of a row that have both numbers.

@@ -22,9 +22,18 @@ def test_maps_colour_points_by_class() -> None:
 
 def test_the_front_is_what_no_other_beats() -> None:
     l0, fvu = np.array([1.0, 2, 2, 3, 4]), np.array([0.9, 0.5, 0.6, 0.55, 0.1])
-    assert scatter.front(l0, fvu).tolist() == [0, 1, 4]
-    assert scatter.front(l0, -fvu, maximise=True).tolist() == [0, 1, 4]
-    assert scatter.front(l0[:1], fvu[:1]).tolist() == [0]
+    models = list("abcde")
+    assert scatter.front(models, l0, fvu).tolist() == [0, 1, 4]
+    assert scatter.front(models, l0, -fvu, maximise=True).tolist() == [0, 1, 4]
+    assert scatter.front(models[:1], l0[:1], fvu[:1]).tolist() == [0]
+
+
+def test_a_line_beats_what_lies_between_two_of_its_points() -> None:
+    """mp's line is at 0.5 where topk pays 4; of topk's own three, the middle one is on the front where mp is not."""
+    l0, fvu = np.array([2.0, 8, 4]), np.array([0.8, 0.2, 0.6])
+    assert scatter.front(["mp", "mp", "topk"], l0, fvu).tolist() == [0, 1]
+    assert scatter.front(["mp", "mp", "topk"], l0, np.array([0.8, 0.2, 0.4])).tolist() == [0, 2, 1]
+    assert scatter.front(["mp", "mp", "mp"], l0, fvu).tolist() == [0, 2, 1]
 
 
 def test_a_front_marks_every_run_of_a_model_alike() -> None:
@@ -57,7 +66,7 @@ def test_rows_of_a_model_are_joined_within_the_band_of_their_seeds() -> None:
 
 
 def test_floors_are_grey_and_neither_of_the_front_nor_of_the_scale() -> None:
-    l0, fvu = np.array([1.0, 20, 5, 1, 10]), np.array([0.9, 0.1, 0.3, 0.01, 7.0])
+    l0, fvu = np.array([1.0, 20, 5, 1000, 10]), np.array([0.9, 0.1, 0.3, 0.01, 7.0])
     price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
     models = ["mp", "topk", "mp", "identity", "random"]
     figure = scatter.front_figure(models, l0, fvu, price, quality, floors={"identity", "random"})
@@ -66,6 +75,7 @@ def test_floors_are_grey_and_neither_of_the_front_nor_of_the_scale() -> None:
     assert list(lines["front"].get_ydata()) == [0.9, 0.3, 0.1]
     assert entries(figure) == ["mp", "topk", "front", "floors"]
     assert axes.get_ylim()[1] < 2
+    assert axes.get_xlim()[1] < 40
     assert axes.get_yscale() == "log"
     assert entries(scatter.front_figure(["random"], l0[:1], fvu[:1], price, quality, floors={"random"})) == [
         "random",

@@ -251,6 +251,49 @@ def test_any_number_may_be_the_price_those_that_are_declared_first(study_page: O
     assert opened.page.get_by_label("Quality", exact=True).locator("option").count() == len(columns)
 
 
+def close_to_each_other() -> list[Any]:
+    """Eight models of one setting each, all on the front, and one far from them."""
+    at = [*((f"a-model-{i}", 2 + 0.1 * i) for i in range(8)), ("far", 64)]
+    return [
+        factory.record(model, "mnist", seed, {"l0": l0, "fvu": 1 / (3 + l0), "probe_accuracy": l0 / 60}, {"k": l0})
+        for model, l0 in at
+        for seed in range(3)
+    ]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_at_the_front_lie_on_no_other(open_page: Open, width: int) -> None:
+    opened = open_page(close_to_each_other(), width=width)
+    names = opened.page.locator("#pareto-plot .textpoint:visible")
+    edge = opened.page.locator("#pareto-plot").bounding_box()
+    for quality in ("fvu", "probe_accuracy"):
+        choose(opened, "pareto", "Quality", value=quality)
+        opened.page.wait_for_function("() => document.querySelector('#pareto-plot .textpoint[transform]')")
+        boxes = [name.bounding_box() for name in names.all()]
+        assert len(boxes) >= (8 if width > 400 else 4)
+        for i, a in enumerate(boxes):
+            assert a["x"] >= edge["x"]
+            assert a["x"] + a["width"] <= edge["x"] + edge["width"]
+            for b in boxes[:i]:
+                assert (
+                    abs(2 * (a["x"] - b["x"]) + a["width"] - b["width"]) >= a["width"] + b["width"]
+                    or abs(2 * (a["y"] - b["y"]) + a["height"] - b["height"]) >= a["height"] + b["height"]
+                )
+
+
+@pytest.mark.parametrize(("fvu", "front"), [(0.6, "mp k=2; mp k=8"), (0.4, "mp k=2; topk k=4; mp k=8")])
+def test_what_lies_behind_the_line_of_another_model_is_not_on_the_front(
+    open_page: Open, fvu: float, front: str
+) -> None:
+    """At L0 4, where mp was not run, its line is at 0.5."""
+    rows = [("mp", 2, 0.8), ("mp", 8, 0.2), ("topk", 4, fvu)]
+    opened = open_page([
+        factory.record(model, metrics={"l0": float(k), "fvu": level}, variant={"k": k}) for model, k, level in rows
+    ])  # fmt: skip
+    assert f"On the front: {front}." in opened.page.locator("#pareto-caption").text_content()
+    assert opened.complaints == []
+
+
 def test_another_board_leaves_nothing_of_the_last(open_page: Open) -> None:
     failed = [factory.record(model, "fmnist", 0, status="failed", error="no") for model in ("vae", "topk")]
     opened = open_page([*factory.study(models=("vae", "topk", "mp"), datasets=("mnist",)), *failed])
