@@ -94,7 +94,9 @@ def _wrapped(cell: str, size: int) -> list[str]:
     """A cell as lines that are broken between words, or in a word that is longer than a line."""
     if _longest(cell) <= size:
         return cell.splitlines() or [""]
-    return [line.plain.rstrip() for line in Text(cell).wrap(Console(), size, overflow="fold")]
+    # A long name=value is broken behind the sign, not within the number.
+    words = [word.replace("=", "= ") if cell_len(word) > size else word for word in cell.split(" ")]
+    return [line.plain.rstrip() for line in Text(" ".join(words)).wrap(Console(), size, overflow="fold")]
 
 
 def _longest(cell: str) -> int:

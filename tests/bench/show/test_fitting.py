@@ -55,6 +55,11 @@ def test_prose_breaks_between_words() -> None:
     assert " ".join(lines) == words
 
 
+def test_a_name_that_is_too_long_is_broken_behind_its_sign() -> None:
+    rows = [["mp k=4 learning_rate=0.003", "1"]]
+    assert table(["model", "n"], rows, 20).splitlines()[2:] == ["mp k=4             1", "learning_rate=", "0.003"]
+
+
 def test_the_width_is_that_of_columns_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "93")
     assert room() == 93
