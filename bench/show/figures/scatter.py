@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from bench.compare.readings import NEAR
 from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, axis_label, look, round_ticks, styled
 from metrics.base import MetricInfo
 
@@ -63,13 +64,13 @@ def _cloud(axes: Axes, points: np.ndarray, classes: np.ndarray) -> None:
 def front(models: Sequence[str], price: np.ndarray, values: np.ndarray, maximise: bool = False) -> np.ndarray:
     """Indices of the points that no other beats in both a lower price and a better value, by price.
 
-    Nor does another model's line, between two of its points and in the logarithm of the price: at the price of one
-    model's setting another may have none.
+    Prices that are all but equal count as one. Nor does another model's line beat them, between two of its points and
+    in the logarithm of the price: at the price of one model's setting another may have none.
     """
     signed = -values if maximise else values
     best, kept = np.inf, []
     for i in np.lexsort((signed, price)).tolist():
-        if signed[i] < best:
+        if signed[i] < best and signed[i] == signed[price <= NEAR * price[i]].min():
             best = signed[i]
             kept.append(i)
     lines = {model: _by_price(models, price, model) for model in models}

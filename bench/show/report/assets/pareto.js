@@ -175,8 +175,8 @@ function frontNames(board, best) {
   return {...path(first), mode: "text", text, textposition: "middle center", hoverinfo: "skip", cliponaxis: false};
 }
 
-// Each name goes to the free side of its mark, as near as it lies on no mark of the front and on no other name; one
-// that is not beside its mark has a line to it. Where there is no room at all, the mark and the caption say it.
+// Each name goes beside its mark or to the free side of it, as near as it lies on no mark of the front and on no other
+// name; one that is far has a line to it. Where there is no room at all, the mark and the caption say it.
 function placeNames() {
   const plot = find("pareto-plot");
   const {xaxis, yaxis, _size: {w, h}} = plot._fullLayout;
@@ -205,12 +205,12 @@ function placeNames() {
 }
 
 const RADIUS = 8; // of a mark, and the room around it
-const ROWS = Array.from({length: 12}, (_, k) => k - 1); // away from the front; first beside the mark
+const ROWS = [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, -2, -3, -4]; // away from the mark: beside it, on the free side, on the other
 const ACROSS = [-1, 1, 0]; // of it, too
 
 function leader(x, y, box) {
   const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  const ends = {x1: x, y1: y, x2: box.x, y2: box.y - pareto.side * box.h, class: "leader"};
+  const ends = {x1: x, y1: y, x2: box.x, y2: box.y + (box.y < y ? box.h : -box.h), class: "leader"};
   for (const [name, value] of Object.entries(ends)) line.setAttribute(name, value);
   return line;
 }

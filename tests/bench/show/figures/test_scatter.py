@@ -26,6 +26,8 @@ def test_the_front_is_what_no_other_beats() -> None:
     assert scatter.front(models, l0, fvu).tolist() == [0, 1, 4]
     assert scatter.front(models, l0, -fvu, maximise=True).tolist() == [0, 1, 4]
     assert scatter.front(models[:1], l0[:1], fvu[:1]).tolist() == [0]
+    assert scatter.front(models[:2], np.array([2, 2.05]), np.array([0.5, 0.4])).tolist() == [0, 1]
+    assert scatter.front(models[:2], np.array([2, 2.03]), np.array([0.5, 0.4])).tolist() == [1], "alike"
 
 
 def test_a_line_beats_what_lies_between_two_of_its_points() -> None:
