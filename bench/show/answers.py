@@ -76,8 +76,12 @@ def _verdicts(reading: Reading) -> str:
     told = sorted(filter(None, (_verdict(reading, column) for column in ranked)), key=lambda words: NO_MODEL in words)
     if not told:
         return "no ranked metric is there for two models"
-    few = "" if any(reading.board.ties.values()) else "too few seeds to tell models apart, but on average "
-    return few + "; ".join(told)
+    return ("" if _are_told(reading) else "too few seeds to tell models apart, but on average ") + "; ".join(told)
+
+
+def _are_told(reading: Reading) -> bool:
+    """Whether tests say something of any column; of none that fewer than two rows can be compared in."""
+    return any(reading.board.ties.values())
 
 
 def _hardly_reached(reading: Reading, reached: Sequence[Row]) -> str:
@@ -100,7 +104,9 @@ def _verdict(reading: Reading, column: Column) -> str:
     number = f"{column.info.label} {format_interval(best.intervals[column.name])}{_cautions(reading, best, column)}"
     if len(others) == len(rows) - 1:
         return f"{NO_MODEL} is told from the others in {column.info.label} (best on average: {_name(best)}, {number})"
-    return f"{_name(best)} {column.info.answer} ({number}){_ties(others)}{_ahead(reading, rows, best, column)}"
+    untold = "" if tied or not _are_told(reading) else ", on average, as no test can be made"
+    ahead = _ahead(reading, rows, best, column)
+    return f"{_name(best)} {column.info.answer} ({number}){untold}{_ties(others)}{ahead}"
 
 
 def _cautions(reading: Reading, row: Row, praised: Column) -> str:

@@ -84,6 +84,20 @@ def test_few_seeds_tell_nothing_apart() -> None:
     assert "too few seeds to tell models apart, but on average topk reconstructs best" in said(records)
 
 
+def test_seeds_that_one_row_alone_has_enough_of_tell_nothing_apart() -> None:
+    """mp has five, topk three: nothing is told. Where that is so of one metric alone, it is said of that one."""
+    few = [record for record in TWO if record.spec.model == "mp" or record.spec.seed < 3]
+    assert "too few seeds to tell models apart, but on average topk reconstructs best" in said(few)
+    rare = [
+        record.model_copy(update={"metrics": record.metrics | {"dead_fraction": 0.1}})
+        if record.spec.model == "mp" or record.spec.seed < 3
+        else record
+        for record in TWO
+    ]
+    assert "topk reconstructs best (FVU 0.5395 ± 0.0097); " in said(rare)
+    assert "leaves the fewest units dead (dead 0.1000 ± 0), on average, as no test can be made" in said(rare)
+
+
 def test_a_row_that_is_ahead_with_few_seeds_is_not_passed_over() -> None:
     lucky = [record for record in runs("lucky", (4, 32), line(0.5, -0.1)) if record.spec.seed < 2]
     assert "topk reconstructs best (FVU 0.5395 ± 0.0097) (lucky is ahead with 2 seeds, too few)" in said([*TWO, *lucky])

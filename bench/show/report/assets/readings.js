@@ -94,7 +94,7 @@ function cautionsOn(row, head) {
 }
 
 // "mp reconstructs best (FVU 0.11 ± 0.01), not told from omp"; "" where there are not two rows.
-function verdictOn(ranked, head, k) {
+function verdictOn(ranked, head, k, areTold) {
   const rows = ranked.filter(row => row.cells[k]);
   if (rows.length < 2 || !head.answer || !head.sign) return "";
   const leader = among =>
@@ -112,15 +112,17 @@ function verdictOn(ranked, head, k) {
   const counted = `${n} ${n === 1 ? "seed" : "seeds"}`;
   const seeds = first.partial ? `the ${counted} that reach it` : `${counted}, too few`;
   const ahead = first === best ? "" : ` (${clip(first.label, 60)} is ahead with ${seeds})`;
-  return `${name} ${head.answer} (${told})${ties && `, not told from ${ties}`}${ahead}`;
+  const untold = head.marked?.length || !areTold ? "" : ", on average, as no test can be made";
+  return `${name} ${head.answer} (${told})${untold}${ties && `, not told from ${ties}`}${ahead}`;
 }
 
 function sentenceAt(rows, heads, price, at, native) {
   const ranked = rows.filter(row => !row.floor);
   const reached = ranked.filter(row => row.n);
-  const told = heads.map((head, k) => verdictOn(ranked, head, k)).filter(Boolean);
+  const areTold = heads.some(head => head.marked?.length);
+  const told = heads.map((head, k) => verdictOn(ranked, head, k, areTold)).filter(Boolean);
   const verdicts = [...told.filter(text => !text.startsWith("no model")), ...told.filter(text => text.startsWith("no model"))];
-  const few = heads.some(head => head.marked?.length) ? "" : "too few seeds to tell models apart, but on average ";
+  const few = areTold ? "" : "too few seeds to tell models apart, but on average ";
   const said = verdicts.length ? few + verdicts.join("; ") : "no ranked metric is there for two models";
   const missing = ranked.filter(row => !row.n).map(row => row.label);
   const absent = missing.length && reached.length ? ` Not reached by ${clip(missing.join(", "), 200)}.` : "";
