@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,3 +148,17 @@ def test_an_empty_folder_is_said(tmp_path: Path) -> None:
     for ask in (bench.results, bench.leaderboard):
         with pytest.raises(bench.BenchError, match="No records that can be read"):
             ask(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options", "words"),
+    [
+        (torch.nn.Linear(2, 2), {}, "backbone is Linear: name what makes it"),
+        ("./net.py:network", {"pooling": "mean"}, "Unknown option of bench.extract 'pooling'. Did you mean 'pool'?"),
+        ("./net.py:network", {"limit": 0}, "limit = 0: give a number of samples, 1 or more"),
+    ],
+)
+def test_what_cannot_be_extracted_is_said(tmp_path: Path, backbone: object, options: dict, words: str) -> None:
+    with pytest.raises(bench.BenchError, match=re.escape(words)):
+        bench.extract(backbone, "digits", "1", tmp_path / "acts", **options)
+    assert not list(tmp_path.iterdir())
