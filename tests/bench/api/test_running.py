@@ -119,7 +119,7 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
     ("keys", "words"),
     [
         ({"models": "topkk"}, "Did you mean 'topk'"),
-        ({"models": [3]}, "models.0 = 3"),
+        ({"models": [3]}, r"models = \[3\]: give a list of names"),
         ({"seeds": 0}, "at least 1"),
         ({"budget": "huge"}, "valid: smoke, quick, full"),
         ({"set": {"topk.kk": 3}}, "Did you mean 'k'"),
@@ -134,7 +134,7 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
         ({"datasets": {3.5: [[1.0]]}}, "no plain word"),
         ({"datasets": np.zeros((50, 3))}, "give it a name, {'mine': x}"),
         ({"device": None}, "Unknown --device 'None'"),
-        ({"datasets": {"a": np.full((50, 3), np.nan)}}, "train.x has nan at row 0"),
+        ({"datasets": {"a": np.full((50, 3), np.nan)}}, "a.npz. has nan at row 0, column 0"),
         ({"datasets": {}}, "name at least one"),
     ],
 )
