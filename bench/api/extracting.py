@@ -81,14 +81,7 @@ def extract(
     >>> table.dataset.tolist()
     ['acts']
     """
-    if not isinstance(backbone, str):
-        raise BenchError(f"backbone is {type(backbone).__name__}: name what makes it, './net.py:network'.")
-    for name in options:
-        if name not in Options.__annotations__:
-            raise unknown("option of bench.extract", name, Options.__annotations__)
-    if (limit := options.get("limit")) is not None and limit < 1:
-        raise BenchError(f"limit = {limit}: give a number of samples, 1 or more.")
-    layers, given = (layer,) if isinstance(layer, str) else tuple(layer), dict[str, Any](options)
+    layers, given = (layer,) if isinstance(layer, str) else tuple(layer), _checked(backbone, options)
     weights = given.pop("weights", None)
     of_backbone = {name: given.pop(name) for name in ("image_size", "context") if name in given}
     wanted = Wanted(backbone, weights and expanded(Path(weights)), **of_backbone)
@@ -101,3 +94,15 @@ def extract(
     with settings_restored():
         folders = extraction.extract(request, extraction.load(request), expanded(Path(out)))
     return [str(folder.path.absolute()) for folder in folders]
+
+
+def _checked(backbone: object, options: Options) -> dict[str, Any]:
+    """The options. BenchError for a network in place of its name, an option that there is not, and no samples."""
+    if not isinstance(backbone, str):
+        raise BenchError(f"backbone is {type(backbone).__name__}: name what makes it, './net.py:network'.")
+    for name in options:
+        if name not in Options.__annotations__:
+            raise unknown("option of bench.extract", name, Options.__annotations__)
+    if (limit := options.get("limit")) is not None and limit < 1:
+        raise BenchError(f"limit = {limit}: give a number of samples, 1 or more.")
+    return dict[str, Any](options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
     ("keys", "words"),
     [
         ({"models": "topkk"}, "Did you mean 'topk'"),
-        ({"models": [3]}, "models.0 = 3"),
+        ({"models": [3]}, r"models = \[3\]: give a list of names"),
         ({"seeds": 0}, "at least 1"),
         ({"budget": "huge"}, "valid: smoke, quick, full"),
         ({"set": {"topk.kk": 3}}, "Did you mean 'k'"),
@@ -133,7 +134,7 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
         ({"datasets": {3.5: [[1.0]]}}, "no plain word"),
         ({"datasets": np.zeros((50, 3))}, "give it a name, {'mine': x}"),
         ({"device": None}, "Unknown --device 'None'"),
-        ({"datasets": {"a": np.full((50, 3), np.nan)}}, "train.x has nan at row 0"),
+        ({"datasets": {"a": np.full((50, 3), np.nan)}}, "a.npz. has nan at row 0, column 0"),
         ({"datasets": {}}, "name at least one"),
     ],
 )
@@ -147,3 +148,17 @@ def test_an_empty_folder_is_said(tmp_path: Path) -> None:
     for ask in (bench.results, bench.leaderboard):
         with pytest.raises(bench.BenchError, match="No records that can be read"):
             ask(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options", "words"),
+    [
+        (torch.nn.Linear(2, 2), {}, "backbone is Linear: name what makes it"),
+        ("./net.py:network", {"pooling": "mean"}, "Unknown option of bench.extract 'pooling'. Did you mean 'pool'?"),
+        ("./net.py:network", {"limit": 0}, "limit = 0: give a number of samples, 1 or more"),
+    ],
+)
+def test_what_cannot_be_extracted_is_said(tmp_path: Path, backbone: object, options: dict, words: str) -> None:
+    with pytest.raises(bench.BenchError, match=re.escape(words)):
+        bench.extract(backbone, "digits", "1", tmp_path / "acts", **options)
+    assert not list(tmp_path.iterdir())
