@@ -14,7 +14,7 @@ from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app
 from bench.cli.options import Out, ResultsDir, path_option
 from bench.cli.readings import At, Columns
-from bench.errors import BenchError, clipped, counted
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,6 @@ def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RE
         else:
             print_boards(console, tables.boards, store)
         print_left_out(console, scan.records, store)
-        print_changed(console, scan.records)
         for line in lines(read_labs(results)):
             print_raw(console, line)
         print_places(console, out or results)
@@ -71,7 +70,6 @@ def report(
         else:
             path = page.write(scan.records, tables, out or results, store)
         print_left_out(console, scan.records, store)
-        print_changed(console, scan.records)
         print_raw(console, f"Report: {path}")
     raise typer.Exit(EXIT_FAILED if scan.unreadable else 0)
 
@@ -157,16 +155,6 @@ def print_left_out(console: Console, records: Sequence[Record], store: RunStore)
 
     for name, reason in left_out(records, store).items():
         print_raw(console, f"Left out of the boards: {name}: {reason}")
-
-
-def print_changed(console: Console, records: Sequence[Record]) -> None:
-    """Name the runs whose records are not as they were written: boards show the numbers that stand there."""
-    from bench.show.printing import print_raw
-
-    changed = [record.run_id for record in records if record.digest and record.compute_digest() != record.digest]
-    if changed:
-        words = f"{counted(len(changed), 'record')} changed after it was written, by whom nobody knows"
-        print_raw(console, f"{words}: {clipped(', '.join(changed))}. `bench run --force` makes such a run again.")
 
 
 def print_places(console: Console, folder: Path) -> None:

@@ -21,7 +21,7 @@ CONTAINERS = frozenset({dict, list})
 
 
 class UnreadableRecord(Exception):
-    """A record that is truncated, damaged, of another schema or of another run. It is named and left alone."""
+    """A record that is truncated, damaged, changed, of another schema or of another run. It is named and left alone."""
 
 
 def parse_record(path: Path) -> Record:
@@ -87,4 +87,6 @@ def _validate(content: Any, run_id: str) -> Record:
         raise UnreadableRecord(f"its spec cannot be written as JSON ({error})") from error
     if spec_id != run_id:
         raise UnreadableRecord(f"its spec is that of another run, {spec_id:.120}")
+    if record.digest and record.compute_digest() != record.digest:
+        raise UnreadableRecord("changed after it was written: its digest is of other content")
     return record

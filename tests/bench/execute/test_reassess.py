@@ -178,7 +178,7 @@ def test_an_evaluation_that_is_cut_short_is_made_up_for(root: Path, monkeypatch:
 def test_a_record_of_schema_1_gets_views_and_a_legend(root: Path) -> None:
     record = only_record(root)
     folder = RunStore(root).folder(record.run_id)
-    old = json.loads(folder.record_path.read_text(encoding="utf-8")) | {"schema_version": 1}
+    old = json.loads(folder.record_path.read_text(encoding="utf-8")) | {"schema_version": 1, "digest": ""}
     folder.record_path.write_text(json.dumps(old), encoding="utf-8")
     for name in ("views.npz", "legend.json"):
         (folder.path / name).unlink()

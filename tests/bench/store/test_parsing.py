@@ -75,8 +75,13 @@ def test_odd_provenance_is_one_unreadable_record_that_names_the_field(path: Path
 
 
 def test_empty_provenance_is_fine(path: Path) -> None:
-    changed(path, lambda content: content.update(provenance={"software": {}, "hardware": {}}))
+    changed(path, lambda content: content.update(provenance={"software": {}, "hardware": {}}, digest=""))
     assert parse_record(path).provenance.version is None
+
+
+def test_a_record_whose_numbers_were_changed_is_refused(path: Path) -> None:
+    changed(path, lambda content: content["metrics"].update(fvu=0.001))
+    assert refusal(path) == "changed after it was written: its digest is of other content"
 
 
 def test_a_key_that_stands_twice_is_refused_whatever_its_place(path: Path) -> None:

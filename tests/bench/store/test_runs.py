@@ -126,7 +126,7 @@ def swapped(store: RunStore) -> None:
 
 CHANGES: dict[str, tuple[Callable[[RunStore], object], list[int], int]] = {
     "added": (lambda store: put(store, record_of(3)), [0, 1, 2, 3], 0),
-    "edited": (in_place, [0, 1, 2], 0),
+    "edited": (in_place, [1, 2], 1),
     "swapped": (swapped, [2], 2),
     "deleted": (lambda store: file_of(store).unlink(), [1, 2], 0),
     "deleted with its folder": (lambda store: shutil.rmtree(file_of(store).parent), [1, 2], 0),
