@@ -15,6 +15,9 @@ from bench.compare.readings import NEAR
 from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, axis_label, look, round_ticks, styled
 from metrics.base import MetricInfo
 
+DECADES = 1e4
+"""Between the largest error that a figure shows and the least: as many units as inputs make it a rounding error."""
+
 
 @styled
 def maps(
@@ -119,8 +122,7 @@ def front_figure(
         axes.set_xscale("log")
         _ticks_of_log(axes.xaxis)
     if gained.direction == "min" and _spans(values[ranked]):
-        axes.set_yscale("log")
-        _ticks_of_log(axes.yaxis)
+        _log_scale(axes, values[ranked])
     else:
         axes.yaxis.set_major_locator(round_ticks(5))
     limits = axes.axis()  # floors widen neither what the others gain nor what they pay
@@ -137,6 +139,17 @@ def front_figure(
 def _spans(values: np.ndarray) -> bool:
     """Whether values are better told apart by their logarithms."""
     return bool((values > 0).all()) and values.max() > 8 * values.min()
+
+
+def _log_scale(axes: Axes, values: np.ndarray) -> None:
+    """Values by their logarithms; what is a rounding error beside the largest leaves the frame."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    most = float(values.max())
+    if low < most / DECADES:
+        low, high = most / DECADES, 1.5 * most
+    axes.set_ylim(low, high)
+    _ticks_of_log(axes.yaxis)
 
 
 def _ticks_of_log(axis: Axis) -> None:

@@ -132,7 +132,7 @@ function paretoFigure(board, rows, best, x, y) {
     ],
     layout: {
       xaxis: axis(header(x), log ? logAxis() : {}),
-      yaxis: axis(header(y), spans(rows, y) ? logAxis() : {}),
+      yaxis: axis(header(y), spans(rows, y) ? {...logAxis(), ...withinReason(rows)} : {}),
     },
   };
 }
@@ -140,6 +140,13 @@ function paretoFigure(board, rows, best, x, y) {
 // Where a logarithmic axis has its ticks: 1, 2 and 5 times the powers of ten.
 const ROUND = Array.from({length: 19}, (_, i) => [1, 2, 5].map(digit => digit * 10 ** (i - 9))).flat();
 const logAxis = () => ({type: "log", tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(short)});
+
+// What is a rounding error beside the largest, as of as many units as inputs, leaves the frame.
+const DECADES = 4;
+const withinReason = rows => {
+  const ends = [Math.min(...rows.map(row => row.y)), Math.max(...rows.map(row => row.y))].map(Math.log10);
+  return ends[1] - ends[0] > DECADES ? {range: [ends[1] - DECADES, ends[1] + 0.2]} : {};
+};
 
 // What is to be small, and spreads far, is told apart by its logarithm.
 const spans = (rows, y) => {

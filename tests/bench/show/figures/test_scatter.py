@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from matplotlib.collections import LineCollection, PolyCollection
 
 from bench.show.figures import scatter
@@ -83,3 +84,14 @@ def test_floors_are_grey_and_neither_of_the_front_nor_of_the_scale() -> None:
         "random",
         "front",
     ]
+
+
+def test_a_rounding_error_is_not_of_the_scale() -> None:
+    """64 units of 64 inputs: no error but that of rounding, beside which no other would be told apart."""
+    l0, fvu = np.array([2.0, 10, 64, 2, 64]), np.array([0.3, 0.05, 1e-13, 0.4, 0.02])
+    price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
+    axes = scatter.front_figure(["omp"] * 3 + ["topk"] * 2, l0, fvu, price, quality).axes[0]
+    low, high = axes.get_ylim()
+    assert low == pytest.approx(0.4e-4)
+    assert 0.4 < high < 0.8
+    assert len([tick for tick in axes.get_yticks() if low <= tick <= high]) > 5
