@@ -120,7 +120,8 @@ class RunStore:
     def _names(self) -> list[str]:
         """What is in the folder, sorted."""
         try:
-            return sorted(entry.name for entry in os.scandir(self.root))
+            with os.scandir(self.root) as entries:
+                return sorted(entry.name for entry in entries)
         except (FileNotFoundError, NotADirectoryError):
             return []
 
