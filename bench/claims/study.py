@@ -88,7 +88,7 @@ def _asked(models: Collection[str], asked: Sequence[Override]) -> dict[str, dict
     for override in sorted(asked, key=lambda each: each.model is not None):
         if override.model is not None and override.model not in fields:
             raise unknown("model in --set", override.model, fields, "It must be one of the claims'.")
-        having = [name for name in fields if override.model in (None, name) and override.field in fields[name]]
+        having = [name for name in fields if override.concerns(name, fields[name])]
         if not having:
             valid = fields[override.model] if override.model else set().union(*fields.values())
             raise unknown(f"field of {override.model or 'any model of the claims'}", override.field, valid)

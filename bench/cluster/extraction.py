@@ -178,14 +178,14 @@ def _is_complete(folder: Path) -> bool:
 def _state(look: Look, submission: Submission, extraction: Extraction) -> RunState:
     place = Place(submission, submission.arrays[0].name, 0)
     job = look.queue.listed(place)
-    pending = [(place, job)] if job and job.active else []
-    state = RunState(submission.id, "queued", submission, job, tuple(job for _, job in pending))
+    jobs = (job,) if job and job.active else ()
+    state = RunState(submission.id, "queued", submission, job, jobs)
     owner = None
     if submission.sent.user == user():  # a stranger's submission does not say where to look
         if extraction.complete:
             return replace(state, state="done")
         owner = living_owner(extraction.out / ".lock")
-    return look.on_its_way(state, owner, pending) or look.absent(state, place)
+    return look.on_its_way(state, owner, [(place, each) for each in jobs]) or look.absent(state, place)
 
 
 def carry_out(folder: str, run_ids: Sequence[str], stop: Stop) -> bool:

@@ -141,7 +141,7 @@ def _grid(choice: ModelChoice, settings: str, overrides: Sequence[Override]) -> 
         return {}
     grid: dict[str, Sequence[Any]] = dict(choice.cls.matched_grid if settings == "matched" else {})
     for override in sorted(overrides, key=lambda override: override.model is not None):  # the model's own wins
-        if override.model in (None, choice.plugin.name) and override.field in choice.cls.Config.model_fields:
+        if override.concerns(choice.plugin.name, choice.cls.Config.model_fields):
             grid[override.field] = override.values
     return grid
 

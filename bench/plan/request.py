@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args
 
@@ -31,6 +31,10 @@ class Override(NamedTuple):
     """The hyperparameter."""
     values: tuple[Any, ...]
     """Its values."""
+
+    def concerns(self, model: str, fields: Container[str]) -> bool:
+        """Whether a model that has these fields gets it."""
+        return self.model in (None, model) and self.field in fields
 
 
 class Request(BaseModel):

@@ -52,4 +52,4 @@ def _fields(request: Request) -> Fields:
 
 
 def _concerns(override: Override, models: Fields) -> bool:
-    return any(override.model in (None, name) and override.field in fields for name, fields in models.items())
+    return any(override.concerns(name, fields) for name, fields in models.items())
