@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import pickle
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.activations.preparing import IMAGENET, Pictures, Resizing, Tokens
+from bench.datasets.readers import torch_saved
 from bench.errors import BenchError, first_line, message_of, unknown
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import by_reference, load_object
@@ -118,8 +118,7 @@ def _weights(file: Path) -> dict[str, Tensor]:
 
             found: Any = load_file(file)
         else:
-            with warnings.catch_warnings(action="ignore"):  # of a format that is refused
-                found = torch.load(file, map_location="cpu", weights_only=True)
+            found = torch_saved(file)
     except pickle.UnpicklingError as error:
         raise BenchError(
             f"'{file}' holds pickled objects, which could run code: save the weights alone, as safetensors."

@@ -119,12 +119,17 @@ def _safetensors(path: Path) -> Mapping[str, Any]:
         raise ValueError(str(error)) from error
 
 
+def torch_saved(path: Path) -> Any:
+    """What torch saved in a file, on the CPU. Raises UnpicklingError for what could run code, among others."""
+    with warnings.catch_warnings(action="ignore"):  # of a format that is refused
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def _pt(path: Path) -> Tensor | dict[str, Any]:
     import pickle
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a format that is refused
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch_saved(path)
     except pickle.UnpicklingError as error:
         raise ValueError(f"pickled objects ({first_line(str(error))})") from error
     if not isinstance(content, Tensor | dict):

@@ -144,15 +144,17 @@ const logAxis = () => ({type: "log", tickmode: "array", tickvals: ROUND, ticktex
 // What is a rounding error beside the largest, as of as many units as inputs, leaves the frame.
 const DECADES = 4;
 const withinReason = rows => {
-  const ends = [Math.min(...rows.map(row => row.y)), Math.max(...rows.map(row => row.y))].map(Math.log10);
-  return ends[1] - ends[0] > DECADES ? {range: [ends[1] - DECADES, ends[1] + 0.2]} : {};
+  const [low, high] = leastAndMost(rows).map(Math.log10);
+  return high - low > DECADES ? {range: [high - DECADES, high + 0.2]} : {};
 };
 
 // What is to be small, and spreads far, is told apart by its logarithm.
 const spans = (rows, y) => {
-  const ends = [Math.min(...rows.map(row => row.y)), Math.max(...rows.map(row => row.y))];
-  return better(y) < 0 && ends[0] > 0 && ends[1] > 8 * ends[0];
+  const [low, high] = leastAndMost(rows);
+  return better(y) < 0 && low > 0 && high > 8 * low;
 };
+
+const leastAndMost = rows => [Math.min(...rows.map(row => row.y)), Math.max(...rows.map(row => row.y))];
 
 const path = rows => ({x: rows.map(row => row.x), y: rows.map(row => row.y)});
 
