@@ -262,7 +262,7 @@ def format_interval(interval: Interval) -> str:
         return f"{format_number(mean)} ± 0"
     decimals = 1 - math.floor(math.log10(float(f"{half:.1e}")))
     if decimals > MAX_DECIMALS or abs(mean) >= LARGE:
-        return f"{mean:.3e} ± {half:.1e}"
+        return f"{format_number(mean)} ± {half:.1e}"
     decimals = max(0, decimals)
     return f"{round(mean, decimals) + 0.0:,.{decimals}f} ± {half:,.{decimals}f}"
 

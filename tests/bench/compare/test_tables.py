@@ -109,6 +109,7 @@ def test_in_a_narrow_terminal_a_board_keeps_what_says_most(width: int | None, sh
         (Interval(0.5, 0.0996), "0.50 ± 0.10"),
         (Interval(-0.0001, 0.05), "0.000 ± 0.050"),
         (Interval(1e-9, 1e-10), "1.000e-09 ± 1.0e-10"),
+        (Interval(0.13061, 1.2e-9), "0.1306 ± 1.2e-09"),
         (Interval(3e-9, None), "3.000e-09"),
         (Interval(1e20, 3.0), "1.000e+20 ± 3.0e+00"),
         (Interval(815080.0, 0.0), "815,080 ± 0"),

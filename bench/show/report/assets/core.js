@@ -129,7 +129,7 @@ function formatInterval(mean, half) {
   if (half == null || !Number.isFinite(mean)) return formatNumber(mean);
   if (half === 0) return `${formatNumber(mean)} ± 0`;
   const decimals = 1 - Math.floor(Math.log10(Number(half.toExponential(1))));
-  if (decimals > 6 || Math.abs(mean) >= 1e9) return `${exponent(mean, 3)} ± ${exponent(half, 1)}`;
+  if (decimals > 6 || Math.abs(mean) >= 1e9) return `${formatNumber(mean)} ± ${exponent(half, 1)}`;
   return `${fixed(mean, Math.max(0, decimals))} ± ${fixed(half, Math.max(0, decimals))}`;
 }
 
