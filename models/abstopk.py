@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.base import Losses, SparseCodes
 from models.parts.auxk import AuxKConfig
+from models.parts.errors import squared_error
 from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection, selected_preactivations
@@ -38,9 +39,9 @@ class AbsTopK(LinearEncoderModel[AbsTopKConfig]):
             codes = self.code(x, self.config.k)
         selection = Selection(codes.indices, self.config.n_latents)
         values = selected_preactivations(x, self.encoder, self.encoder_bias, self.bias, codes.values, selection)
-        residual = x - self.reconstruct(values, selection)
-        fvu = residual.square().sum(1).mean() / self.variance
-        return self.auxk.losses(self, x, values, selection, fvu, residual)
+        x_hat = self.reconstruct(values, selection)
+        fvu = squared_error(x_hat, x) / self.variance
+        return self.auxk.losses(self, x, values, selection, fvu, x - x_hat)
 
     def preactivations(self, x: Tensor) -> Tensor:
         """|W (x - b) + b_enc| of x (N, D), by which units are selected: (N, M)."""

@@ -15,6 +15,7 @@ from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint
 from models.parts.auxk import AuxKConfig
 from models.parts.batch_topk import NO_BATCH_YET, above_threshold, largest_of_batch
+from models.parts.errors import squared_error
 from models.parts.linear_encoder import LinearEncoderModel
 
 
@@ -42,9 +43,9 @@ class BatchTopK(LinearEncoderModel[BatchTopKConfig]):
             pre = self.preactivations(x)
             values, selection = largest_of_batch(pre, self.config.k, self.threshold, self.config.threshold_rate)
         values = self.selected_activations(x, values, selection)
-        residual = x - self.reconstruct(values, selection)
-        fvu = residual.square().sum(1).mean() / self.variance
-        return self.auxk.losses(self, x, values, selection, fvu, residual)
+        x_hat = self.reconstruct(values, selection)
+        fvu = squared_error(x_hat, x) / self.variance
+        return self.auxk.losses(self, x, values, selection, fvu, x - x_hat)
 
     def encode(self, x: Tensor) -> SparseCodes:
         return above_threshold(self.preactivations(x), self.threshold)

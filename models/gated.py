@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint
 from models.parts.dictionary import TrainedDictionaryConfig
+from models.parts.errors import squared_error
 from models.parts.hardware import where_above
 from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
@@ -57,11 +58,11 @@ class Gated(LinearEncoderModel[GatedConfig]):
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         gate = self.preactivations(x)
-        fvu = (x - self._gated(gate) @ self.dictionary - self.bias).square().sum(1).mean() / self.variance
+        fvu = squared_error(self._gated(gate) @ self.dictionary + self.bias, x) / self.variance
         opened = gate.relu()
         l1 = opened.sum(1).mean() / self.variance.sqrt()
         frozen = opened @ self.dictionary.detach() + self.bias.detach()
-        auxiliary = (x - frozen).square().sum(1).mean() / self.variance
+        auxiliary = squared_error(frozen, x) / self.variance
         total = fvu + self.config.l1 * l1 + auxiliary
         return Losses(total, {"fvu": fvu, "l1": l1, "auxiliary": auxiliary})
 

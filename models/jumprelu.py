@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint
 from models.parts.dictionary import TrainedKSparseConfig
+from models.parts.errors import squared_error
 from models.parts.jump import jump
 from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
@@ -65,7 +66,7 @@ class JumpReLU(LinearEncoderModel[JumpReLUConfig]):
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         z, n_active = jump(self.preactivations(x), self.theta(), self.config.bandwidth)
-        sse = (x - z @ self.dictionary - self.bias).square().sum(1).mean()
+        sse = squared_error(z @ self.dictionary + self.bias, x)
         sparsity = (n_active / self.config.k - 1).square().mean()
         return Losses(sse + self.config.sparsity_weight * sparsity, {"sse": sse, "sparsity": sparsity})
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint, CheckpointError
 from models.parts.dictionary import TiedModel, TrainedKSparseConfig
+from models.parts.errors import squared_error
 from models.parts.pursuit import Choice, pursuit, use_gram
 
 
@@ -41,7 +42,7 @@ class MatchingPursuit(TiedModel[MatchingPursuitConfig]):
         values, selection = pursuit(
             x, self.bias, self.dictionary, config.k, by_gram, config.selection, config.threshold
         )
-        sse = (x - self.reconstruct(values, selection)).square().sum(1).mean()
+        sse = squared_error(self.reconstruct(values, selection), x)
         return Losses(sse, {"sse": sse})
 
     def code(self, x: Tensor, k: int) -> SparseCodes:

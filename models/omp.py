@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.base import Losses, SparseCodes
 from models.parts.dictionary import TiedModel, TrainedKSparseConfig
+from models.parts.errors import squared_error
 from models.parts.orthogonal_pursuit import orthogonal_pursue, use_gram_orthogonally
 from models.parts.pursuit import gram_matrix
 from models.parts.sparse import Selection
@@ -29,7 +30,7 @@ class OMP(TiedModel[TrainedKSparseConfig]):
             gram = gram_matrix(self.dictionary) if by_gram else None
             values, indices = orthogonal_pursue(x - self.bias, self.dictionary, self.config.k, gram)
         x_hat = self.reconstruct(values, Selection(indices, self.config.n_latents))
-        sse = (x - x_hat).square().sum(1).mean()
+        sse = squared_error(x_hat, x)
         return Losses(sse, {"sse": sse})
 
     def code(self, x: Tensor, k: int) -> SparseCodes:

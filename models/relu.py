@@ -18,6 +18,7 @@ from torch import Tensor
 from models.base import Losses, SparseCodes
 from models.exchange.checkpoint import Checkpoint
 from models.parts.dictionary import TrainedDictionaryConfig
+from models.parts.errors import squared_error
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import sparse_codes
 
@@ -42,7 +43,7 @@ class ReLU(LinearEncoderModel[ReLUConfig]):
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         z = self.preactivations(x).relu()
-        fvu = (x - z @ self.dictionary - self.bias).square().sum(1).mean() / self.variance
+        fvu = squared_error(z @ self.dictionary + self.bias, x) / self.variance
         l1 = z.sum(1).mean() / self.variance.sqrt()
         return Losses(fvu + self.config.l1 * l1, {"fvu": fvu, "l1": l1})
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.base import Losses, SparseCodes
 from models.parts.auxk import AuxKConfig
+from models.parts.errors import squared_error
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection
 
@@ -43,6 +44,6 @@ def topk_loss(model: LinearEncoderModel[TopKT], x: Tensor) -> Losses:
         values, indices = model.largest(x, model.config.k)
     selection = Selection(indices, model.config.n_latents)
     values = model.selected_activations(x, values, selection)
-    residual = x - model.reconstruct(values, selection)
-    fvu = residual.square().sum(1).mean() / model.variance
-    return model.auxk.losses(model, x, values, selection, fvu, residual)
+    x_hat = model.reconstruct(values, selection)
+    fvu = squared_error(x_hat, x) / model.variance
+    return model.auxk.losses(model, x, values, selection, fvu, x - x_hat)

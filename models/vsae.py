@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from models.base import Losses, SparseCodes, warmup
 from models.parts.centred_linear import centred_linear
 from models.parts.dictionary import TrainedKSparseConfig
+from models.parts.errors import squared_error
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.noisy_topk import NoisyTopK, noisy_top_k
 from models.parts.sparse import Selection
@@ -60,7 +61,7 @@ class VSAE(LinearEncoderModel[VSAEConfig]):
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
         code = self._noisy_code(x)
         x_hat = self.reconstruct(code.values, Selection(code.indices, self.config.n_latents))
-        sse = (x - x_hat).square().sum(1).mean()
+        sse = squared_error(x_hat, x)
         kl = code.kl.mean()
         beta = self.config.beta * warmup(progress, self.config.beta_warmup)
         return Losses(sse + beta * kl, {"sse": sse, "kl": kl})

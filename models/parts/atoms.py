@@ -63,8 +63,3 @@ def geometric_median(x: Tensor, max_samples: int = 8192, iterations: int = 50, t
         if step <= tolerance * torch.linalg.vector_norm(median):
             break
     return median
-
-
-def summed_variance(x: Tensor) -> Tensor:
-    """Variance of x (N, D), summed over features, (); divided by it, an error does not depend on the scale of x."""
-    return x.var(0, correction=0).sum().clamp_min(1e-12)

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.base import Losses
+from models.parts.centred_linear import centred_linear
 from models.parts.dictionary import TrainedKSparseConfig
 from models.parts.hardware import may_wait
 from models.parts.largest import top_k
@@ -92,14 +93,14 @@ class AuxK(nn.Module):
         if self.config.auxk == 0 or len(alive) == 0:
             return x.new_zeros(())
         encoder, encoder_bias = _rows(model.encoder, dead), _rows(model.encoder_bias, dead)
-        pre = F.linear(x - model.bias, encoder, encoder_bias).masked_fill(alive, 0.0)
+        pre = centred_linear(x, encoder, encoder_bias, model.bias).masked_fill(alive, 0.0)
         top, positions = top_k(pre.abs() if self.signed else pre, min(self.config.auxk, len(alive)))
         top = pre.gather(1, positions) if self.signed else top.relu()
         if dead is not None and may_wait(x):
             rebuilt = decode(top, Selection(dead[positions], len(self.silence)), model.dictionary)
         else:  # of the few candidates a large part is active: a dense product costs a GPU less than to gather atoms
             rebuilt = torch.zeros_like(pre).scatter(1, positions, top) @ _rows(model.dictionary, dead)
-        error = (residual - rebuilt).square().sum() / residual.square().sum().clamp_min(1e-12)
+        error = F.mse_loss(rebuilt, residual, reduction="sum") / residual.square().sum().clamp_min(1e-12)
         return error.masked_fill(alive.all(), 0.0)
 
     def _candidates(self) -> tuple[Tensor | None, Tensor]:

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from models.base import ConfigT, Model, SparseCodes
 from models.exchange.checkpoint import Checkpoint
-from models.parts.atoms import project_gradient, random_atoms, summed_variance
+from models.parts.atoms import project_gradient, random_atoms
 from models.parts.auxk import AuxK, AuxKConfig
 from models.parts.centred_linear import centred_linear
 from models.parts.dictionary import Dictionary
+from models.parts.errors import summed_variance
 from models.parts.largest import top_k_linear
 from models.parts.sparse import Selection, selected_preactivations
 

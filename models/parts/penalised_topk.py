@@ -16,6 +16,7 @@ from torch import Tensor
 from models.base import Losses
 from models.parts.activation_sums import ActivationSums, activation_sums
 from models.parts.auxk import AuxKConfig
+from models.parts.errors import squared_error
 from models.parts.largest import top_k
 from models.parts.linear_encoder import LinearEncoderModel
 from models.parts.sparse import Selection
@@ -42,9 +43,9 @@ def penalised_loss(model: LinearEncoderModel[PenalisedT], x: Tensor, penalty: Pe
     selection = Selection(top_k(pre.detach(), config.k)[1], config.n_latents)
     sums = activation_sums(pre, selection.indices, _batch_active(pre, selection) if config.mask else None)
     values = sums.selected
-    residual = x - model.reconstruct(values, selection)
-    fvu = residual.square().sum(1).mean() / model.variance
-    total, terms = model.auxk.losses(model, x, values, selection, fvu, residual)
+    x_hat = model.reconstruct(values, selection)
+    fvu = squared_error(x_hat, x) / model.variance
+    total, terms = model.auxk.losses(model, x, values, selection, fvu, x - x_hat)
     mean_penalty = penalty(sums).mean()
     return Losses(total + config.penalty_weight * mean_penalty, terms | {"penalty": mean_penalty})
 
