@@ -44,7 +44,7 @@ def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
 @metric(
     label="activity var above floor",
     direction="min",
-    range="[0, 1]",
+    range="[0, inf)",
     source=VARIANCE,
     headline=True,
     answer="has the most class-consistent code",
@@ -52,11 +52,13 @@ def activity_variance_share(gamma_hard: Matrix, labels: Tensor) -> float:
 def activity_variance_above_floor(gamma_hard: Matrix, labels: Tensor) -> float | NotApplicable:
     """Share of the variance of units' switching on and off that classes leave open, above the least that is possible.
 
-    (s - f) / (1 - f), of s, the share within classes, and its floor f, the smallest share that units with these numbers
-    of active samples can have. A unit that is on in a share p of the samples has the smallest variance within classes
-    if it is on in all samples of some classes, in part of one class, and in no other; of ten equal classes, with p
-    below 0.1, the floor is (1 - 10 p) / (1 - p). 0: activity follows the classes as far as its density allows; 1: it
-    knows nothing of them. n/a if nothing varies, or if only one class occurs: then f is 1.
+    (s - f) / (c - f), of s, the share within classes, its floor f, the smallest share that units with these numbers of
+    active samples can have, and c, what chance gives: (N - C) / (N - 1), the expected share if the N samples were dealt
+    out to the C classes anew. A unit that is on in a share p of the samples has the smallest variance within classes if
+    it is on in all samples of some classes, in part of one class, and in no other; of ten equal classes, with p below
+    0.1, the floor is (1 - 10 p) / (1 - p). 0: activity follows the classes as far as its density allows; 1: it knows
+    nothing of them, above 1 by chance. Where classes are of one size, units that are on, or off, for one sample have no
+    other share, and do not count. n/a if none counts, or if only one class occurs.
     """
     sizes, rates, _ = class_moments(gamma_hard, labels)
     if len(sizes) < 2:
@@ -66,9 +68,12 @@ def activity_variance_above_floor(gamma_hard: Matrix, labels: Tensor) -> float |
     total = (counts * (1 - counts / n)).sum()
     if total == 0:
         return NotApplicable("no activity varies")
+    by_chance = total.item() * (n.item() - len(sizes)) / (n.item() - 1)
     within = (sizes @ (rates * (1 - rates))).sum().item()
     least = float(_least_within(counts.cpu().numpy(), sizes.cpu().numpy()).sum())
-    return min(1.0, max(0.0, (within - least) / (total.item() - least)))
+    if by_chance - least <= 1e-9 * by_chance:
+        return NotApplicable("units that are on, or off, for a single sample have no other share")
+    return max(0.0, (within - least) / (by_chance - least))
 
 
 @metric(label="activity JSD", direction="none", unit="nats", range="[-M ln 2, M ln 2]", source=DIVERGENCE)

@@ -121,14 +121,16 @@ def test_the_floor_is_the_least_share_of_all_codes_by_enumeration() -> None:
     for count in range(1, 9):
         alike = units.sum(0) == count
         floor = shares[alike].min()
-        torch.testing.assert_close(above[alike], (shares[alike] - floor) / (1 - floor), atol=1e-6, rtol=0)
+        chance = shares[alike].mean()  # each code that is on equally often is as likely, if labels are dealt out anew
+        assert chance == pytest.approx(6 / 8)
+        torch.testing.assert_close(above[alike], (shares[alike] - floor) / (chance - floor), atol=1e-6, rtol=0)
     # Of several units the variances add up before the share is taken, and so do their floors.
     pair = units[:, [3, 200]]
     n = pair.sum(0) / 9
     totals = n * (1 - n)
     floors = [shares[units.sum(0) == count].min() for count in pair.sum(0)]
     floor = sum(t * f for t, f in zip(totals, floors, strict=True)) / totals.sum()
-    expected = (gamma.activity_variance_share(pair, labels) - floor) / (1 - floor)
+    expected = (gamma.activity_variance_share(pair, labels) - floor) / (6 / 8 - floor)
     assert gamma.activity_variance_above_floor(pair, labels) == pytest.approx(float(expected), abs=1e-6)
 
 
@@ -150,7 +152,7 @@ def test_above_its_floor_a_code_that_knows_no_class_has_all_and_one_that_follows
         assert share == pytest.approx(floor)
         assert p >= 0.1 or floor == pytest.approx((1 - 10 * p) / (1 - p))
         assert found == pytest.approx(0, abs=1e-9)
-    assert 0 <= found <= share
+    assert 0 <= found <= share * 4999 / (5000 - len(sizes))
 
 
 def test_above_its_floor_nothing_can_be_said_of_one_class_or_of_a_code_that_never_varies() -> None:
@@ -160,8 +162,18 @@ def test_above_its_floor_nothing_can_be_said_of_one_class_or_of_a_code_that_neve
     assert gamma.activity_variance_above_floor(torch.zeros(8, 3).bool(), labels) == alike
     one = NotApplicable("fewer than two classes occur")
     assert gamma.activity_variance_above_floor(ACTIVE, torch.zeros(4).long()) == one
-    # ACTIVE: units 0 and 2 do not vary; unit 1 is on in 3 of 4, at best in 2 of a class and 1 of the other, as it is.
-    assert gamma.activity_variance_above_floor(ACTIVE, LABELS) == 0
+    # ACTIVE: units 0 and 2 do not vary; unit 1 is on in 3 of 4, always in 2 of a class and 1 of the other.
+    single = NotApplicable("units that are on, or off, for a single sample have no other share")
+    assert gamma.activity_variance_above_floor(ACTIVE, LABELS) == single
+    assert gamma.activity_variance_above_floor(torch.eye(20).bool(), torch.arange(20) % 4) == single
+
+
+@pytest.mark.parametrize("n_active", [2, 3, 6])
+@pytest.mark.parametrize("sizes", [[30] * 10, [200, 60, 30, 10]])
+def test_by_chance_units_that_are_rarely_on_have_all_above_their_floor(n_active: int, sizes: list[int]) -> None:
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    units = torch.rand(300, 4000).argsort(0) < n_active
+    assert gamma.activity_variance_above_floor(units, labels) == pytest.approx(1, abs=0.05)
 
 
 def test_a_class_code_has_no_spread_within_classes() -> None:
