@@ -68,6 +68,7 @@ METRICS: dict[str, str] = {
     "unit_monosemanticity": "metrics.interpretability:unit_monosemanticity",
     "class_purity": "metrics.interpretability:class_purity",
     "unit_purity": "metrics.interpretability:unit_purity",
+    "class_agreement": "metrics.interpretability:class_agreement",
     "class_mig": "metrics.interpretability:class_mig",
     "inference_fvu": "metrics.robustness:inference_fvu",
     "last_atom_correlation": "metrics.robustness:last_atom_correlation",

@@ -106,11 +106,12 @@ def _cosines(codes: Matrix, embeddings: Tensor) -> Tensor:
     return torch.where(has_pairs, (weighted.square().sum(1) - own) / pairs, torch.nan).clamp(-1, 1)
 
 
-@metric(label="class purity", direction="max", range="[1/C, 1]", source="Jacquier et al. 2026; the formula is a choice")
+@metric(label="class purity", direction="none", range="[1/C, 1]", source="Jacquier et al. 2026; formula a choice")
 def class_purity(active: Matrix, labels: Tensor) -> float | NotApplicable:
     """Share of a unit's active images that belong to its most frequent class: mean over live units.
 
-    n/a if all units are dead.
+    The fewer images a unit is on for, the purer it is by chance: 1 for a single one. So models whose units are on
+    unequally often, and small sets, are compared by `class_agreement`. n/a if all units are dead.
     """
     purity = unit_purity(active, labels)
     purity = purity[~purity.isnan()]
@@ -123,6 +124,22 @@ def unit_purity(active: Matrix, labels: Tensor) -> Tensor:
     sizes, rates, _ = class_moments(active, labels)
     counts = rates * sizes[:, None]
     return counts.amax(0) / counts.sum(0)
+
+
+@metric(label="class agreement", direction="max", range="[0, 1]", source="Simpson 1949, within a unit")
+def class_agreement(active: Matrix, labels: Tensor) -> float | NotApplicable:
+    """Share of the pairs of a unit's active images that are of one class: mean over units that are on for two or more.
+
+    sum_c n_c (n_c - 1) / (n (n - 1)), of a unit that is on for n images, n_c of them of class c. By chance it is the
+    share of all pairs of images that are of one class, however rarely a unit is on. n/a if no unit has a pair.
+    """
+    sizes, rates, _ = class_moments(active, labels)
+    counts = (rates * sizes[:, None]).round()
+    images = counts.sum(0)
+    agreeing, pairs = (counts * (counts - 1)).sum(0), images * (images - 1)
+    if not (pairs > 0).any():
+        return NotApplicable("no unit is on for two images or more")
+    return (agreeing / pairs)[pairs > 0].mean().item()
 
 
 @metric(label="one-vs-rest MIG", direction="max", range="[0, 1]", source=CHEN)

@@ -68,6 +68,30 @@ def test_purity_by_hand() -> None:
     assert interpretability.class_purity(ACTIVE, LABELS) == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
+def test_agreement_agrees_with_all_pairs() -> None:
+    active, labels = torch.rand(40, 8) < torch.rand(8), torch.arange(40) ** 2 % 5
+    active[:, 3], active[:, 5] = False, torch.arange(40) == 7  # dead, and on for one image
+    shares = [
+        np.mean([labels[i] == labels[j] for i, j in combinations(np.flatnonzero(on), 2)])
+        for on in active.numpy().T
+        if on.sum() > 1
+    ]
+    assert interpretability.class_agreement(active, labels) == pytest.approx(np.mean(shares))
+    none = NotApplicable("no unit is on for two images or more")
+    assert interpretability.class_agreement(torch.eye(4) > 0, LABELS) == none
+
+
+@pytest.mark.parametrize("sizes", [[30] * 10, [200, 60, 30, 10]])
+def test_by_chance_agreement_does_not_depend_on_how_rarely_units_are_on(sizes: list[int]) -> None:
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    chance = sum(n * (n - 1) for n in sizes) / (300 * 299)
+    for n_active in (2, 5, 50):
+        units = torch.rand(300, 4000).argsort(0) < n_active
+        assert interpretability.class_agreement(units, labels) == pytest.approx(chance, abs=0.03)
+    singles = torch.eye(300) > 0
+    assert interpretability.class_purity(units, labels) < 0.8 < interpretability.class_purity(singles, labels)
+
+
 def test_units_have_the_numbers_whose_mean_the_scalars_are() -> None:
     torch.manual_seed(0)
     z, x = torch.rand(30, 6) * (torch.rand(30, 6) < 0.4), torch.randn(30, 5)
@@ -154,7 +178,7 @@ def test_information_of_units_in_parts_is_that_of_all(monkeypatch: pytest.Monkey
 def test_a_class_code_stands_for_its_class() -> None:
     labels = torch.arange(40) % 4
     z = torch.nn.functional.one_hot(labels, 4).float()
-    assert interpretability.class_purity(z != 0, labels) == 1
+    assert interpretability.class_purity(z != 0, labels) == interpretability.class_agreement(z != 0, labels) == 1
     assert monosemanticity(z, z != 0, z)["mean"] == pytest.approx(1)
     assert interpretability.class_mig(z, z != 0, labels) > 0.5, "another class's unit rules a class out, a little"
 
