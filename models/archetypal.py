@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from models.base import Losses, SparseCodes
 from models.parts.auxk import AuxKConfig
-from models.parts.clusters import centroids, spread
+from models.parts.clusters import centroids
 from models.parts.linear_encoder import LinearEncoderModel
+from models.parts.samples import spread
 from models.topk import topk_loss
 
 SEED = 0

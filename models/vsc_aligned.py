@@ -22,8 +22,9 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from models.base import DoesNotApplyError, Losses
-from models.parts.clusters import Clusters, spread
+from models.parts.clusters import MAX_FITTED, Clusters
 from models.parts.pairwise_jsd import pairwise_jsd
+from models.parts.samples import spread
 from models.parts.spike_slab import SpikeSlab, bernoulli_entropy, mixture_entropy
 from models.vsc import VSC, VSCConfig
 
@@ -70,7 +71,7 @@ class AlignedVSC(VSC):
         if self.clusters is None:
             _require_pairs(labels)
         else:
-            some = spread(x)
+            some = spread(x, MAX_FITTED)
             self.clusters.fit(self._clustered(some, self.posterior(some)))
 
     def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from models.parts.hardware import block
 from models.parts.kernels import attempt
+from models.parts.samples import spread
 
 CACHED = 2**20
 """Numbers of the dictionary processed at a time on CPU: few enough to stay in cache."""
@@ -49,11 +50,11 @@ def _in_registers(atoms: Tensor) -> bool:
 
 @torch.no_grad()
 def geometric_median(x: Tensor, max_samples: int = 8192, iterations: int = 50, tolerance: float = 1e-5) -> Tensor:
-    """Geometric median (D,) of the first `max_samples` rows of x (N, D), by Weiszfeld's iteration.
+    """Geometric median (D,) of x (N, D), of `max_samples` evenly spaced rows at most, by Weiszfeld's iteration.
 
     Stops when the point moves by less than `tolerance` times its norm.
     """
-    x = x[:max_samples]
+    x = spread(x, max_samples)
     median = x.mean(0)
     for _ in range(iterations):
         weights = 1 / torch.linalg.vector_norm(x - median, dim=1).clamp_min(1e-8)

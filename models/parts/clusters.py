@@ -27,11 +27,6 @@ EMPTY = 0.1
 """Part of an equal share of the samples below which a cluster counts as empty [choice]."""
 
 
-def spread(x: Tensor, most: int = MAX_FITTED) -> Tensor:
-    """At most `most` of the samples x (N, D), evenly spaced."""
-    return x[:: -(-len(x) // most)]
-
-
 def centroids(x: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     """The centres of k-means (Lloyd's, k-means++) on x (N, D), (K, D), on one thread; on more than `MAX_FITTED`
     samples by mini-batches (Sculley 2010).

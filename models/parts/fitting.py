@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from models.base import SparseCodes
-from models.parts.clusters import spread
 from models.parts.dictionary import KSparseConfig
 from models.parts.largest import top_k
+from models.parts.samples import spread
 
 
 class FittedConfig(KSparseConfig):
