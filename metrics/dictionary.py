@@ -17,6 +17,7 @@ from metrics.matrix import (
     spread,
     upper_triangle,
 )
+from metrics.once import once
 
 SIZES = {str(r): r for r in (1, 2, 5, 10, 50)}
 """Key of the Babel function -> number of neighbours."""
@@ -118,6 +119,7 @@ def live_cosine(atoms: Tensor, active: Matrix) -> float | NotApplicable:
     return upper_triangle(unit @ unit.T).abs().mean().item()
 
 
+@once
 def _neighbour_sums(atoms: Tensor) -> Tensor:
     """mu_1(r) for r = 1 ... R, R the largest of `SIZES` below M, from the R largest entries of each row of |D D^T|."""
     n_sums = max((r for r in SIZES.values() if r < len(atoms)), default=0)

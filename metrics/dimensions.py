@@ -55,7 +55,8 @@ def global_units(active: Matrix, labels: Tensor) -> float:
 @metric(label="class-specific", direction="none", unit="units", range="[0, M]", source=SOURCE, headline=True)
 def class_specific_units(active: Matrix, labels: Tensor) -> float:
     """Number of units active in at least half of the images of some classes, but not all: exclusive + shared."""
-    return exclusive_units(active, labels) + shared_units(active, labels)
+    counts = roles(active, labels)
+    return counts[_key(EXCLUSIVE, TAU)] + counts[_key(SHARED, TAU)]
 
 
 @metric(label="exclusive", direction="none", unit="units", range="[0, M]", source=SOURCE)

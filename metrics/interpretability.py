@@ -21,6 +21,7 @@ from metrics.matrix import (
     spread,
     transposed_product,
 )
+from metrics.once import once
 
 BINS = 20
 """Number of quantile bins of non-zero codes."""
@@ -49,15 +50,14 @@ def monosemanticity(
     / 2, so that no pair is formed. Units that are constant, or on for a single image, have no pair and are left out;
     n/a if none is left. Over 10,000 evenly spaced images.
     """
-    return _mean_cosines(_magnitudes(z, active), _centred(embedding, mean_embedding))
+    return _mean_and_median(_centred_cosines(z, active, embedding, mean_embedding))
 
 
 @metric(label="monosemanticity", direction="none", range="[-1, 1]", source=PACH, dimensions=("unit",))
 def unit_monosemanticity(z: Matrix, active: Matrix, embedding: Tensor, mean_embedding: Tensor) -> Tensor:
     """`monosemanticity` of each unit, (M,); NaN for those that it leaves out."""
     scores = torch.full((z.shape[1],), torch.nan, dtype=torch.float64)
-    found = _cosines(_magnitudes(z, active), _centred(embedding, mean_embedding))
-    scores[live_units(active).cpu()] = found.cpu()
+    scores[live_units(active).cpu()] = _centred_cosines(z, active, embedding, mean_embedding).cpu()
     return scores
 
 
@@ -68,21 +68,19 @@ def monosemanticity_as_published(z: Matrix, active: Matrix, embedding: Tensor) -
     Pixels, and what comes from a ReLU, are not negative: two images of any kind then have a cosine above zero, and no
     unit scores near 0.
     """
-    return _mean_cosines(columns(spread(z, MAX_SAMPLES), live_units(active)), dense(spread(embedding, MAX_SAMPLES)))
+    codes = columns(spread(z, MAX_SAMPLES), live_units(active))
+    return _mean_and_median(_cosines(codes, dense(spread(embedding, MAX_SAMPLES))))
 
 
-def _magnitudes(z: Matrix, active: Matrix) -> Matrix:
-    """|z| of the live units, over the images that are compared."""
-    return abs(columns(spread(z, MAX_SAMPLES), live_units(active)))
+@once
+def _centred_cosines(z: Matrix, active: Matrix, embedding: Tensor, mean: Tensor) -> Tensor:
+    """`_cosines` of the live units' magnitudes and centred embeddings, over the images that are compared."""
+    codes = abs(columns(spread(z, MAX_SAMPLES), live_units(active)))
+    return _cosines(codes, dense(spread(embedding, MAX_SAMPLES)) - mean)
 
 
-def _centred(embedding: Tensor, mean: Tensor) -> Tensor:
-    return dense(spread(embedding, MAX_SAMPLES)) - mean
-
-
-def _mean_cosines(codes: Matrix, embeddings: Tensor) -> dict[str, float] | NotApplicable:
-    """`_cosines`: mean and median over the units that have pairs."""
-    scores = _cosines(codes, embeddings)
+def _mean_and_median(scores: Tensor) -> dict[str, float] | NotApplicable:
+    """Over the units that have pairs."""
     scores = scores[~scores.isnan()]
     if len(scores) == 0:
         return NotApplicable("no unit varies and is on for two images or more")

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from metrics.base import Axis
+from metrics.once import once
 
 Matrix: TypeAlias = Tensor | csr_array
 """Codes, or whether units are on."""
@@ -101,6 +102,7 @@ def _sum_of_blocks(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tens
     return sums
 
 
+@once
 def class_moments(matrix: Matrix, labels: Tensor) -> ClassMoments:
     """Size, means and variances of each class."""
     classes, members = labels.unique(return_inverse=True)

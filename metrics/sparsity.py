@@ -20,6 +20,7 @@ from metrics.matrix import (
     spread,
     transposed_product,
 )
+from metrics.once import once
 
 REGULARISED = "Jacquier et al. 2026 (2606.27321)"
 """Source of the measures of pre-activations."""
@@ -110,9 +111,20 @@ def effective_rank_of_energy(z: Matrix) -> float | NotApplicable:
 
 def _effective_rank(z: Matrix, power: float) -> float | NotApplicable:
     """Exponential of the entropy of the eigenvalues of Z^T Z, to a power, divided by their sum."""
+    eigenvalues = _energies(z)
+    if len(eigenvalues) == 0:
+        return ALL_ZERO
+    shares = eigenvalues.pow(power)
+    shares = shares / shares.sum()
+    return torch.exp(-torch.xlogy(shares, shares).sum()).item()
+
+
+@once
+def _energies(z: Matrix) -> Tensor:
+    """Eigenvalues of Z^T Z, squares of the singular values of Z; none if all codes are zero."""
     live = live_units(z != 0)
     if len(live) == 0:
-        return ALL_ZERO
+        return torch.zeros(0)
     if len(live) > MAX_UNITS:
         z = spread(z, MAX_UNITS)
     used = columns(z, live)
@@ -121,10 +133,7 @@ def _effective_rank(z: Matrix, power: float) -> float | NotApplicable:
     else:
         gram = transposed_product(used, used)
     eigenvalues = torch.linalg.eigvalsh(gram)
-    eigenvalues = torch.where(eigenvalues > 1e-12 * eigenvalues.max(), eigenvalues, 0)  # else the rounding of zero
-    shares = eigenvalues.pow(power)
-    shares = shares / shares.sum()
-    return torch.exp(-torch.xlogy(shares, shares).sum()).item()
+    return torch.where(eigenvalues > 1e-12 * eigenvalues.max(), eigenvalues, 0)  # else the rounding of zero
 
 
 @metric(label="effective support", direction="none", unit="units", range="[1, M]", source=REGULARISED, price=True)
