@@ -46,7 +46,8 @@ def mcc(z: Matrix, gates: Tensor) -> float | NotApplicable:
     """Mean |correlation| of each factor's presence, its gate, with a unit of its own: the best matching, one to one.
 
     It is found by the Hungarian method. A gate without a unit counts as 0. Constant gates are left out; n/a if all are
-    constant.
+    constant. The best of many units has something by chance, the more the fewer the samples are: codes that know
+    nothing have 0.15 to 0.2 with 64 to 1,000 units and 250 samples, and about 0.05 with 5,000.
     """
     gates = gates[:, gates.any(0) & ~gates.bool().all(0)]
     if gates.shape[1] == 0:
