@@ -15,7 +15,10 @@ from torch import Tensor
 from models.base import Model
 
 WARM_STEPS = 10
-"""Steps before the capture: the first allocate memory, load kernels and make the optimiser's state."""
+"""Steps that the time per step leaves out: they allocate memory, load kernels and make the optimiser's state.
+
+One of the last two is captured: of any two batches in a row, one at least is whole.
+"""
 
 
 class Stepper:
@@ -46,7 +49,7 @@ class Stepper:
 
     def __call__(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
         """One step on a batch: the losses before it, in the order of `names`."""
-        if self.captures and len(x) == self.model.config.batch_size and self._eager_steps >= WARM_STEPS:
+        if self.captures and len(x) == self.model.config.batch_size and self._eager_steps >= WARM_STEPS - 2:
             if self._captured is None:
                 self._capture(x, labels)
             if self._captured is not None:

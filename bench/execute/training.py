@@ -6,8 +6,8 @@ import math
 import resource
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,16 +20,13 @@ from bench.datasets.stream import Stream
 from bench.errors import BenchError
 from bench.execute.batches import batches
 from bench.execute.checkpoint import MIN_SECONDS, Checkpoints, StopRequestedError, TrainingState
-from bench.execute.stepping import Stepper
+from bench.execute.stepping import WARM_STEPS, Stepper
 from models.base import Model
 from models.capabilities import Fittable
 from models.parts import kernels
 
 FLUSH_EVERY = 50
 """Steps between reads of the losses from the device: a NaN is noticed this late, and reported at its exact step."""
-
-WARM_STEPS = 10
-"""Steps that the time per step leaves out: the first allocate memory and load kernels."""
 
 
 class DivergedError(Exception):
@@ -43,7 +40,7 @@ class Training:
     steps: int
     """Optimiser steps; 0 for a fitted model."""
     seconds: float
-    """Wall clock, device synchronised, data-dependent initialisation included."""
+    """Wall clock, device synchronised: data-dependent initialisation is included, and no checkpoint."""
     step_seconds: float
     """Mean of a step, the first few left out; 0 for a fitted model."""
     step_flops: int
@@ -110,7 +107,8 @@ def train(
     clock = _Clock(device)
     model.prepare(data.x, data.labels)
     checkpoints = checkpoints or Checkpoints()
-    state = checkpoints.restore(model, stepper.optimiser)
+    with clock.paused():
+        state = checkpoints.restore(model, stepper.optimiser)
     if state.resumed:
         clock = _Clock(device, state.seconds)
     step_seconds = _descend(stepper, batched, batches_seed, total_steps, state, clock, report, checkpoints)
@@ -170,7 +168,8 @@ def _descend(
 
     def save() -> None:
         state.seconds = clock.read()
-        checkpoints.save(state, model, stepper.optimiser, total_steps)
+        with clock.paused():
+            checkpoints.save(state, model, stepper.optimiser, total_steps)
 
     report(state.step / total_steps)
     while state.step < total_steps:
@@ -205,6 +204,13 @@ class _Clock:
 
     def read(self) -> float:
         return _now(self.device) - self.start
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What takes time within does not count."""
+        before = self.read()
+        yield
+        self.start = _now(self.device) - before
 
 
 def _now(device: torch.device) -> float:

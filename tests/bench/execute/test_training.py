@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from bench.execute.checkpoint import Checkpoints, StopRequestedError
 from bench.execute.training import DivergedError, n_steps, require_batch_fits, train
 from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
+from bench.store.files import write_atomically
 from models.base import DenseCodes, GradientConfig, Losses, Model
 from tests.bench.execute.helpers import only_record, plugin, run_one_of
 
@@ -112,6 +115,26 @@ def test_it_stops_between_two_steps_and_leaves_a_checkpoint(data: Split, tmp_pat
     with pytest.raises(StopRequestedError, match="step 3 of 9"):
         train(model, data, batches_seed=0, checkpoints=checkpoints)
     assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_what_a_checkpoint_takes_is_no_training(data: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.execute.training.MIN_SECONDS", 0.0)
+    monkeypatch.setattr("bench.execute.checkpoint.MIN_SECONDS", 0.0)
+    path, took = tmp_path / "checkpoint.pt", []
+
+    def write(path: Path, save: Callable[[Path], object]) -> None:
+        time.sleep(0.5)
+        took.append(0.5)
+        write_atomically(path, save)
+
+    model = line()
+    with pytest.raises(StopRequestedError):
+        train(model, data, 0, checkpoints=Checkpoints(path, write=write, stop=lambda: len(model.told) == 3))
+    training = train(line(), data, batches_seed=0, checkpoints=Checkpoints(path, write=write))
+    assert training.resumed == 1
+    assert len(took) >= 3, "where it stopped, on the way, and at the end"
+    assert training.seconds < 0.5
+    assert training.step_seconds < 0.05
 
 
 def test_inputs_that_are_not_finite_are_refused(data: Split) -> None:

@@ -1,0 +1,35 @@
+"""Steps: which of them is captured. What a graph computes is tested where there is a GPU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.execute import stepping
+from bench.execute.stepping import WARM_STEPS, Stepper
+from models.topk import TopK
+
+
+@pytest.mark.parametrize("whole", [0, 1])
+def test_a_step_is_captured_before_steps_are_timed(whole: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    captured, step = [], 0
+
+    class Eager:
+        """In place of a graph, which needs a GPU."""
+
+        def __init__(self, stepper: Stepper, x: Tensor, labels: Tensor) -> None:
+            self.stepper = stepper
+            captured.append(step)
+
+        def replay(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
+            return self.stepper.eager(x, labels, progress)
+
+    monkeypatch.setattr(stepping, "_Captured", Eager)
+    stepper = Stepper(TopK(TopK.Config(n_latents=8, k=2, batch_size=4), 3))
+    stepper.captures = True
+    for step in range(2 * WARM_STEPS):
+        x = torch.rand(4 if step % 2 == whole else 3, 3)  # the last batch of every epoch is smaller
+        stepper(x, torch.zeros(len(x)).long(), 0.0)
+    assert len(captured) == 1
+    assert 0 < captured[0] < WARM_STEPS
