@@ -114,11 +114,6 @@ def assess_cost(
     return Assessment(test, Evaluation(), Views(), _legend(model, metrics, costs, test), [])
 
 
-def own_code(legend: Legend) -> dict[str, str]:
-    """Metric -> its code, of those that are not built in."""
-    return {name: entry.code for name, entry in legend.metrics.items() if name not in METRIC_REGISTRY.builtins}
-
-
 def code_of(plugin: Plugin) -> str:
     """What identifies the code of a metric: the start of the checksum of its files."""
     return plugin.content()[:CODE_DIGITS]

@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
 
 import numpy as np
 
-from bench.execute.assess import Measure, assess, code_of, inapplicable, own_code
-from bench.execute.build import build_model, departures, load_data, load_trained
+from bench.execute.assess import Measure, assess, code_of, inapplicable
+from bench.execute.build import build_model, load_data, load_trained
 from bench.execute.job import Job
-from bench.execute.run import settle_process
+from bench.execute.recording import assessed, without
+from bench.execute.run import KEPT, settle_process
 from bench.plugins.loading import load_metric
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
@@ -24,8 +24,6 @@ from bench.store.record import SCHEMA_VERSION, Record, metric_of
 from bench.store.spec import RunSpec
 from bench.store.views import Views
 from metrics.needs import NEEDS
-
-Value = TypeVar("Value")
 
 LATER = {"training", "downstream"}
 """What metrics may ask for that weights and data alone do not give."""
@@ -117,33 +115,20 @@ def reassess(
         new = assess(model, dataset, spec, metrics, downstream=downstream)
     seconds = time.perf_counter() - start
     names = set(new.legend.metrics)
-    run.write_arrays(_without(_arrays(run), names) | new.test.arrays, new.views.to_arrays())
-    updated = record.model_copy(
-        update={
-            "schema_version": SCHEMA_VERSION,
-            "metrics": _without(record.metrics, names) | new.test.scalars,
-            "validation": _without(record.validation, names) | new.validation.scalars,
-            "metric_errors": _without(record.metric_errors, names) | new.test.errors,
-            "notes": [*new.notes, *departures(spec, model)],
-            "metric_code": record.metric_code | own_code(new.legend),
-        }
-        | (_completed(record, seconds) if record.trained else {})
-    )
+    run.write_arrays(without(_arrays(run), names) | new.test.arrays, new.views.to_arrays())
+    updated = assessed(_completed(record, seconds) if record.trained else record, model, new)
+    updated.schema_version = SCHEMA_VERSION
     run.write_legend(Legend(family=model.family, metrics=run.legend().metrics | new.legend.metrics))
     run.write_record(updated)
     return updated
 
 
-def _completed(record: Record, seconds: float) -> dict[str, Any]:
-    """What changes in the record of a run whose evaluation had failed, now that it is done."""
+def _completed(record: Record, seconds: float) -> Record:
+    """The record of a run whose evaluation had failed, now that it is done."""
     timings = record.timings | {"evaluate": seconds}
     timings["total"] = sum(value for name, value in timings.items() if name != "total")
-    return {"status": "done", "error": None, "timings": timings}
-
-
-def _without(values: Mapping[str, Value], metrics: set[str]) -> dict[str, Value]:
-    """What is not of these metrics; `metric.key` is of the metric."""
-    return {name: value for name, value in values.items() if metric_of(name) not in metrics}
+    notes = [note for note in record.notes if note != KEPT.format(run_id=record.run_id)]
+    return record.model_copy(update={"status": "done", "error": None, "timings": timings, "notes": notes})
 
 
 def _arrays(run: RunFolder) -> dict[str, np.ndarray]:

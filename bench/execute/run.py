@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,14 +17,15 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset
 from bench.errors import printable
-from bench.execute.assess import Assessment, assess, assess_cost, inapplicable, own_code
-from bench.execute.build import build_model, departures, load_data
+from bench.execute.assess import Assessment, assess, assess_cost, inapplicable
+from bench.execute.build import build_model, load_data
 from bench.execute.checkpoint import Checkpoints, StopRequestedError
 from bench.execute.environment import provenance
 from bench.execute.intact import intact
 from bench.execute.job import Event, Job
 from bench.execute.memory import sizes_told
 from bench.execute.precision import require_precision
+from bench.execute.recording import assessed
 from bench.execute.seeding import derive_seed, seed_everything
 from bench.execute.training import Training, train
 from bench.store.failure import failed_record
@@ -140,7 +142,6 @@ class _Attempt:
             record = self._keep(model, dataset, training, error)
         clock.append(time.perf_counter())
         record.timings = _timings(clock, training)
-        record.notes += [*([training.note] if training.note else []), *departures(self.spec, model)]
         record.provenance.resumed = training.resumed
         return record
 
@@ -148,17 +149,7 @@ class _Attempt:
         """Evaluate a model that is trained, and leave what came of it."""
         assessment = assess(model, dataset, self.spec, self.job.metrics, training)
         self._leave(model.state_dict(), training.history, assessment)
-        return Record(
-            run_id=self.spec.run_id,
-            spec=self.spec,
-            status="done",
-            metrics=assessment.test.scalars,
-            validation=assessment.validation.scalars,
-            metric_errors=assessment.test.errors,
-            notes=assessment.notes,
-            deterministic=model.deterministic,
-            metric_code=own_code(assessment.legend),
-        )
+        return assessed(self._done(notes=_noted(training)), model, assessment)
 
     def _keep(self, model: Model, dataset: Dataset, training: Training, error: BaseException) -> Record:
         """Leave a model whose evaluation failed to `bench evaluate`. Raises the error where it cannot be evaluated."""
@@ -173,16 +164,18 @@ class _Attempt:
         except Exception:
             raise error from None
         record = failed_record(self.spec, error)
-        record.metrics, record.metric_errors = cost.test.scalars, cost.test.errors
-        record.notes = [KEPT.format(run_id=self.spec.run_id)]
-        return record
+        record.notes = [KEPT.format(run_id=self.spec.run_id), *_noted(training)]
+        return assessed(record, model, cost)
 
     def _inapplicable(self, model: Model, reason: str, clock: list[float]) -> Record:
         """The record of a model that means nothing on these data: every metric is n/a with the reason."""
-        self._leave({}, pd.DataFrame(), inapplicable(model, self.job.metrics, reason))
+        assessment = inapplicable(model, self.job.metrics, reason)
+        self._leave({}, pd.DataFrame(), assessment)
         timings = {"total": time.perf_counter() - clock[0]}
-        run_id = self.spec.run_id
-        return Record(run_id=run_id, spec=self.spec, status="done", not_applicable=reason, timings=timings)
+        return assessed(self._done(not_applicable=reason, timings=timings), model, assessment)
+
+    def _done(self, **fields: Any) -> Record:
+        return Record(run_id=self.spec.run_id, spec=self.spec, status="done", **fields)
 
     def _load(self) -> tuple[Dataset, Model]:
         dataset = load_data(self.spec, self.job.data_dir, self.job.device)
@@ -216,6 +209,10 @@ class _Attempt:
     def _leave(self, weights: Mapping[str, Tensor], history: pd.DataFrame, assessment: Assessment) -> None:
         arrays, views = assessment.test.arrays, assessment.views.to_arrays()
         self.run.write_results(Results(weights, history, arrays, views, assessment.legend))
+
+
+def _noted(training: Training) -> list[str]:
+    return [training.note] if training.note else []
 
 
 def _timings(clock: list[float], training: Training) -> dict[str, float]:

@@ -190,7 +190,9 @@ def test_a_run_whose_evaluation_failed_is_finished_without_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics, flag, roots = ("fvu", "parameters", "train_seconds"), tmp_path / "flag", (tmp_path / "a", tmp_path / "b")
-    keys = {"models": plugin(tmp_path, more=absent(flag))}
+    keys = {"models": plugin(tmp_path, more=f"deterministic = True\n    {absent(flag)}")}
+    monkeypatch.setattr("models.parts.kernels.problems", {"bags.sums": "no Triton"})
+    note = "the kernel bags.sums was not used: no Triton"
     whole = run_one_of(roots[0], *metrics, **keys)
     flag.touch()
     failed = run_one_of(roots[1], *metrics, **keys)
@@ -198,7 +200,8 @@ def test_a_run_whose_evaluation_failed_is_finished_without_training(
     assert failed.error is not None
     assert failed.error.message == "not now"
     assert failed.notes == [
-        f"it is trained and its weights are kept: `python -m bench evaluate {failed.run_id}` finishes it"
+        f"it is trained and its weights are kept: `python -m bench evaluate {failed.run_id}` finishes it",
+        note,
     ]
     assert failed.trained
     assert failed.metrics.keys() == {"train_seconds"}, "what only training can tell"
@@ -211,7 +214,10 @@ def test_a_run_whose_evaluation_failed_is_finished_without_training(
         assert run
         reassess(run, failed, failed.spec, job(roots[1], threads=1), outdated(run, metrics))
     done = only_record(roots[1])
-    assert (done.status, done.error, done.notes) == ("done", None, [])
+    assert (done.status, done.error, done.notes) == ("done", None, whole.notes)
+    assert whole.notes == [note], "what training noted stays"
+    assert (done.deterministic, whole.deterministic) == (True, True)
+    assert done.metric_code == whole.metric_code
     assert done.metrics == whole.metrics | {"train_seconds": failed.metrics["train_seconds"]}
     assert done.validation == whole.validation
     assert done.timings["train"] == failed.timings["train"]
