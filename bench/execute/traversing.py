@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,14 +54,13 @@ def classes_of(outputs: Outputs) -> Classes | None:
     return Classes(labels, names, class_rates(values["active"], values["labels"]).cpu())
 
 
-def traversals(outputs: Outputs, classes: Classes) -> dict[str, Any]:
+def traversals(outputs: Outputs, classes: Classes, shown: Sequence[int]) -> dict[str, Any]:
     """The first global and the first class-specific unit, each from 0 to its largest value in an input of each class.
 
     Nothing where no unit is either. The largest value is the one farthest from 0 in the split; all other codes of the
     input stay as they are.
     """
     roles = unit_roles(classes.rates)
-    shown = _units_to_show(outputs, classes, roles)
     found = [next((unit for unit in shown if roles[unit] in kind), None) for kind in KINDS]
     units = [unit for unit in found if unit is not None]
     if not units:
@@ -100,30 +100,29 @@ def _varied(codes: Tensor, unit: int, levels: Tensor, decode: Callable[[Tensor],
     return torch.stack(decoded, dim=1)
 
 
-def top_samples(outputs: Outputs, classes: Classes) -> dict[str, Any]:
-    """For up to eight units the nine samples in which their codes are largest, largest first."""
-    roles = unit_roles(classes.rates)
-    units = _units_to_show(outputs, classes, roles)
+def top_samples(outputs: Outputs, classes: Classes, units: Sequence[int]) -> dict[str, Any]:
+    """For some units the nine samples in which their codes are largest, largest first."""
     if not units:
         return {}
+    roles = unit_roles(classes.rates)
     codes = dense(columns(outputs.values["z"], torch.tensor(units))).cpu()
     chosen = codes.topk(min(TOP_SAMPLES, len(codes)), dim=0).indices.T.to(outputs.split.x.device)
     names = [f"unit {unit}, {roles[unit]}" for unit in units]
     return {"top_inputs": outputs.split.x[chosen], "top_names": np.array(names, np.str_)}
 
 
-def _units_to_show(outputs: Outputs, classes: Classes, roles: Sequence[str]) -> list[int]:
-    """First global units, by the lowest rate over classes; then class-specific ones, by how much one class stands out.
+def units_to_show(outputs: Outputs, classes: Classes) -> list[int]:
+    """Eight at most: first global ones, by the lowest rate over classes, then those in which one class stands out most.
 
     Rates are weighted by the spread of the code: a unit that hardly moves shows nothing.
     """
-    rates = classes.rates
+    rates, roles = classes.rates, unit_roles(classes.rates)
     live = [unit for unit, role in enumerate(roles) if role != "dead"]
     spread = _spread(outputs)
-    everywhere = rates.amin(0) * spread
-    standing_out = (rates.amax(0) - rates.mean(0)) * spread
-    common = sorted((u for u in live if roles[u] == "global"), key=lambda u: -float(everywhere[u]))
-    order = sorted(live, key=lambda u: -float(standing_out[u]))
+    everywhere = (rates.amin(0) * spread).tolist()
+    standing_out = ((rates.amax(0) - rates.mean(0)) * spread).tolist()
+    common = sorted((u for u in live if roles[u] == "global"), key=lambda u: -everywhere[u])
+    order = sorted(live, key=lambda u: -standing_out[u])
     specific = _one_a_class_first([u for u in order if roles[u] in ("exclusive", "shared")], rates)
     others = _one_a_class_first([u for u in order if roles[u] == "no role"], rates)
     first = [*common[:MOST_GLOBAL], *specific]
@@ -134,8 +133,12 @@ def _units_to_show(outputs: Outputs, classes: Classes, roles: Sequence[str]) -> 
 def _one_a_class_first(units: Sequence[int], rates: Tensor) -> list[int]:
     """The first unit of each class, then the second of each, by the class that a unit is on in most."""
     best = rates.argmax(0).tolist()
-    turns = [sum(best[other] == best[unit] for other in units[:i]) for i, unit in enumerate(units)]
-    return [units[i] for i in sorted(range(len(units)), key=lambda i: turns[i])]
+    before: Counter[int] = Counter()
+    turns = []
+    for unit in units:
+        turns.append(before[best[unit]])
+        before[best[unit]] += 1
+    return [units[i] for i in sorted(range(len(units)), key=turns.__getitem__)]
 
 
 def _spread(outputs: Outputs) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.errors import first_line
 from bench.execute.outputs import Outputs
-from bench.execute.traversing import Classes, classes_of, top_samples, traversals
+from bench.execute.traversing import Classes, classes_of, top_samples, traversals, units_to_show
 from bench.execute.units import unit_views
 from bench.store.views import Views
 from metrics.dimensions import order_by_role, unit_roles
@@ -30,11 +30,12 @@ Part = dict[str, Any]
 def views_of(outputs: Outputs) -> Views:
     """All views of a model; a part that a plug-in's code cannot make is named with the reason, and left out."""
     classes = classes_of(outputs)
+    shown = units_to_show(outputs, classes) if classes else []
     parts: dict[str, Callable[[], Part]] = {
         "reconstructions": lambda: _examples(outputs, classes),
         "atoms": lambda: _atoms(outputs),
-        "traversals": lambda: traversals(outputs, classes) if classes else {},
-        "top samples": lambda: top_samples(outputs, classes) if classes else {},
+        "traversals": lambda: traversals(outputs, classes, shown) if classes else {},
+        "top samples": lambda: top_samples(outputs, classes, shown) if classes else {},
         "units": lambda: unit_views(outputs, classes),
         "rebuilding": lambda: _built(outputs, classes),
         "map of the codes": lambda: _code_points(outputs, classes),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from bench.execute.traversing import (
     classes_of,
     top_samples,
     traversals,
+    units_to_show,
 )
 from models.base import DenseCodes, Model, ModelConfig
 from models.topk import TopK
@@ -40,6 +43,16 @@ def classes(outputs: Outputs) -> Classes:
     return found
 
 
+def varied(outputs: Outputs, classes: Classes) -> dict[str, Any]:
+    """Traversals of the units that are shown."""
+    return traversals(outputs, classes, units_to_show(outputs, classes))
+
+
+def tops(outputs: Outputs, classes: Classes) -> dict[str, Any]:
+    """Their top samples."""
+    return top_samples(outputs, classes, units_to_show(outputs, classes))
+
+
 def units_of(names: np.ndarray) -> list[int]:
     """'unit 7, global' -> 7."""
     return [int(name.removeprefix("unit ").partition(",")[0]) for name in names.tolist()]
@@ -49,7 +62,7 @@ def test_a_traversal_moves_one_unit_along_its_atom_from_zero_to_its_largest_valu
     outputs: Outputs, classes: Classes
 ) -> None:
     with torch.no_grad():
-        found = traversals(outputs, classes)
+        found = varied(outputs, classes)
     z, labels = outputs.values["z"], outputs.split.labels
     assert found["varied_classes"].tolist() == list(range(10))
     for place, unit in enumerate(found["varied_units"]):
@@ -66,7 +79,7 @@ def test_a_traversal_moves_one_unit_along_its_atom_from_zero_to_its_largest_valu
 
 
 def test_top_samples_are_those_of_the_largest_codes(outputs: Outputs, classes: Classes) -> None:
-    found = top_samples(outputs, classes)
+    found = tops(outputs, classes)
     for unit, images in zip(units_of(found["top_names"]), found["top_inputs"], strict=True):
         codes = outputs.values["z"][:, unit].numpy()
         shown = [int((outputs.split.x == image).all(1).nonzero()[0]) for image in images]
@@ -113,7 +126,7 @@ def in_two_classes() -> tuple[torch.Tensor, list[int]]:
 
 def test_units_of_all_classes_come_first_then_one_of_each_class(digits: Dataset) -> None:
     outputs, classes = given(digits, *in_two_classes())
-    units = units_of(top_samples(outputs, classes)["top_names"])
+    units = units_of(tops(outputs, classes)["top_names"])
     assert set(units[:5]) == set(range(5))
     assert set(units[5:7]) & {5, 6}
     assert {7} < set(units[5:7])
@@ -121,20 +134,31 @@ def test_units_of_all_classes_come_first_then_one_of_each_class(digits: Dataset)
     assert MOST_GLOBAL == 3
 
 
+def test_each_of_many_units_is_looked_at_once(digits: Dataset) -> None:
+    n = 16_000
+    outputs, classes = given(digits, torch.ones(2, n), [0, 1])
+    rates = torch.zeros(2, n).double()
+    rates[0, 0::2], rates[1, 1::2] = 0.9, 0.9
+    start = time.perf_counter()
+    shown = units_to_show(outputs, replace(classes, rates=rates))
+    assert time.perf_counter() - start < 5, "twenty seconds where each is compared with all before it"
+    assert [unit % 2 for unit in shown] == [0, 1] * (MOST_UNITS // 2)
+
+
 def test_a_global_and_a_class_specific_unit_are_varied_or_the_one_that_there_is(digits: Dataset) -> None:
     x, labels = in_two_classes()
-    found = traversals(*given(digits, x, labels))
+    found = varied(*given(digits, x, labels))
     assert (found["varied_units"][0] < 5, found["varied_units"][1] in (5, 6, 7)) == (True, True)
     assert found["varied_rates"][0].tolist() == [1, 1]
     assert sorted(found["varied_rates"][1].tolist()) == [0, 1]
-    assert len(traversals(*given(digits, x[:, 5:], labels))["varied_units"]) == 1
-    assert traversals(*given(digits, x[:, 8:], labels)) == {}
+    assert len(varied(*given(digits, x[:, 5:], labels))["varied_units"]) == 1
+    assert varied(*given(digits, x[:, 8:], labels)) == {}
 
 
 def test_a_unit_that_goes_below_zero_is_varied_to_the_value_farthest_from_it(digits: Dataset) -> None:
     x, labels = in_two_classes()
     x[3, :5], x[4, :5] = -9, 7
-    levels = traversals(*given(digits, x, labels))["varied_levels"][0]
+    levels = varied(*given(digits, x, labels))["varied_levels"][0]
     assert levels.tolist() == pytest.approx([0, -3, -6, -9])
 
 
@@ -145,17 +169,17 @@ def test_of_many_classes_or_of_large_inputs_some_are_shown_with_that_in_which_th
     x[:, 1:] = 0
     x[29::30, 1] = 1
     many = replace(digits, class_names=tuple(map(str, range(30))))
-    found = traversals(*given(many, x, labels))
+    found = varied(*given(many, x, labels))
     assert len(found["varied_classes"]) == MOST_CLASSES
     assert 29 in found["varied_classes"]
     monkeypatch.setattr(traversing, "MOST_VALUES", 1)
-    assert traversals(*given(many, x, labels))["varied_inputs"].shape == (2, 3)
+    assert varied(*given(many, x, labels))["varied_inputs"].shape == (2, 3)
 
 
 def test_nothing_is_varied_where_no_unit_is_on(digits: Dataset) -> None:
     outputs, classes = given(digits, torch.zeros(6, 3), [0, 0, 0, 1, 1, 1])
-    assert traversals(outputs, classes) == {}
-    assert top_samples(outputs, classes) == {}
+    assert varied(outputs, classes) == {}
+    assert tops(outputs, classes) == {}
 
 
 def test_a_vae_is_varied(digits: Dataset) -> None:
@@ -165,7 +189,7 @@ def test_a_vae_is_varied(digits: Dataset) -> None:
     classes = classes_of(outputs)
     assert classes is not None
     with torch.no_grad():
-        found = traversals(outputs, classes)
+        found = varied(outputs, classes)
     assert found["varied"].shape == (1, 10, len(STEPS), 64), "all of its units are global"
 
 
