@@ -22,6 +22,8 @@ from pathlib import Path
 from bench.store.files import read_regular
 
 MOST_BYTES = 2**16
+LENGTH = 2**10
+"""Bytes of a lock, filled up with blanks: a beat of another length would show its readers half of it."""
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0
 """Silence after which an owner on another machine counts as dead: six beats."""
@@ -177,9 +179,7 @@ def _create(path: Path, owner: Owner) -> int:
 
 
 def _write(file: int, owner: Owner) -> None:
-    text = json.dumps(asdict(owner)).encode()
-    os.pwrite(file, text, 0)
-    os.ftruncate(file, len(text))
+    os.pwrite(file, json.dumps(asdict(owner)).encode().ljust(LENGTH), 0)
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,26 @@ def test_beats_show_progress_and_life(path: Path, monkeypatch: pytest.MonkeyPatc
     assert owner.progress == 0.5
     assert time.time() - path.stat().st_mtime < 10
     lock.release()
+
+
+def test_a_reader_never_sees_half_a_beat(path: Path) -> None:
+    lock = held(path)
+    ended = threading.Event()
+
+    def beat() -> None:
+        for progress in itertools.cycle((0.5, 0.123456789012345)):
+            lock.owner.progress = progress
+            locks._write(lock._file, lock.owner)
+            if ended.is_set():
+                break
+
+    writer = threading.Thread(target=beat)
+    writer.start()
+    owners = [read_owner(path) for _ in range(20_000)]
+    ended.set()
+    writer.join()
+    lock.release()
+    assert None not in owners
 
 
 def test_an_error_of_the_file_system_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
