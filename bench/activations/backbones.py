@@ -18,6 +18,7 @@ from bench.datasets.readers import torch_saved
 from bench.errors import BenchError, first_line, message_of, unknown
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import by_reference, load_object
+from bench.store.files import expanded
 
 INSTALL = "Install it: pip install 'sparse-latent-bench[activations]'"
 LIBRARIES = {"timm": "timm", "torchvision": "torchvision", "hf": "transformers"}
@@ -172,7 +173,7 @@ def _transformers(wanted: Wanted, name: str) -> Backbone:
     transformers = _library("transformers")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    path = Path(name).expanduser()
+    path = expanded(Path(name))
     if not path.exists() and (name.startswith((".", "/", "~")) or path.suffix == ".gguf"):
         raise BenchError(f"There is no '{path}' for --backbone {wanted.reference}; give its path from here.")
     options: dict[str, Any] = {"local_files_only": path.exists()}

@@ -18,6 +18,7 @@ from bench.datasets.readers import LABELS, SPLITS, class_name
 from bench.errors import BenchError, first_line
 from bench.plugins.loading import dataset_checksum, load_dataset
 from bench.plugins.registry import DATASET_REGISTRY
+from bench.store.files import expanded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def read_inputs(reference: str, data_dir: Path, tokens: Tokens | None) -> Inputs
     BenchError
         There is no such file or data set, it holds nothing that the backbone takes, or a text is empty.
     """
-    path = Path(reference).expanduser()
+    path = expanded(Path(reference))
     if path.suffix in (*TABLES, ".txt"):
         if not path.is_file():
             raise BenchError(f"There is no file '{path}' for --inputs; give its path from here.")
@@ -105,7 +106,7 @@ def _images(folder: Path) -> Inputs:
         for split, found in files.items()
         for own in (file.relative_to(roots[split]) for file in found)
     ]
-    labels, names = _coded(classes)
+    labels, names = _numbered(classes)
     paths = [file.relative_to(folder).as_posix() for file in every]
     splits = {} if "all" in files else {split: len(found) for split, found in files.items()}
     return Inputs(every, paths, labels, content_of(folder), _open, names, splits=splits)
@@ -161,7 +162,7 @@ def _table(path: Path) -> Inputs:
     if empty := next((row for row, text in enumerate(texts, 1) if not text.strip()), None):
         raise BenchError(f"'{path}' has an empty text, of sample {empty}; fill it, or leave the sample out.")
     column = next((name for name in LABELS if name in table), None)
-    labels, names = _coded(table[column].tolist() if column else [""] * len(texts))
+    labels, names = _numbered(table[column].tolist() if column else [""] * len(texts))
     categories = _categories(path, table, labels, names) if "category" in table else None
     whole = Inputs(texts, texts, labels, content_of(path), str, names, categories)
     return _in_splits(path, whole, table["split"].tolist()) if "split" in table else whole
@@ -203,10 +204,11 @@ def _running(path: Path, tokens: Tokens) -> Inputs:
     return Inputs(blocks, names, np.full(len(blocks), -1), content_of(path), lambda block: block)
 
 
-def _coded(words: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
-    """Labels as places in the sorted list of classes; -1 for an empty or a missing one."""
+def _numbered(words: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
+    """Labels as places in the sorted list of classes; -1 for a negative number, an empty label and a missing one."""
     import pandas as pd
 
     plain = [word if isinstance(word, int | float) or word is None else str(word) for word in words]
-    column = pd.Categorical([None if word == "" else word for word in plain])
+    none = [word == "" or (isinstance(word, int | float) and word < 0) for word in plain]
+    column = pd.Categorical([None if missing else word for word, missing in zip(plain, none, strict=True)])
     return column.codes.astype(np.int64), [class_name(value) for value in column.categories]

@@ -150,3 +150,9 @@ def test_what_is_done_to_images_is_alike_in_a_manifest_that_was_read() -> None:
     """Else an extraction would not go on, as its preprocessing would seem to be another."""
     described = Pictures(Resizing(32, None, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))).described
     assert json.loads(json.dumps(described)) == described
+
+
+def test_a_home_that_is_not_there_is_one_clear_error() -> None:
+    pytest.importorskip("transformers")
+    with pytest.raises(BenchError, match="there is no home folder that '~no-such-user' means"):
+        load_backbone(Wanted("hf:~no-such-user/net"))
