@@ -58,6 +58,8 @@ class Axis:
     """Key -> place. A key without a place is on the board, but not on the curve."""
     log: bool = False
     """Whether the axis is logarithmic."""
+    quantiles: bool = False
+    """Whether the places are quantiles: a few of them joined by a line are no picture of a distribution."""
 
     @classmethod
     def single(cls, label: str, values: Mapping[str, float], log: bool = False) -> Axis:

@@ -13,7 +13,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from metrics.base import Axis
+from metrics.base import Axis, Place
 from metrics.once import once
 
 Matrix: TypeAlias = Tensor | csr_array
@@ -166,7 +166,7 @@ def quantiles(values: Tensor, at: Sequence[float]) -> dict[str, float]:
 
 def quantile_axis(at: Sequence[float]) -> Axis:
     """The axis for the keys of `quantiles`, in percent."""
-    return Axis.single("quantile [%]", {_quantile_key(q): _percent(q) for q in at})
+    return Axis("quantile [%]", {_quantile_key(q): Place("", _percent(q)) for q in at}, quantiles=True)
 
 
 def _quantile_key(q: float) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metrics.base import Axis
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -16,11 +14,6 @@ NEGLIGIBLE = 1e-6
 """Spread, relative to the largest value, below which there is one bin."""
 SMALLEST, LARGEST = 1e-300, 1e300
 """Between them a bin has a width that is a number."""
-
-
-def is_distribution(axis: Axis) -> bool:
-    """Whether the places of an axis are quantiles: a few of them joined by a line are no picture of a distribution."""
-    return axis.label.startswith("quantile")
 
 
 def histogram(values: np.ndarray) -> dict[str, Any]:

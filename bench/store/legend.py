@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, model_validator
 
@@ -25,6 +25,15 @@ class MetricEntry(BaseModel):
     """Start of the checksum of the file that computed it: another one means that it is to be computed again."""
     not_applicable: str = ""
     """Why the run has no number of it; "" where it has one, or where it raised."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_run(cls, content: Any) -> Any:
+        """Earlier runs say in an axis's label alone that its places are quantiles."""
+        match content:
+            case {"info": {"curve": {"label": str(label)} as curve}} if "quantiles" not in curve:
+                curve["quantiles"] = label.startswith("quantile")
+        return content
 
     @model_validator(mode="after")
     def _can_be_shown(self) -> Self:

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from metrics import matrix
-from metrics.base import Axis
+from metrics.base import Axis, Place
 from metrics.matrix import Matrix
 from tests.metrics.cases import csr
 
@@ -134,7 +134,8 @@ def test_each_pair_stands_once_in_the_upper_triangle() -> None:
 def test_quantiles_and_their_places_have_the_same_keys() -> None:
     at = (0.01, 0.5, 0.95)
     assert matrix.quantiles(torch.arange(101.0), at) == {"q1": 1, "q50": 50, "q95": 95}
-    assert matrix.quantile_axis(at) == Axis("quantile [%]", {"q1": ("", 1), "q50": ("", 50), "q95": ("", 95)})
+    places = {"q1": Place("", 1), "q50": Place("", 50), "q95": Place("", 95)}
+    assert matrix.quantile_axis(at) == Axis("quantile [%]", places, quantiles=True)
     assert matrix.quantiles(torch.zeros(0), at) == {}
 
 

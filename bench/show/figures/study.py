@@ -15,7 +15,6 @@ from bench.show.figures import curves, heatmaps, images, scatter, units
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed, mappable, some
 from bench.show.figures.style import axis_label, short
-from bench.show.histograms import is_distribution
 from bench.show.sheets import sheets_of
 from bench.store.folder import DamagedFile, RunFolder
 from bench.store.legend import Legend
@@ -92,7 +91,7 @@ def _of_the_scalars(record: Record, legend: Legend) -> Drawings:
     figures: Drawings = {}
     for name, entry in legend.metrics.items():
         axis = entry.info.curve
-        if axis and not is_distribution(axis) and (found := _series(record, name, axis)):
+        if axis and not axis.quantiles and (found := _series(record, name, axis)):
             points, levels = found
             drawn = [_curve(series, each) for series, each in points.items()]
             figures[_file_name(name)] = partial(
@@ -193,7 +192,7 @@ def _compared_curves(records: Sequence[Record], legend: Legend) -> Drawings:
     figures: Drawings = {}
     for name, entry in legend.metrics.items():
         axis = entry.info.curve
-        if not axis or is_distribution(axis) or {place.series for place in axis.places.values()} != {""}:
+        if not axis or axis.quantiles or {place.series for place in axis.places.values()} != {""}:
             continue
         found = {record.run_id: _series(record, name, axis) for record in records}
         chosen = _few_enough([record for record in records if found[record.run_id]])

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare.boards import Column
-from bench.show.histograms import is_distribution
 from metrics.base import Axis
 
 FEWEST_POINTS = 3
@@ -20,7 +19,7 @@ def curves(columns: Sequence[Column]) -> list[dict[str, Any]]:
     for column in columns:
         metric, _, key = column.name.partition(".")
         axis = column.info.curve
-        if axis and key in axis.places and not is_distribution(axis):
+        if axis and key in axis.places and not axis.quantiles:
             groups[metric].append(column)
     return [_curve(metric, group) for metric, group in groups.items() if len(_abscissas(group)) >= FEWEST_POINTS]
 

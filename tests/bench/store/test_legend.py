@@ -34,6 +34,18 @@ def test_curves_and_dimensions_come_back() -> None:
     assert again.info.curve.places["a"] == Place("upper", 1.5)
 
 
+def test_quantiles_of_an_earlier_run_are_told_by_the_label() -> None:
+    axis = Axis("quantile [%]", {}, quantiles=True)
+    entry = MetricEntry(info=MetricInfo("mine", "max", "", "R", "a test", curve=axis))
+    content = json.loads(entry.model_dump_json())
+    del content["info"]["curve"]["quantiles"]
+    assert MetricEntry.model_validate_json(json.dumps(content)) == entry
+    content["info"]["curve"]["label"] = "threshold"
+    again = MetricEntry.model_validate_json(json.dumps(content)).info.curve
+    assert again is not None
+    assert not again.quantiles
+
+
 def test_fields_of_a_later_version_are_passed_over() -> None:
     entry = MetricEntry(info=MetricInfo("mine", "max", "", "R", "a test"))
     content = json.loads(entry.model_dump_json())
