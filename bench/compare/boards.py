@@ -181,7 +181,9 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
     codes = {label: _newest_code(list(runs.values())) for label, runs in current.items()}
     rows = [_row(label, runs, codes[label]) for label, runs in current.items()]
     current_records = [record for runs in current.values() for record in runs.values()]
-    names = {name for record in current_records if record.status == "done" for name in record.metrics}
+    done = [record for record in current_records if record.status == "done"]
+    fullest_first = sorted(done, key=lambda record: -len(record.metrics))  # what others lack has its place, too
+    names = list(dict.fromkeys(name for record in fullest_first for name in record.metrics))
     shown = [_comparable(scalar, current_records) for column in columns for scalar in _expand(column, names)]
     shown = [_of_one_code(column, rows, codes) for column in shown]
     ranked = [column for column in shown if column.info.direction != "none"]
@@ -240,11 +242,11 @@ def _of_one_code(column: Column, rows: Sequence[Row], codes: Mapping[str, Mappin
     return column if len(found) < 2 else replace(column, info=replace(column.info, direction="none", given="code"))
 
 
-def _expand(column: Column, names: set[str]) -> list[Column]:
-    """The column, or one for each key of a metric that returns several numbers; none if no row has it."""
+def _expand(column: Column, names: Sequence[str]) -> list[Column]:
+    """The column, or one for each key of a metric that returns several numbers, in order; none if no row has it."""
     if column.name in names:
         return [column]
-    keys = sorted(name.partition(".")[2] for name in names if metric_of(name) == column.name)
+    keys = [name.partition(".")[2] for name in names if metric_of(name) == column.name]
     return [Column(f"{column.name}.{key}", replace(column.info, label=f"{column.info.label} {key}")) for key in keys]
 
 

@@ -227,3 +227,11 @@ def test_a_column_that_is_bought_is_marked_among_rows_that_pay_alike() -> None:
     (only,) = build(runs, columns)
     assert only.ties == {"loss": {"same"}}, "good pays twice as much"
     assert "loss: compared with rows whose size is as low (within 10%) or lower." in tables.markdown([only])
+
+
+def test_columns_of_one_metric_have_the_order_of_the_record_that_has_most() -> None:
+    runs = [record("small", 0, 1.0), record("large", 0, 2.0)]
+    for run, sizes in zip(runs, ((1, 2, 50), (1, 2, 5, 10, 50)), strict=True):
+        run.metrics.update({f"babel.{size}": 1.0 for size in sizes})
+    (board,) = build(runs, [Column("babel", MetricInfo("Babel", "min", "", "", ""))])
+    assert [column.name for column in board.columns] == [f"babel.{size}" for size in (1, 2, 5, 10, 50)]
