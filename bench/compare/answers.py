@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bench.compare.boards import Board, Column
 from bench.compare.prices import Price, round_levels
 from bench.compare.readings import FLOORS, NEAR, Reading, read
 from bench.compare.sweeps import main_price, sweeps
-from bench.store.record import Record, metric_of
+from bench.store.record import metric_of
 from bench.store.runs import RunStore
 
 MOST_LEVELS = 5
@@ -65,12 +65,7 @@ def answering(board: Board) -> list[Column]:
 
 def floors_of(board: Board, store: RunStore) -> set[str]:
     """The models of a board that its runs call floors."""
-    return floors_among(board.representatives.values(), store)
-
-
-def floors_among(records: Iterable[Record], store: RunStore) -> set[str]:
-    """The models of some runs that are called floors."""
-    runs = {record.spec.model: record.run_id for record in records}
+    runs = {record.spec.model: record.run_id for record in board.representatives.values()}
     return {model for model, run_id in runs.items() if store.folder(run_id).legend().family == FLOORS}
 
 

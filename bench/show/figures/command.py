@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench.compare.answers import floors_among
-from bench.compare.boards import build
-from bench.errors import BenchError, unknown
+from bench.compare.answers import floors_of
+from bench.compare.boards import Board, build
+from bench.compare.columns import columns
+from bench.errors import BenchError, counted, unknown
+from bench.show.figures.comparisons import comparisons
 from bench.show.figures.files import FORMATS, save
-from bench.show.figures.study import Drawings, comparisons, drawings
+from bench.show.figures.study import Drawings, drawings
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
@@ -26,27 +27,24 @@ FEW = 2
 
 @dataclass(frozen=True)
 class Task:
-    """The figures of one folder: of a run, or of what compares several."""
+    """The figures of one folder: of a run, or of a board."""
 
-    records: Sequence[Record]
-    """What is drawn."""
+    drawn: Record | Board
+    """Whose figures."""
     store: RunStore
-    """Where they are."""
+    """Where the runs are."""
     folder: Path
     """Where the figures go."""
     formats: Sequence[str]
     """Kinds of files."""
     only: Sequence[str]
     """Names of the figures that are wanted; none for all."""
-    compared: bool = False
-    """Whether the figures compare the records, or are of the first."""
 
     def drawings(self) -> Drawings:
         """All figures that there can be. BenchError for a run of which there are none."""
-        folder = self.store.folder(self.records[0].run_id)
-        if not self.compared:
-            return drawings(self.records[0], folder)
-        return comparisons(self.records, folder.legend(), floors_among(self.records, self.store))
+        if isinstance(self.drawn, Board):
+            return comparisons(self.drawn, floors_of(self.drawn, self.store))
+        return drawings(self.drawn, self.store.folder(self.drawn.run_id))
 
     def names(self) -> list[str]:
         """What its figures are called; none of a run that cannot be drawn."""
@@ -72,7 +70,7 @@ def write_figures(
     only: Sequence[str] = (),
     formats: Sequence[str] = FORMATS[:1],
 ) -> list[Path]:
-    """Draw runs, by names or the lowest seed of each row, and what compares all or those named, into a folder each.
+    """Draw runs, by names or the lowest seed of each row, and the boards of all or of those, into a folder each.
 
     Parameters
     ----------
@@ -86,10 +84,15 @@ def write_figures(
     for kind in formats:
         if kind not in FORMATS:
             raise unknown("--format", kind, FORMATS)
-    records = [store.find(name) for name in names] if names else first_of_each_row(store)
-    compared = records if names else [record for record in store.scan().records if record.status == "done"]
-    tasks = [Task([record], store, out / record.run_id, formats, only) for record in records]
-    tasks += [Task(runs, store, out / board, formats, only, True) for board, runs in _by_board(compared).items()]
+    named = {record.run_id: record for record in map(store.find, names)}
+    records = list(named.values() if names else store.scan().records)
+    boards = build(records, columns(records, store))
+    for board in boards:
+        if board.superseded:
+            tell(f"{board.title}: {counted(board.superseded, 'older run')} left out, as newer ones have their rows.")
+    drawn = records if names else first_of_each_row(boards, store)
+    tasks = [Task(record, store, out / record.run_id, formats, only) for record in drawn]
+    tasks += [Task(board, store, out / _folder_name(board), formats, only) for board in boards]
     there_are = {name for task in tasks for name in task.names()} if only else set()
     for name in only:
         if name not in there_are:
@@ -120,9 +123,8 @@ def _carried_out(tasks: Sequence[Task]) -> Iterator[tuple[Task, list[Path] | Ben
             pool.shutdown(cancel_futures=True)
 
 
-def first_of_each_row(store: RunStore) -> list[Record]:
+def first_of_each_row(boards: Sequence[Board], store: RunStore) -> list[Record]:
     """Of each row of each board the run with the lowest seed that is done. BenchError where there is none."""
-    boards = build(store.scan().records, columns=())
     first = [record for board in boards for record in board.representatives.values()]
     if not first:
         raise BenchError(
@@ -131,14 +133,10 @@ def first_of_each_row(store: RunStore) -> list[Record]:
     return first
 
 
-def _by_board(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Runs that may be compared, by the name of their folder."""
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for record in {record.run_id: record for record in records}.values():
-        spec = record.spec
-        name = re.sub(r"\W+", "_", spec.dataset).strip("_")
-        groups[f"{name}-{spec.settings}-{spec.budget}-{spec.dataset_checksum[:8]}"].append(record)
-    return groups
+def _folder_name(board: Board) -> str:
+    """Where what compares the rows of a board is written."""
+    dataset = re.sub(r"\W+", "_", board.dataset).strip("_")
+    return f"{dataset}-{board.settings}-{board.budget}-{board.records[0].spec.dataset_checksum[:8]}"
 
 
 def _line(folder: Path, paths: Sequence[Path]) -> str:

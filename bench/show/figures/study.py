@@ -1,16 +1,16 @@
-"""The figures of a run, and those that compare runs: from what they left, and from how their metrics are declared."""
+"""The figures of a run: from what it left, and from how its metrics are declared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.compare.stats import t_interval
 from bench.errors import BenchError, first_line
+from bench.show.axes import FEWEST_POINTS
 from bench.show.figures import curves, heatmaps, images, scatter, units
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed, mappable, some
@@ -24,10 +24,6 @@ from metrics.base import Axis
 
 Drawings = dict[str, Callable[[], Figure]]
 """Figures by name, each drawn when it is called."""
-
-MAX_CURVES = 8
-FEWEST_POINTS = 3
-"""Places of a curve, at least."""
 
 
 def drawings(record: Record, folder: RunFolder) -> Drawings:
@@ -93,8 +89,8 @@ def _of_the_scalars(record: Record, legend: Legend) -> Drawings:
         axis = entry.info.curve
         if axis and not axis.quantiles and (found := _series(record, name, axis)):
             points, levels = found
-            drawn = [_curve(series, each) for series, each in points.items()]
-            figures[_file_name(name)] = partial(
+            drawn = [curve(series, each) for series, each in points.items()]
+            figures[file_name(name)] = partial(
                 curves.along_axis, drawn, levels, axis.label, axis_label(entry.info), axis.log
             )
     return figures
@@ -117,7 +113,8 @@ def _series(
     return (points, levels) if any(len(each) >= FEWEST_POINTS for each in points.values()) else None
 
 
-def _curve(label: str, points: Sequence[tuple[float, float]], model: str = "") -> Curve:
+def curve(label: str, points: Sequence[tuple[float, float]], model: str = "") -> Curve:
+    """A curve from its points, in any order."""
     return Curve(label, [x for x, _ in sorted(points)], [y for _, y in sorted(points)], model)
 
 
@@ -133,12 +130,12 @@ def _of_the_arrays(arrays: Mapping[str, np.ndarray], views: Views, legend: Legen
         if dimensions == ("class", "unit") and dimensions not in kinds and array.shape == (len(names), len(roles)):
             kinds.add(dimensions)
             order = views.unit_order.tolist()
-            figures[_file_name(name)] = partial(heatmaps.by_class, array, roles, order, names, entry.info.label)
+            figures[file_name(name)] = partial(heatmaps.by_class, array, roles, order, names, entry.info.label)
         elif dimensions == ("class", "class") and 1 < len(array) == len(names):
             categories = views.categories.tolist() or None
-            figures[_file_name(name)] = partial(heatmaps.class_correlation, array, names, categories)
+            figures[file_name(name)] = partial(heatmaps.class_correlation, array, names, categories)
         elif dimensions == ("unit",) and array.size > 1:
-            figures[_file_name(name)] = partial(curves.over_units, array, entry.info.label)
+            figures[file_name(name)] = partial(curves.over_units, array, entry.info.label)
     return figures
 
 
@@ -150,84 +147,6 @@ def _of_the_history(history: Mapping[str, Sequence[float]]) -> Drawings:
     return {"training": partial(curves.training, losses["step"], terms)} if terms and "step" in losses else {}
 
 
-def comparisons(records: Sequence[Record], legend: Legend, floors: Collection[str] = ()) -> Drawings:
-    """Figures that compare the runs of one board, of which some models are floors.
-
-    Every ranked metric of the printed board against the first price on it, over all seeds, and every metric along its
-    axis, of the first run of each row. A legend of one of the runs says how they are read.
-    """
-    rows: dict[str, list[Record]] = {}
-    for record in records:
-        if record.status == "done":
-            spec = record.spec
-            rows.setdefault(repr((spec.label, spec.code, sorted(spec.variant.items()))), []).append(record)
-    first = [min(row, key=lambda record: record.spec.seed) for row in rows.values()]
-    return _fronts(list(rows.values()), legend, floors) | _compared_curves(first, legend)
-
-
-def _fronts(rows: Sequence[Sequence[Record]], legend: Legend, floors: Collection[str]) -> Drawings:
-    headline = {name: entry.info for name, entry in legend.metrics.items() if entry.info.headline}
-    price = next((name for name, info in headline.items() if info.price), None)
-    figures: Drawings = {}
-    for name, info in headline.items():
-        shown = [[r for r in row if price and name in r.metrics and r.metrics.get(price, 0.0) > 0] for row in rows]
-        shown = [row for row in shown if row]
-        if price and info.direction != "none" and not info.price and len(shown) > 1:
-            intervals = [t_interval([record.metrics[name] for record in row]) for row in shown]
-            figures[f"front-{_file_name(name)}"] = partial(
-                scatter.front_figure,
-                [row[0].spec.model for row in shown],
-                np.array([np.mean([record.metrics[price] for record in row]) for row in shown]),
-                np.array([interval.mean for interval in intervals]),
-                headline[price],
-                info,
-                np.array([np.nan if i.half_width is None else i.half_width for i in intervals]),
-                floors,
-            )
-    return figures
-
-
-def _compared_curves(records: Sequence[Record], legend: Legend) -> Drawings:
-    """Metrics with one curve a run: a curve for each of the runs that have it."""
-    figures: Drawings = {}
-    for name, entry in legend.metrics.items():
-        axis = entry.info.curve
-        if not axis or axis.quantiles or {place.series for place in axis.places.values()} != {""}:
-            continue
-        found = {record.run_id: _series(record, name, axis) for record in records}
-        chosen = _few_enough([record for record in records if found[record.run_id]])
-        drawn = []
-        for record, label in zip(chosen, short_labels(chosen), strict=True):
-            points, _ = found[record.run_id] or ({}, {})
-            drawn.append(_curve(label, points[""], record.spec.model))
-        if len(drawn) > 1:
-            figures[_file_name(name)] = partial(
-                curves.along_axis, drawn, {}, axis.label, axis_label(entry.info), axis.log
-            )
-    return figures
-
-
-def short_labels(records: Sequence[Record]) -> list[str]:
-    """The model of each run, and the part of its variant that another run of the model does not share."""
-    variants = [record.spec.variant for record in records]
-    models = [record.spec.model for record in records]
-    labels = []
-    for model, variant in zip(models, variants, strict=True):
-        rivals = [other for name, other in zip(models, variants, strict=True) if name == model]
-        told = [key for key, value in variant.items() if any(other.get(key) != value for other in rivals)]
-        labels.append(" ".join([model, *(f"{key}={variant[key]}" for key in told)]))
-    return labels
-
-
-def _few_enough(records: Sequence[Record]) -> list[Record]:
-    """The runs whose curves can be told apart: of more than 8 the first of each model."""
-    if len(records) <= MAX_CURVES:
-        return list(records)
-    first: dict[str, Record] = {}
-    for record in sorted(records, key=lambda record: len(record.spec.variant)):
-        first.setdefault(record.spec.model, record)
-    return [record for record in records if record in first.values()]
-
-
-def _file_name(metric: str) -> str:
+def file_name(metric: str) -> str:
+    """What the figure of a metric is called."""
     return metric.replace("_", "-")

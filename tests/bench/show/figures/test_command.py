@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.compare.boards import build
 from bench.errors import BenchError
 from bench.show.figures.command import first_of_each_row, write_figures
 from bench.store.runs import RunStore
@@ -18,15 +19,17 @@ from tests.bench.cli.helpers import bench
 from tests.bench.show.conftest import MODELS
 from tests.bench.show.figures.test_study import SPARSE, record_of
 from tests.bench.show.report import factory
+from tests.results import put
 
 
 def test_by_default_the_lowest_seed_of_each_row(trained: RunStore) -> None:
-    assert sorted(record.spec.model for record in first_of_each_row(trained)) == sorted(MODELS)
+    boards = build(trained.scan().records, ())
+    assert sorted(record.spec.model for record in first_of_each_row(boards, trained)) == sorted(MODELS)
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="No runs that are done"):
-        first_of_each_row(RunStore(tmp_path))
+        write_figures([], RunStore(tmp_path), tmp_path, print)
     with pytest.raises(BenchError, match="Unknown run"):
         write_figures(["nothing"], RunStore(tmp_path), tmp_path, print)
     assert list(tmp_path.iterdir()) == []
@@ -48,6 +51,18 @@ def test_one_figure_is_drawn_where_one_is_asked_for(trained: RunStore, tmp_path:
     assert len(lines) == len(written) == 3
     with pytest.raises(BenchError, match=r"Unknown figure 'front-fvv'\. Did you mean 'front-fvu'"):
         write_figures([], trained, tmp_path, print, ["atoms", "front-fvv"])
+
+
+def test_what_boards_leave_out_is_in_no_figure_and_is_told(tmp_path: Path) -> None:
+    records = [factory.record(model, "mnist", 0, factory.scores(0.1, np.zeros(8), 5.0)) for model in ("topk", "mp")]
+    old = records[0].model_copy(update={"spec": records[0].spec.model_copy(update={"config": {"k": 10, "old": 1}})})
+    old.run_id, old.provenance.end = old.spec.run_id, "2020-01-01T00:00:00+00:00"
+    store = factory.store_of(factory.boards_of(records), tmp_path / "runs")
+    put(store, old, factory.results_of(old, np.random.default_rng(0)))
+    lines: list[str] = []
+    write_figures([], store, tmp_path / "out", lines.append, ["front-fvu"])
+    assert lines[0] == "mnist, native setting, quick budget: 1 older run left out, as newer ones have their rows."
+    assert not (tmp_path / "out" / old.run_id).exists()
 
 
 def test_it_needs_neither_torch_nor_data(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.show.figures.study import Drawings, comparisons, drawings, short_labels
+from bench.show.figures.study import Drawings, drawings
 from bench.store.legend import Legend, MetricEntry
 from bench.store.record import Record
 from bench.store.runs import RunStore
-from metrics.base import Axis, MetricInfo
-from tests.bench.show.figures.drawn import entries, fits
+from metrics.base import MetricInfo
+from tests.bench.show.figures.drawn import fits
 from tests.bench.show.report import factory
 
 ALWAYS = {"reconstructions", "roles", "density", "truncated-probe", "units", "unit-monosemanticity", "unit-purity"}
@@ -101,35 +101,6 @@ def test_an_array_is_drawn_by_its_dimensions_alone(tmp_path: Path) -> None:
     (folder.path / "legend.json").write_text(legend.model_dump_json(), encoding="utf-8")
     sheets = {"reconstructions", "progressive", "top-samples", "atoms", "units"}
     assert without_traversals(drawings(record, folder)) - sheets == {"training", "first", "pairs", "of-units"}
-
-
-def test_a_board_is_compared_by_its_fronts_and_curves(trained: RunStore) -> None:
-    records = trained.scan().records
-    legend = trained.folder(records[0].run_id).legend()
-    figures = comparisons(records, legend)
-    headline = [name for name, entry in legend.metrics.items() if entry.info.headline]
-    ranked = [name for name in headline if legend.metrics[name].info.direction != "none" and name != "l0"]
-    fronts = {f"front-{name.replace('_', '-')}" for name in ranked}
-    curves = {"babel", "inference-fvu", "sparse-probe", "targeted-probe-perturbation", "truncated-probe"}
-    assert {name for name in figures if not name.startswith("front-")} == curves
-    assert {name for name in figures if name.startswith("front-")} <= fronts
-    assert {"front-fvu", "front-probe-accuracy"} <= set(figures)
-    assert set(entries(figures["inference-fvu"]())) == {"topk", "mp"}
-    assert comparisons(records[:1], legend) == {}
-
-
-def test_of_many_runs_the_first_of_each_model_is_compared() -> None:
-    axis = Axis.single("size", {"1": 1, "2": 2, "5": 5})
-    legend = Legend(metrics={"probe": MetricEntry(info=MetricInfo("probe", "max", "", "", "", curve=axis))})
-    scores = {"probe.1": 0.1, "probe.2": 0.2, "probe.5": 0.3}
-    records = [factory.record("topk", metrics=scores, variant={"k": k} if k else None) for k in range(9)]
-    figures = comparisons([*records, factory.record("mp", metrics=scores)], legend)
-    assert entries(figures["probe"]()) == ["topk", "mp"]
-
-
-def test_labels_tell_only_what_differs() -> None:
-    runs = [factory.record("topk", variant={"k": k, "epochs": 3}) for k in (5, 10)]
-    assert short_labels([*runs, factory.record("mp")]) == ["topk k=5", "topk k=10", "mp"]
 
 
 def test_runs_that_cannot_be_drawn_say_why(tmp_path: Path) -> None:
