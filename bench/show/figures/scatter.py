@@ -12,11 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.compare.readings import NEAR
+from bench.show.axes import DECADES
 from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, axis_label, look, round_ticks, styled
 from metrics.base import MetricInfo
-
-DECADES = 1e4
-"""Between the largest error that a figure shows and the least: as many units as inputs make it a rounding error."""
 
 
 @styled
@@ -146,8 +144,9 @@ def _log_scale(axes: Axes, values: np.ndarray) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     most = float(values.max())
-    if low < most / DECADES:
-        low, high = most / DECADES, 1.5 * most
+    least = most / 10**DECADES
+    if low < least:
+        low, high = least, 1.5 * most
     axes.set_ylim(low, high)
     _ticks_of_log(axes.yaxis)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 from typing import Any
 
 from bench.errors import printable
@@ -22,6 +23,11 @@ def pack(text: str) -> str:
 def packed_json(value: Any) -> str:
     """JSON, packed."""
     return pack(printable(json_text(value)))
+
+
+def significant(value: float) -> float | None:
+    """Four significant digits, as JSON can have them; None for what is not a number."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
 def script_json(value: Any) -> str:

@@ -11,6 +11,7 @@ from bench.compare.readings import NEAR, SAME
 from bench.compare.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
 from bench.compare.sweeps import Sweep, sweeps
 from bench.show.answers import FAR
+from bench.show.axes import DECADES
 from bench.show.report.artefacts import Left
 from bench.show.report.curves import curves
 from bench.show.report.explained import of_column, of_models
@@ -48,6 +49,7 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "near": NEAR,
         "same": SAME,
         "far": FAR,
+        "decades": DECADES,
     }
 
 

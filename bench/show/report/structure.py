@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.compare.boards import Board
 from bench.show.histograms import histogram
 from bench.show.report.artefacts import Left
+from bench.show.report.packing import significant
 from bench.store.record import Record
 from metrics.base import Dimension
 
@@ -102,7 +103,7 @@ def _history(history: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     steps = history.get("step", ())
     kept = _thinned([i for i, step in enumerate(steps) if math.isfinite(step)])
     terms = {
-        name: [_significant(values[i]) for i in kept]
+        name: [significant(values[i]) for i in kept]
         for name, values in history.items()
         if name not in ("step", "epoch") and len(values) == len(steps) and any(map(math.isfinite, values))
     }
@@ -118,8 +119,3 @@ def _thinned(indices: Sequence[int]) -> list[int]:
 
 def _rounded(value: float, decimals: int) -> float | None:
     return round(value, decimals) if math.isfinite(value) else None
-
-
-def _significant(value: float) -> float | None:
-    """Four significant digits; None for what is not a number."""
-    return float(f"{value:.4g}") if math.isfinite(value) else None

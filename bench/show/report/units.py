@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.show.report.artefacts import Left
-from bench.show.report.packing import packed_json
+from bench.show.report.packing import packed_json, significant
 from bench.show.report.pictures import painted
 from bench.show.sheets import Sheet, colours, pictures_of
 from bench.show.tokens import readable
@@ -64,17 +64,17 @@ def units(run: Left, chosen: np.ndarray) -> dict[str, Any]:
     roles, scores = views.unit_roles.tolist(), _scores(run)
     return {
         "counts": [*views.n_units_on.tolist(), len(views.shown_units)],
-        "scores": {label: [_rounded(values[unit]) for unit in numbers] for label, values in scores.items()},
+        "scores": {label: [significant(values[unit]) for unit in numbers] for label, values in scores.items()},
         "classes": views.class_names.tolist() if views.unit_rates.size else [],
         "units": [
             {
                 "unit": int(views.shown_units[i]),
                 "role": roles[views.shown_units[i]] if views.shown_units[i] < len(roles) else "",
-                "rates": [_rounded(rate) for rate in views.unit_rates[i]] if views.unit_rates.size else [],
+                "rates": [significant(rate) for rate in views.unit_rates[i]] if views.unit_rates.size else [],
                 "histogram": views.unit_counts[i].tolist(),
-                "range": [_rounded(edge) for edge in views.unit_ranges[i]],
+                "range": [significant(edge) for edge in views.unit_ranges[i]],
                 "tops": np.searchsorted(samples, views.unit_tops[i][views.unit_tops[i] >= 0]).tolist(),
-                "values": [_rounded(value) for value in views.unit_values[i][views.unit_tops[i] >= 0]],
+                "values": [significant(value) for value in views.unit_values[i][views.unit_tops[i] >= 0]],
             }
             for i in chosen
         ],
@@ -103,7 +103,7 @@ def _inputs(views: Views, samples: np.ndarray) -> dict[str, Any]:
         return {"pictures": painted(Sheet("", "", x[None], (), (), *colours(x)), shape)}
     if x.shape[1] > MOST_NUMBERS:
         return {}
-    return {"rows": [[_rounded(value) for value in row] for row in x], "features": views.feature_names.tolist()}
+    return {"rows": [[significant(value) for value in row] for row in x], "features": views.feature_names.tolist()}
 
 
 def _contexts(views: Views, chosen: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
@@ -116,7 +116,3 @@ def _contexts(views: Views, chosen: np.ndarray, samples: np.ndarray) -> dict[str
         "contexts": views.contexts[samples].tolist(),
         "shades": {"shape": list(shades.shape), "levels": base64.b64encode(shades.tobytes()).decode("ascii")},
     }
-
-
-def _rounded(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None

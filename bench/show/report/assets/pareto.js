@@ -142,10 +142,9 @@ const ROUND = Array.from({length: 19}, (_, i) => [1, 2, 5].map(digit => digit * 
 const logAxis = () => ({type: "log", tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(short)});
 
 // What is a rounding error beside the largest, as of as many units as inputs, leaves the frame.
-const DECADES = 4;
 const withinReason = rows => {
   const [low, high] = leastAndMost(rows).map(Math.log10);
-  return high - low > DECADES ? {range: [high - DECADES, high + 0.2]} : {};
+  return high - low > data.decades ? {range: [high - data.decades, high + 0.2]} : {};
 };
 
 // What is to be small, and spreads far, is told apart by its logarithm.
