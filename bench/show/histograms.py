@@ -12,6 +12,8 @@ WIDE = 50
 """Largest over smallest positive value from which on bins are even in the logarithm."""
 NEGLIGIBLE = 1e-6
 """Spread, relative to the largest value, below which there is one bin."""
+HALF_WIDTH = 0.05
+"""Of this one bin, relative to the largest value: one that an axis has round ticks around."""
 SMALLEST, LARGEST = 1e-300, 1e300
 """Between them a bin has a width that is a number."""
 
@@ -44,5 +46,5 @@ def _bins(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     reach = max(abs(low), abs(high), SMALLEST)
     if high - low > NEGLIGIBLE * reach:
         return np.histogram(values, N_BINS)
-    middle, half = (low + high) / 2, NEGLIGIBLE * reach
+    middle, half = (low + high) / 2, HALF_WIDTH * (reach if reach > SMALLEST else 1.0)
     return np.array([len(values)]), np.array([middle - half, middle + half])

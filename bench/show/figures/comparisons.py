@@ -16,7 +16,7 @@ from bench.compare.sweeps import main_price
 from bench.show.axes import FEWEST_POINTS, axis_of, curve_columns, key_of, without_key
 from bench.show.figures import curves, scatter
 from bench.show.figures.study import Drawings, curve, file_name
-from bench.show.figures.style import axis_label
+from bench.show.figures.style import axis_label, looks
 
 MAX_CURVES = 8
 
@@ -39,6 +39,7 @@ def _fronts(board: Board, floors: Collection[str]) -> Drawings:
             figures[f"front-{file_name(column.name)}"] = partial(
                 scatter.front_figure,
                 [row.model for row in rows],
+                looks(row.model for row in board.rows),
                 np.array([_paid(row, price) for row in rows]),
                 np.array([interval.mean for interval in intervals]),
                 price.info,
@@ -56,6 +57,7 @@ def _paid(row: Row, price: Column) -> float:
 
 def _curves(board: Board, floors: Collection[str]) -> Drawings:
     """Metrics with one curve a row: a curve for each of the rows that have it."""
+    styles = looks(row.model for row in board.rows)
     figures: Drawings = {}
     for metric, columns in curve_columns(board.columns).items():
         axis = axis_of(columns[0])
@@ -64,7 +66,7 @@ def _curves(board: Board, floors: Collection[str]) -> Drawings:
         if len(rows) < 2 or {place.series for place in axis.places.values()} != {""}:
             continue
         shown = few_enough(rows, board, floors)
-        drawn = [curve(name, points[row.label], row.model) for name, row in shown]
+        drawn = [curve(name, points[row.label], styles[row.model]) for name, row in shown]
         y_label = axis_label(replace(columns[0].info, label=without_key(columns[0])))
         figures[file_name(metric)] = partial(curves.along_axis, drawn, {}, axis.label, y_label, axis.log)
     return figures

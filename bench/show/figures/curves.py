@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from bench.compare.prices import round_levels
 from bench.show.figures.style import (
     GREY,
     ONE_COLUMN,
     PALETTE,
     ROLE_COLOURS,
     TWO_COLUMNS,
-    look,
+    Look,
+    log_ticks,
     round_ticks,
     styled,
     text_inches,
@@ -40,8 +43,8 @@ class Curve:
     """Places."""
     y: Sequence[float]
     """Scores."""
-    model: str = ""
-    """Its model, whose look it has; "" for a series of one run."""
+    look: Look | None = None
+    """That of its model; None for a series of one run."""
 
 
 @styled
@@ -65,9 +68,8 @@ def along_axis(
     figure = Figure(figsize=(ONE_COLUMN, HEIGHT + 0.14 * rows), layout="constrained")
     axes = figure.subplots()
     for index, (curve, dashes) in enumerate(zip(curves, _dashes(curves), strict=True)):
-        style = look(curve.model) if curve.model else None
-        colour = style.colour if style else ROLE_COLOURS.get(curve.label, PALETTE[index % len(PALETTE)])
-        marker = style.marker if style else MARKERS[index % len(MARKERS)]
+        own = Look(ROLE_COLOURS.get(curve.label, PALETTE[index % len(PALETTE)]), MARKERS[index % len(MARKERS)])
+        colour, marker = curve.look or own
         axes.plot(curve.x, curve.y, color=colour, marker=marker, ls=dashes, label=curve.label or None, clip_on=False)
     for name, value in levels.items():
         axes.axhline(value, color=ROLE_COLOURS.get(name, GREY), ls="--", lw=1, label=name)
@@ -96,8 +98,8 @@ def _scale(axes: Axes, places: Sequence[float], log: bool) -> None:
 def _dashes(curves: Sequence[Curve]) -> list[str]:
     """A line style for each, another for each row of one model."""
     styles = ("-", "--", ":", "-.")
-    models = [curve.model for curve in curves]
-    return [styles[models[:i].count(model) % len(styles)] if model else "-" for i, model in enumerate(models)]
+    looks = [curve.look for curve in curves]
+    return [styles[looks[:i].count(look) % len(styles)] if look else "-" for i, look in enumerate(looks)]
 
 
 @styled
@@ -111,20 +113,33 @@ def over_units(values: np.ndarray, label: str) -> Figure:
         axes.bar(
             edges[:-1], counts, width=np.diff(edges), align="edge", color=PALETTE[0], label=f"units ({counts.sum()})"
         )
-    if bins["zeros"]:
-        step = edges[1] - edges[0] if len(edges) > 1 else 1.0
-        start = edges[0] if len(edges) else 0.0
-        axes.bar(
-            start - 3 * step, bins["zeros"], width=step, color=ROLE_COLOURS["dead"], label=f"zero ({bins['zeros']})"
-        )
-        powers = [power for power in range(-50, 50) if len(edges) and edges[0] <= power <= edges[-1] + step]
-        ticks = [start - 3 * step, *powers]
-        axes.set_xticks(ticks, ["0", *(f"$10^{{{power}}}$" if power else "1" for power in powers)])
-    axes.set_xlabel(label + (", logarithmic" if bins["log"] and not bins["zeros"] else ""))
+    zeros = _zeros(axes, edges, bins["zeros"]) if bins["zeros"] else {}
+    if bins["log"]:
+        ticks = zeros | _log_places(edges[0], edges[-1])
+        axes.set_xticks(list(ticks), list(ticks.values()))
+    else:
+        axes.xaxis.set_major_locator(round_ticks(5))
+    axes.set_xlabel(label)
     axes.set_ylabel("units")
     axes.yaxis.set_major_locator(round_ticks(5, integer=True))
     figure.legend(loc="outside upper center", ncols=2)
     return figure
+
+
+def _zeros(axes: Axes, edges: np.ndarray, n_zeros: int) -> dict[float, str]:
+    """A bar for zeros, left of a logarithmic axis; where, and what its tick is called."""
+    step = edges[1] - edges[0]
+    place = float(edges[0] - 3 * step)
+    axes.bar(place, n_zeros, width=step, color=ROLE_COLOURS["dead"], label=f"zero ({n_zeros})")
+    return {place: "0"}
+
+
+def _log_places(low: float, high: float) -> dict[float, str]:
+    """Ticks between two logarithms: at the powers of ten, of few at 1, 2 and 5 times these."""
+    powers = range(math.ceil(low), math.floor(high) + 1)
+    if len(powers) > 1:
+        return {power: f"$10^{{{power}}}$" if power else "1" for power in powers}
+    return {math.log10(level): f"{level:g}" for level in round_levels(10**low, 10**high)}
 
 
 @styled
@@ -156,8 +171,7 @@ def _term(axes: Axes, steps: np.ndarray, values: np.ndarray, name: str) -> None:
     if len(finite) and finite.min() > 0 and finite.max() > 20 * finite.min():
         axes.set_yscale("log")
         if finite.max() < 1000 * finite.min():
-            axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+            log_ticks(axes.yaxis)
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.yaxis.set_major_locator(round_ticks(4))

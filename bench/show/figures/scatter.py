@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.compare.readings import NEAR
 from bench.show.axes import DECADES
-from bench.show.figures.style import CLASS_PALETTE, GREY, ONE_COLUMN, TWO_COLUMNS, axis_label, look, round_ticks, styled
+from bench.show.figures.style import (
+    CLASS_PALETTE,
+    GREY,
+    ONE_COLUMN,
+    TWO_COLUMNS,
+    Look,
+    axis_label,
+    log_ticks,
+    round_ticks,
+    styled,
+)
 from metrics.base import MetricInfo
+
+LEAST_SPAN = 0.05
+"""Share of the largest price that its axis covers, at least."""
 
 
 @styled
@@ -86,6 +97,7 @@ def front(models: Sequence[str], price: np.ndarray, values: np.ndarray, maximise
 @styled
 def front_figure(
     models: Sequence[str],
+    styles: Mapping[str, Look],
     price: np.ndarray,
     values: np.ndarray,
     paid: MetricInfo,
@@ -97,6 +109,8 @@ def front_figure(
 
     Parameters
     ----------
+    styles : mapping
+        Model -> its look.
     price, values : array, (R,)
         Means of each row over its seeds. Those of a model that has several are joined.
     spread : array, (R,), optional
@@ -112,13 +126,16 @@ def front_figure(
     axes = figure.subplots()
     for model in order:
         mine = _by_price(models, price, model)
-        _row(axes, model, price[mine], values[mine], None if spread is None else spread[mine])
+        _row(axes, model, styles[model], price[mine], values[mine], None if spread is None else spread[mine])
     shown = np.array(models)[ranked].tolist()
     best = np.flatnonzero(ranked)[front(shown, price[ranked], values[ranked], gained.direction == "max")]
-    axes.plot(price[best], values[best], color=GREY, lw=4, alpha=0.5, zorder=1, label="front")
+    if len(best) > 1:
+        axes.plot(price[best], values[best], color=GREY, lw=4, alpha=0.5, zorder=1, label="front")
     if _spans(price[ranked]):
         axes.set_xscale("log")
-        _ticks_of_log(axes.xaxis)
+        log_ticks(axes.xaxis)
+    else:
+        _widen(axes, float(price[ranked].max()))
     if gained.direction == "min" and _spans(values[ranked]):
         _log_scale(axes, values[ranked])
     else:
@@ -126,7 +143,7 @@ def front_figure(
     limits = axes.axis()  # floors widen neither what the others gain nor what they pay
     for i, model in enumerate(_distinct(models, ~ranked)):
         mine = _by_price(models, price, model)
-        _floor(axes, model, price[mine], values[mine], None if i else "floors")
+        _floor(axes, styles[model], price[mine], values[mine], None if i else "floors")
     axes.axis(limits)
     axes.set_xlabel(axis_label(paid))
     axes.set_ylabel(axis_label(gained))
@@ -139,6 +156,14 @@ def _spans(values: np.ndarray) -> bool:
     return bool((values > 0).all()) and values.max() > 8 * values.min()
 
 
+def _widen(axes: Axes, most: float) -> None:
+    """A linear axis of the price that does not make much of what is all but one price."""
+    low, high = axes.get_xlim()
+    missing = LEAST_SPAN * most - (high - low)
+    if missing > 0:
+        axes.set_xlim(low - missing / 2, high + missing / 2)
+
+
 def _log_scale(axes: Axes, values: np.ndarray) -> None:
     """Values by their logarithms; what is a rounding error beside the largest leaves the frame."""
     axes.set_yscale("log")
@@ -148,13 +173,7 @@ def _log_scale(axes: Axes, values: np.ndarray) -> None:
     if low < least:
         low, high = least, 1.5 * most
     axes.set_ylim(low, high)
-    _ticks_of_log(axes.yaxis)
-
-
-def _ticks_of_log(axis: Axis) -> None:
-    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
+    log_ticks(axes.yaxis)
 
 
 def _distinct(models: Sequence[str], shown: np.ndarray) -> list[str]:
@@ -168,14 +187,13 @@ def _by_price(models: Sequence[str], price: np.ndarray, model: str) -> np.ndarra
     return mine[np.argsort(price[mine], kind="stable")]
 
 
-def _floor(axes: Axes, model: str, price: np.ndarray, values: np.ndarray, label: str | None) -> None:
+def _floor(axes: Axes, style: Look, price: np.ndarray, values: np.ndarray, label: str | None) -> None:
     """The rows of a floor."""
-    axes.plot(price, values, ":", color=GREY, marker=look(model).marker, ms=3, lw=0.6, zorder=0.5, label=label)
+    axes.plot(price, values, ":", color=GREY, marker=style.marker, ms=3, lw=0.6, zorder=0.5, label=label)
 
 
-def _row(axes: Axes, model: str, price: np.ndarray, values: np.ndarray, spread: np.ndarray | None) -> None:
+def _row(axes: Axes, model: str, style: Look, price: np.ndarray, values: np.ndarray, spread: np.ndarray | None) -> None:
     """The rows of one model, by price."""
-    style = look(model)
     size = 30 if len(price) == 1 else 14
     axes.scatter(
         price, values, color=style.colour, marker=style.marker, s=size, lw=0.4, ec="white", label=model, zorder=3

@@ -14,7 +14,7 @@ from bench.show.axes import FEWEST_POINTS
 from bench.show.figures import curves, heatmaps, images, scatter, units
 from bench.show.figures.curves import Curve
 from bench.show.figures.mapping import embed, mappable, some
-from bench.show.figures.style import axis_label, short
+from bench.show.figures.style import Look, axis_label, short
 from bench.show.sheets import sheets_of
 from bench.store.folder import DamagedFile, RunFolder
 from bench.store.legend import Legend
@@ -113,9 +113,9 @@ def _series(
     return (points, levels) if any(len(each) >= FEWEST_POINTS for each in points.values()) else None
 
 
-def curve(label: str, points: Sequence[tuple[float, float]], model: str = "") -> Curve:
+def curve(label: str, points: Sequence[tuple[float, float]], look: Look | None = None) -> Curve:
     """A curve from its points, in any order."""
-    return Curve(label, [x for x, _ in sorted(points)], [y for _, y in sorted(points)], model)
+    return Curve(label, [x for x, _ in sorted(points)], [y for _, y in sorted(points)], look)
 
 
 def _of_the_arrays(arrays: Mapping[str, np.ndarray], views: Views, legend: Legend) -> Drawings:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench.plugins.registry import MODEL_REGISTRY
 from metrics.base import MetricInfo
@@ -114,6 +115,19 @@ def look(model: str) -> Look:
     return Look(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)])
 
 
+def looks(models: Iterable[str]) -> dict[str, Look]:
+    """The look of each model of a figure: its own, but a colour that no other has as long as there are any."""
+    names = list(MODEL_REGISTRY.plugins)
+    order = sorted(set(models), key=lambda model: (names.index(model) if model in names else len(names), model))
+    own = [look(model) for model in order]
+    colours = [each.colour for each in own]
+    free = iter([colour for colour in PALETTE if colour not in colours])
+    return {
+        model: each._replace(colour=next(free, each.colour)) if each.colour in colours[:i] else each
+        for i, (model, each) in enumerate(zip(order, own, strict=True))
+    }
+
+
 def axis_label(info: MetricInfo) -> str:
     """What an axis of a metric is called: 'L0 [units]'."""
     return f"{info.label} [{info.unit}]" if info.unit else info.label
@@ -122,6 +136,13 @@ def axis_label(info: MetricInfo) -> str:
 def round_ticks(n: int, integer: bool = False) -> MaxNLocator:
     """At most so many ticks, at round numbers: 2 and 2.5 and their like, never 1.5 or 3."""
     return MaxNLocator(n, steps=[1, 2, 2.5, 5, 10], integer=integer)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 times the powers of ten, written out."""
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def text_inches(labels: list[str], size: float = SMALL_FONT) -> float:

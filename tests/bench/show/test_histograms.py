@@ -31,3 +31,8 @@ def test_histograms_count_everything_once() -> None:
     assert (linear["log"], linear["zeros"], sum(linear["counts"])) == (False, 0, 3)
     assert histogram(np.full(3, np.nan))["counts"] == []
     assert sum(histogram(np.zeros(4))["counts"]) == 4
+
+
+def test_values_that_are_alike_have_one_bin_that_can_be_seen() -> None:
+    for level, edges in ((2.0, (1.9, 2.1)), (-2.0, (-2.1, -1.9)), (0.0, (-0.05, 0.05)), (1e-3, (0.95e-3, 1.05e-3))):
+        np.testing.assert_allclose(histogram(np.full(5, level))["edges"], edges)

@@ -7,6 +7,7 @@ import pytest
 
 from bench.show.figures import curves
 from bench.show.figures.curves import Curve
+from bench.show.figures.style import look
 from tests.bench.show.figures.drawn import entries, fits
 
 
@@ -25,9 +26,9 @@ def test_a_metric_of_several_series_and_a_level() -> None:
 
 def test_a_metric_of_several_models() -> None:
     rows = [
-        Curve("mp", [0.25, 1, 4], [0.5, 0.2, 0.1], "mp"),
-        Curve("topk k=5", [0.5, 1, 4], [0.6, 0.3, 0.4], "topk"),
-        Curve("topk k=10", [0.25, 1], [0.6, 0.3], "topk"),
+        Curve("mp", [0.25, 1, 4], [0.5, 0.2, 0.1], look("mp")),
+        Curve("topk k=5", [0.5, 1, 4], [0.6, 0.3, 0.4], look("topk")),
+        Curve("topk k=10", [0.25, 1], [0.6, 0.3], look("topk")),
     ]
     figure = curves.along_axis(rows, {}, "k' / k", "FVU", log=True)
     axes = figure.axes[0]
@@ -63,6 +64,27 @@ def test_density_counts_every_unit_once(rates: list[float]) -> None:
     assert sum(heights) == len(rates)
     assert sum(int(text.split("(")[1][:-1]) for text in entries(figure)) == len(rates)
     assert fits(figure)
+
+
+@pytest.mark.parametrize(
+    ("rates", "ticks"),
+    [
+        ([0.0, 0.015, 0.8], ["0", "0.02", "0.05", "0.1", "0.2", "0.5"]),
+        ([1e-4, 1.0], ["$10^{-4}$", "$10^{-3}$", "$10^{-2}$", "$10^{-1}$", "1"]),
+    ],
+)
+def test_a_logarithmic_axis_has_more_ticks_than_one(rates: list[float], ticks: list[str]) -> None:
+    axes = curves.over_units(np.array(rates), "density").axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ticks
+
+
+def test_units_that_are_alike_have_ticks_around_them() -> None:
+    figure = curves.over_units(np.full(7, 0.3), "density")
+    figure.draw_without_rendering()
+    low, high = figure.axes[0].get_xlim()
+    inside = [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high]
+    assert 2 < len(inside) <= 6
+    assert high - low > 0.01
 
 
 @pytest.mark.parametrize("n_terms", [1, 2, 3, 5])

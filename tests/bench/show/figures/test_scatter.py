@@ -7,6 +7,7 @@ import pytest
 from matplotlib.collections import LineCollection, PolyCollection
 
 from bench.show.figures import scatter
+from bench.show.figures.style import looks
 from metrics.base import MetricInfo
 from tests.bench.show.figures.drawn import entries, fits
 
@@ -42,7 +43,7 @@ def test_a_line_beats_what_lies_between_two_of_its_points() -> None:
 def test_a_front_marks_every_run_of_a_model_alike() -> None:
     l0, fvu = np.array([1.0, 20, 5]), np.array([0.9, 0.1, 0.3])
     price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
-    figure = scatter.front_figure(["mp", "topk", "mp"], l0, fvu, price, quality)
+    figure = scatter.front_figure(["mp", "topk", "mp"], looks(["mp", "topk", "mp"]), l0, fvu, price, quality)
     axes = figure.axes[0]
     points = {cloud.get_label(): np.asarray(cloud.get_offsets()).tolist() for cloud in axes.collections}
     assert points == {"mp": [[1.0, 0.9], [5.0, 0.3]], "topk": [[20.0, 0.1]]}
@@ -56,7 +57,7 @@ def test_a_front_marks_every_run_of_a_model_alike() -> None:
 def test_rows_of_a_model_are_joined_within_the_band_of_their_seeds() -> None:
     l0, fvu, spread = np.array([5.0, 1, 20]), np.array([0.3, 0.9, 0.1]), np.array([0.02, np.nan, 0.05])
     price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
-    figure = scatter.front_figure(["mp", "mp", "topk"], l0, fvu, price, quality, spread)
+    figure = scatter.front_figure(["mp", "mp", "topk"], looks(["mp", "mp", "topk"]), l0, fvu, price, quality, spread)
     axes = figure.axes[0]
     line = axes.lines[0]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1.0, 5.0], [0.9, 0.3])
@@ -72,7 +73,7 @@ def test_floors_are_grey_and_neither_of_the_front_nor_of_the_scale() -> None:
     l0, fvu = np.array([1.0, 20, 5, 1000, 10]), np.array([0.9, 0.1, 0.3, 0.01, 7.0])
     price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
     models = ["mp", "topk", "mp", "identity", "random"]
-    figure = scatter.front_figure(models, l0, fvu, price, quality, floors={"identity", "random"})
+    figure = scatter.front_figure(models, looks(models), l0, fvu, price, quality, floors={"identity", "random"})
     axes = figure.axes[0]
     lines = {line.get_label(): line for line in axes.lines}
     assert list(lines["front"].get_ydata()) == [0.9, 0.3, 0.1]
@@ -80,17 +81,26 @@ def test_floors_are_grey_and_neither_of_the_front_nor_of_the_scale() -> None:
     assert axes.get_ylim()[1] < 2
     assert axes.get_xlim()[1] < 40
     assert axes.get_yscale() == "log"
-    assert entries(scatter.front_figure(["random"], l0[:1], fvu[:1], price, quality, floors={"random"})) == [
-        "random",
-        "front",
-    ]
+    alone = scatter.front_figure(["random"], looks(["random"]), l0[:1], fvu[:1], price, quality, floors={"random"})
+    assert entries(alone) == ["random"], "one point makes no front"
+
+
+def test_prices_that_are_all_but_one_do_not_fill_the_width() -> None:
+    l0, fvu = np.array([9.9975, 10, 9.9999]), np.array([0.1, 0.2, 0.3])
+    price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
+    low, high = (
+        scatter.front_figure(["mp", "topk", "vae"], looks(["mp", "topk", "vae"]), l0, fvu, price, quality)
+        .axes[0]
+        .get_xlim()
+    )
+    assert (low, high) == pytest.approx((9.75, 10.25), abs=0.01)
 
 
 def test_a_rounding_error_is_not_of_the_scale() -> None:
     """64 units of 64 inputs: no error but that of rounding, beside which no other would be told apart."""
     l0, fvu = np.array([2.0, 10, 64, 2, 64]), np.array([0.3, 0.05, 1e-13, 0.4, 0.02])
     price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
-    axes = scatter.front_figure(["omp"] * 3 + ["topk"] * 2, l0, fvu, price, quality).axes[0]
+    axes = scatter.front_figure(["omp"] * 3 + ["topk"] * 2, looks(["omp", "topk"]), l0, fvu, price, quality).axes[0]
     low, high = axes.get_ylim()
     assert low == pytest.approx(0.4e-4)
     assert 0.4 < high < 0.8

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.plugins.registry import MODEL_REGISTRY
 from bench.show.figures import curves
-from bench.show.figures.style import MARKERS, PALETTE, axis_label, look, render, round_ticks
+from bench.show.figures.style import MARKERS, PALETTE, axis_label, look, looks, render, round_ticks
 from metrics.base import MetricInfo
 
 
@@ -16,6 +16,17 @@ def test_every_model_has_a_look_of_its_own() -> None:
     assert len({look(name) for name in names}) == len(names)
     assert look("a model of mine") == look("a model of mine")
     assert len(PALETTE) * len(MARKERS) > len(names)
+
+
+def test_no_two_models_of_a_figure_have_one_colour_as_long_as_there_are_others() -> None:
+    names = list(MODEL_REGISTRY.plugins)
+    clashing = [name for name in names if look(name).colour == look(names[0]).colour]
+    assert len(clashing) > 1
+    found = looks(clashing)
+    assert len({each.colour for each in found.values()}) == len(clashing)
+    assert found[names[0]] == look(names[0]), "the first keeps its own"
+    assert [found[name].marker for name in clashing] == [look(name).marker for name in clashing]
+    assert len(set(looks([*names, "a model of mine"]).values())) == len(names) + 1, "of many, colour and marker tell"
 
 
 def test_a_caller_keeps_its_own_style_and_changes_none_of_ours() -> None:
