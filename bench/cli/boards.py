@@ -92,7 +92,7 @@ def compare(
     scan = store.scan()
     require_records(console, scan, results)
     for board in pairs.boards_with(build_tables(scan.records, store).boards, first, second):
-        shown = [c for c in pairs.compare(board, first, second) if all_ or c.column.info.headline]
+        shown = pairs.compare(board, first, second, board.columns if all_ else board.headline)
         print_raw(console, f"\n{pairs_text(board, shown, first, second, room())}")
     print_raw(console, f"\n{paragraph(EXPLANATION, room())}")
 
@@ -133,7 +133,7 @@ def print_boards(console: Console, boards: Sequence[Board], store: RunStore) -> 
     for board in boards:
         print_raw(console, f"\n{paragraph(sentence(answer(board, floors_of(board, store))), room())}")
         print_raw(console, f"\n{tables.text(board, room())}")
-    how = "± 95% t interval over seeds; * best, or not told from it (t tests, 5%)."
+    how = "± 95% t interval over seeds; * best, or not told apart from it (t tests, 5%)."
     if any(board.ties for board in boards):
         print_raw(console, f"\n{paragraph(f'{how} {compared_at_a_price(boards)}', room())}")
     for reason in (reason for board in boards for reason in not_ranked(board)):

@@ -45,11 +45,11 @@ def boards_with(boards: Sequence[Board], first: str, second: str) -> list[Board]
     return both
 
 
-def compare(board: Board, first: str, second: str) -> list[Comparison]:
-    """All metrics that two rows of a board share."""
+def compare(board: Board, first: str, second: str, columns: Sequence[Column]) -> list[Comparison]:
+    """Those of some columns that two rows of a board share, tested together."""
     rows = {row.label: row for row in board.rows}
-    paired = {column.name: _paired(rows[first], rows[second], column.name) for column in board.columns}
-    columns = [column for column in board.columns if paired[column.name]]
+    paired = {column.name: _paired(rows[first], rows[second], column.name) for column in columns}
+    columns = [column for column in columns if paired[column.name]]
     tested = [c for c in columns if c.info.direction != "none" and len(paired[c.name]) >= MIN_SEEDS]
     rejections = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
     separated = {column.name for column, rejected in zip(tested, rejections, strict=True) if rejected}

@@ -110,7 +110,7 @@ def rejections(p: np.ndarray, level: float = LEVEL) -> np.ndarray:
 def rank_intervals(
     rows: Mapping[str, Mapping[int, float]], maximise: bool, level: float = LEVEL
 ) -> dict[str, tuple[int, int]] | None:
-    """The possible ranks of each row: from 1 + the number of separably better rows to n - that of separably worse rows.
+    """The possible ranks of each row: from 1 + the rows that are told to be better, to n - those told to be worse.
 
     Every pair is tested over the seeds that the two share, Holm-adjusted over all pairs.
 

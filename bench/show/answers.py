@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from bench.compare.answers import Answer
 from bench.compare.boards import Board, Column, Row
+from bench.compare.marks import MARK_SEEDS
 from bench.compare.prices import Price
 from bench.compare.readings import NEAR, Reading
 from bench.compare.sweeps import Sweep
@@ -76,10 +77,20 @@ def _verdicts(reading: Reading) -> str:
     told = sorted(filter(None, (_verdict(reading, column) for column in ranked)), key=lambda words: NO_MODEL in words)
     if not told:
         return "no ranked metric is there for two models"
-    return ("" if _are_told(reading) else "too few seeds to tell models apart, but on average ") + "; ".join(told)
+    return _hedge(reading) + "; ".join(told)
 
 
-def _are_told(reading: Reading) -> bool:
+def _hedge(reading: Reading) -> str:
+    """What stands before verdicts that are of averages alone; "" where there are marks."""
+    if _are_marked(reading):
+        return ""
+    ranks = [reading.ranks(column) for column in reading.board.columns]
+    are_told = any(rank != (1, len(of)) for of in ranks for rank in of.values())
+    few = f"too few seeds for a mark, which takes {MARK_SEEDS}" if are_told else "too few seeds to tell models apart"
+    return f"{few}, but on average "
+
+
+def _are_marked(reading: Reading) -> bool:
     """Whether tests say something of any column; of none that fewer than two rows can be compared in."""
     return any(reading.board.ties.values())
 
@@ -93,7 +104,7 @@ def _hardly_reached(reading: Reading, reached: Sequence[Row]) -> str:
 
 
 def _verdict(reading: Reading, column: Column) -> str:
-    """'mp reconstructs best (FVU 0.11 ± 0.01), not told from omp'; "" where there are not two rows."""
+    """'mp reconstructs best (FVU 0.11 ± 0.01), not told apart from omp'; "" where there are not two rows."""
     rows = [row for row in reading.ranked if column.name in row.intervals]
     if len(rows) < 2 or not column.info.answer:
         return ""
@@ -103,8 +114,9 @@ def _verdict(reading: Reading, column: Column) -> str:
     others = [_name(row) for row in compared if row is not best] if tied else []
     number = f"{column.info.label} {format_interval(best.intervals[column.name])}{_cautions(reading, best, column)}"
     if len(others) == len(rows) - 1:
-        return f"{NO_MODEL} is told from the others in {column.info.label} (best on average: {_name(best)}, {number})"
-    untold = "" if tied or not _are_told(reading) else ", on average, as no test can be made"
+        first = f"(best on average: {_name(best)}, {number})"
+        return f"{NO_MODEL} is told apart from the others in {column.info.label} {first}"
+    untold = "" if tied or not _are_marked(reading) else ", on average, as no test can be made"
     ahead = _ahead(reading, rows, best, column)
     return f"{_name(best)} {column.info.answer} ({number}){untold}{_ties(others)}{ahead}"
 
@@ -136,7 +148,7 @@ def _ties(others: Sequence[str]) -> str:
     if not others:
         return ""
     few = len(others) <= MOST_NAMES
-    return f", not told from {_either(others) if few else f'{len(others)} others'}"
+    return f", not told apart from {_either(others) if few else f'{len(others)} others'}"
 
 
 def _either(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from bench.show.tables import format_interval
 
 EXPLANATION = (
     "difference: the first row minus the second, mean over the shared seeds ± 95% paired t interval. better: where a "
-    "paired t test rejects equality at 5%, Holm-adjusted over all metrics that the two share; 'unlike': the row that "
+    "paired t test rejects equality at 5%, Holm-adjusted over the metrics shown; 'unlike': the row that "
     "is ahead pays more."
 )
 
@@ -42,4 +42,4 @@ def _why_not(comparison: Comparison) -> str:
         return ""
     if comparison.seeds < MIN_SEEDS:
         return "too few seeds"
-    return f"unlike {comparison.column.info.against}" if comparison.unlike else "not separable"
+    return f"unlike {comparison.column.info.against}" if comparison.unlike else "not told apart"

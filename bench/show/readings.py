@@ -16,8 +16,8 @@ from bench.show.tables import FIRST_METRIC, HEADER_WIDTH, LABEL_WIDTH, format_in
 
 EXPLANATION = (
     "± 95% t interval over seeds, of values read from each seed's own curve (monotone cubic in the logarithm of the "
-    "price, never beyond its ends); * best, or not told from it (t tests, 5%); [1-3]: the ranks that paired tests "
-    "allow, Holm-adjusted. Floors have no rank."
+    "price, never beyond its ends); * best, or not told apart from it (t tests, 5%); [1-3]: the ranks that paired "
+    "tests allow, Holm-adjusted. Floors have no rank."
 )
 NOT_REACHED = "not reached"
 
@@ -44,7 +44,7 @@ def seeds(reading: Reading, row: Row) -> str:
 
 
 def is_marked(reading: Reading, row: Row, column: Column) -> bool:
-    """Whether a row is the best of a column, or not told from it."""
+    """Whether a row is the best of a column, or not told apart from it."""
     return row.label in reading.board.ties.get(column.name, ())
 
 

@@ -126,7 +126,7 @@ def test_no_row_is_best_by_bounds_of_different_likelihoods() -> None:
     assert mixed.ties == {}
     for text in (tables.markdown([mixed]), " ".join(provenance([mixed], Labs())["warnings"])):
         assert "rows differ in their likelihood, so none is best by loss" in text
-    assert not [c.better for c in compare(mixed, "a", "b") if c.better]
+    assert not [c.better for c in compare(mixed, "a", "b", mixed.columns) if c.better]
     (same,) = build([*runs[:5], *own], [bound])
     assert same.ties == {"loss": {"a"}}
     assert "likelihood" not in tables.markdown([same])
@@ -185,7 +185,7 @@ def test_a_row_without_a_seed_has_no_interval_and_a_value_for_every_seed() -> No
     assert rows["once"].values["loss"] == dict.fromkeys(range(5), 1.25)
     assert only.ties["loss"] == {"same"}
     p = reference.ttest_1samp(losses["noisy"], 1.25).pvalue
-    (found, *_) = compare(only, "noisy", "once")
+    (found, *_) = compare(only, "noisy", "once", only.columns)
     assert (found.seeds, found.better) == (5, "noisy" if p <= 0.05 else "")
     lines = [line.split("|")[1:4] for line in tables.markdown([only]).splitlines() if line.startswith("| ")]
     assert [[cell.strip() for cell in line] for line in lines if line[1].strip() == "fixed"] == [

@@ -47,7 +47,8 @@ def board_of(a: list[float], b: list[float], direction: str = "min") -> Board:
 
 def test_differences_are_paired_over_shared_seeds() -> None:
     # seeds 0, 1, 2 are shared: differences -1, -1.2, -0.8: mean -1, sd 0.2, t(2) quantile 4.303 -> 0.497
-    found = compare(board_of([1.0, 2.0, 3.0], [2.0, 3.2, 3.8, 99.0]), "a", "b")[0]
+    board = board_of([1.0, 2.0, 3.0], [2.0, 3.2, 3.8, 99.0])
+    found = compare(board, "a", "b", board.columns)[0]
     assert found.seeds == 3
     assert found.difference.mean == pytest.approx(-1)
     assert found.difference.half_width == pytest.approx(4.30265 * 0.2 / math.sqrt(3), rel=1e-5)
@@ -58,13 +59,13 @@ def test_differences_are_paired_over_shared_seeds() -> None:
 @pytest.mark.parametrize(("direction", "better"), [("min", "a"), ("max", "b"), ("none", "")])
 def test_the_direction_decides_who_is_better(direction: str, better: str) -> None:
     board = board_of([1.0, 1.1, 1.2, 1.0], [2.0, 2.1, 2.2, 2.1], direction)
-    assert compare(board, "a", "b")[0].better == better
-    assert compare(board, "b", "a")[0].better == better
+    assert compare(board, "a", "b", board.columns)[0].better == better
+    assert compare(board, "b", "a", board.columns)[0].better == better
 
 
 def test_below_three_seeds_nothing_is_said() -> None:
     board = board_of([1.0, 1.0], [9.0, 9.0])
-    found = compare(board, "a", "b")[0]
+    found = compare(board, "a", "b", board.columns)[0]
     assert found.difference.half_width is None
     assert found.better == ""
     assert "too few seeds" in pairs_text(board, [found], "a", "b")
@@ -80,10 +81,9 @@ def test_many_metrics_are_tested_together() -> None:
     for seed in range(5):
         a = {name: (differences if name == "m0" else noise)[seed] for name in names}
         records += [record("a", seed, **a), record("b", seed, **dict.fromkeys(names, 0.0))]
-    alone = build(records, [column("m0")])[0]
-    together = build(records, [column(name) for name in names])[0]
-    assert compare(alone, "a", "b")[0].better == "b"
-    assert {found.better for found in compare(together, "a", "b")} == {""}
+    board = build(records, [column(name) for name in names])[0]
+    assert compare(board, "a", "b", board.columns[:1])[0].better == "b"
+    assert {found.better for found in compare(board, "a", "b", board.columns)} == {""}
 
 
 def test_rows_that_share_no_board_are_named() -> None:
@@ -129,6 +129,6 @@ def test_the_row_that_pays_more_is_not_the_better_one() -> None:
         records = [record("a", seed, x=0.1 + e, paid=paid) for seed, e in enumerate(noise)]
         records += [record("b", seed, x=0.2 - e, paid=10.0) for seed, e in enumerate(noise)]
         (board,) = build(records, columns)
-        (found, _) = compare(board, "a", "b")
+        (found, _) = compare(board, "a", "b", board.columns)
         assert (found.better, found.unlike) == (better, unlike)
         assert ("unlike paid" in pairs_text(board, [found], "a", "b")) == unlike

@@ -33,7 +33,7 @@ def wary_of(records: list[Record], price: Price = L0_10) -> list[str]:
 def test_the_best_is_named_with_its_number() -> None:
     assert said(TWO) == (
         f"At L0 10 {WHERE}, topk reconstructs best (FVU 0.5395 ± 0.0097); "
-        f"no model is told from the others in probe (best on average: topk, probe 0.5000 ± 0).{NATIVE}"
+        f"no model is told apart from the others in probe (best on average: topk, probe 0.5000 ± 0).{NATIVE}"
     )
 
 
@@ -72,22 +72,27 @@ def test_ties_are_named_up_to_three_and_counted_beyond() -> None:
     noisy = [line(1.0, -0.2), lambda k, seed: line(1.0, -0.2)(k, (seed + 2) % 5)]
     worse = runs("vsc", (4, 32), line(1.5, -0.2))
     tied = [*runs("topk", (4, 32), noisy[0]), *runs("mp", (4, 32), noisy[1]), *worse]
-    assert "mp reconstructs best (FVU 0.5395 ± 0.0097), not told from topk;" in said(tied)
+    assert "mp reconstructs best (FVU 0.5395 ± 0.0097), not told apart from topk;" in said(tied)
     more = [record for i in range(4) for record in runs(f"m{i}", (4, 32), noisy[i % 2])]
     three = [record for i in range(3) for record in runs(f"m{i}", (4, 32), noisy[i % 2])]
-    assert ", not told from m1, m2 or topk;" in said([*three, *tied[:10], *worse])
-    assert ", not told from 4 others;" in said([*more, *tied[:10], *worse])
+    assert ", not told apart from m1, m2 or topk;" in said([*three, *tied[:10], *worse])
+    assert ", not told apart from 4 others;" in said([*more, *tied[:10], *worse])
 
 
-def test_few_seeds_tell_nothing_apart() -> None:
+def test_few_seeds_mark_nothing_and_may_tell_models_apart() -> None:
+    """As the ranks beside it do: three seeds tell rows apart, and mark none."""
     records = [record for record in TWO if record.spec.seed < 3]
-    assert "too few seeds to tell models apart, but on average topk reconstructs best" in said(records)
+    assert "too few seeds for a mark, which takes 5, but on average topk reconstructs best" in said(records)
+    alike = [record for record in records if record.spec.model == "mp"] + runs("topk", (4, 32), line(1.0, -0.2, 1.0), 3)
+    assert "too few seeds to tell models apart, but on average topk reconstructs best" in said(alike)
+    two = [record for record in records if record.spec.seed < 2]
+    assert "too few seeds to tell models apart, but on average topk reconstructs best" in said(two)
 
 
-def test_seeds_that_one_row_alone_has_enough_of_tell_nothing_apart() -> None:
-    """mp has five, topk three: nothing is told. Where that is so of one metric alone, it is said of that one."""
+def test_seeds_that_one_row_alone_has_enough_of_mark_nothing() -> None:
+    """mp has five, topk three: nothing is marked. Where that is so of one metric alone, it is said of that one."""
     few = [record for record in TWO if record.spec.model == "mp" or record.spec.seed < 3]
-    assert "too few seeds to tell models apart, but on average topk reconstructs best" in said(few)
+    assert "too few seeds for a mark, which takes 5, but on average topk reconstructs best" in said(few)
     rare = [
         record.model_copy(update={"metrics": record.metrics | {"dead_fraction": 0.1}})
         if record.spec.model == "mp" or record.spec.seed < 3

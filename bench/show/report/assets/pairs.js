@@ -48,7 +48,7 @@ function verdict(board, i, j, name, d) {
     const but = price ? `, but pays more ${price}: neither is better` : "";
     return `${clip(wins ? a : b, 80)} is ${but ? "ahead" : "better"} in ${metric} (${told})${but}.`;
   }
-  return `Not separable in ${metric} (${told}).`;
+  return `Not told apart in ${metric} (${told}).`;
 }
 
 function drawPairs() {

@@ -93,8 +93,8 @@ function cautionsOn(row, head) {
   return others.map(({name, share}) => `; ${percent(share)} ${data.columns[name].caution}`).join("");
 }
 
-// "mp reconstructs best (FVU 0.11 ± 0.01), not told from omp"; "" where there are not two rows.
-function verdictOn(ranked, head, k, areTold) {
+// "mp reconstructs best (FVU 0.11 ± 0.01), not told apart from omp"; "" where there are not two rows.
+function verdictOn(ranked, head, k, areMarked) {
   const rows = ranked.filter(row => row.cells[k]);
   if (rows.length < 2 || !head.answer || !head.sign) return "";
   const leader = among =>
@@ -105,29 +105,37 @@ function verdictOn(ranked, head, k, areTold) {
   const told = `${head.label} ${formatInterval(best.cells[k].mean, best.cells[k].half)}${cautionsOn(best, head)}`;
   const name = clip(best.label, 60);
   if (others.length === rows.length - 1)
-    return `no model is told from the others in ${head.label} (best on average: ${name}, ${told})`;
+    return `no model is told apart from the others in ${head.label} (best on average: ${name}, ${told})`;
   const ties = others.length > 3 ? `${others.length} others` : listed(others, "or");
   const first = leader(rows);
   const n = Object.keys(first.values[k]).length;
   const counted = `${n} ${n === 1 ? "seed" : "seeds"}`;
   const seeds = first.partial ? `the ${counted} that reach it` : `${counted}, too few`;
   const ahead = first === best ? "" : ` (${clip(first.label, 60)} is ahead with ${seeds})`;
-  const untold = head.marked?.length || !areTold ? "" : ", on average, as no test can be made";
-  return `${name} ${head.answer} (${told})${untold}${ties && `, not told from ${ties}`}${ahead}`;
+  const untold = head.marked?.length || !areMarked ? "" : ", on average, as no test can be made";
+  return `${name} ${head.answer} (${told})${untold}${ties && `, not told apart from ${ties}`}${ahead}`;
 }
 
 function sentenceAt(rows, heads, price, at, native) {
   const ranked = rows.filter(row => !row.floor);
   const reached = ranked.filter(row => row.n);
-  const areTold = heads.some(head => head.marked?.length);
-  const told = heads.map((head, k) => verdictOn(ranked, head, k, areTold)).filter(Boolean);
+  const areMarked = heads.some(head => head.marked?.length);
+  const told = heads.map((head, k) => verdictOn(ranked, head, k, areMarked)).filter(Boolean);
   const verdicts = [...told.filter(text => !text.startsWith("no model")), ...told.filter(text => text.startsWith("no model"))];
-  const few = areTold ? "" : "too few seeds to tell models apart, but on average ";
-  const said = verdicts.length ? few + verdicts.join("; ") : "no ranked metric is there for two models";
+  const said = verdicts.length ? hedge(heads) + verdicts.join("; ") : "no ranked metric is there for two models";
   const missing = ranked.filter(row => !row.n).map(row => row.label);
   const absent = missing.length && reached.length ? ` Not reached by ${clip(missing.join(", "), 200)}.` : "";
   const found = ranked.length && reached.length < 2 ? hardlyReached(ranked, reached, price) : said;
   return `At ${at}, ${found}.${absent}${native}`;
+}
+
+// What stands before verdicts that are of averages alone; "" where there are marks.
+function hedge(heads) {
+  if (heads.some(head => head.marked?.length)) return "";
+  const ranks = heads.map(head => Object.values(head.ranks));
+  const areTold = ranks.some(of => of.some(([low, high]) => low > 1 || high < of.length));
+  const few = areTold ? `for a mark, which takes ${data.mark_seeds}` : "to tell models apart";
+  return `too few seeds ${few}, but on average `;
 }
 
 // That no model reaches a level, or one alone, and where their settings lie.

@@ -50,7 +50,7 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-// Names of the rows (name -> seed -> value) that are best or not told from it; null where nothing can be said.
+// Names of the rows (name -> seed -> value) that are best or not told apart from it; null where nothing can be said.
 function marked(rows, sign) {
   const names = Object.keys(rows).filter(name => Object.keys(rows[name]).length >= data.mark_seeds);
   const shared = Object.keys(rows[names[0]] ?? {}).filter(seed => names.every(name => seed in rows[name]));
@@ -75,6 +75,14 @@ function marked(rows, sign) {
   return names.length > 1 ? names.filter((_, i) => means[i] > highest) : [];
 }
 
+// Which of several tests reject, Holm-adjusted.
+function rejections(pValues) {
+  const order = pValues.map((_, k) => k).sort((i, j) => pValues[i] - pValues[j]);
+  const failed = order.findIndex((k, place) => pValues[k] * (order.length - place) > data.error);
+  const rejected = new Set(failed < 0 ? order : order.slice(0, failed));
+  return pValues.map((_, k) => rejected.has(k));
+}
+
 // Name -> lowest and highest rank that the tests allow, Holm-adjusted over all pairs; {} where there are too few seeds.
 function rankIntervals(rows, sign) {
   const names = Object.keys(rows).filter(name => Object.keys(rows[name]).length);
@@ -86,9 +94,8 @@ function rankIntervals(rows, sign) {
       return shared.length < data.fewest ? [] : [{p: pairedP(differences), pair: total(differences) > 0 ? [a, b] : [b, a]}];
     }),
   );
-  tests.sort((one, other) => one.p - other.p);
-  const failed = tests.findIndex(({p}, k) => p * (tests.length - k) > data.error);
-  const told = failed < 0 ? tests : tests.slice(0, failed);
+  const rejected = rejections(tests.map(({p}) => p));
+  const told = tests.filter((_, k) => rejected[k]);
   const count = (name, side) => told.filter(({pair}) => pair[side] === name).length;
   return Object.fromEntries(names.map(name => [name, [1 + count(name, 1), names.length - count(name, 0)]]));
 }

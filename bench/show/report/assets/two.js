@@ -22,7 +22,7 @@ function showTwo(reading, level) {
 
 function drawTwo() {
   const [a, b] = [two.a, two.b].map(node => two.rows.find(row => row.label === node.value));
-  const found = two.heads.map((head, k) => ({head, texts: [a, b].map(row => cellText(row, k)), ...gain(a, b, head, k)}));
+  const found = gains(a, b);
   const told = word => found.filter(each => each.word === word).map(each => each.head.label);
   const parts = [
     ...[[a, b], [b, a]].map(([one, other]) => [`${one.label} is better than ${other.label} in`, told(one.label)]),
@@ -31,21 +31,32 @@ function drawTwo() {
   const words = parts.filter(([, labels]) => labels.length).map(([text, labels]) => `${text} ${listed(labels)}`);
   find("two-table").parentNode.hidden = a === b;
   find("two-verdict").textContent = a === b ? `Both are ${a.label}: choose two different models.` : `${words.join("; ") || "Nothing can be said"}.`;
-  const row = ({head, texts, text, word}) =>
-    make("tr", {}, make("th", {scope: "row"}, head.header), ...[word, text, ...texts].map(words => make("td", {}, words)));
-  const heads = ["metric", "better", "difference", a.label, b.label];
+  const row = ({head, texts, n, text, word}) =>
+    make("tr", {}, make("th", {scope: "row"}, head.header), ...[word, text, n, ...texts].map(words => make("td", {}, words)));
+  const heads = ["metric", "better", "difference", "seeds", a.label, b.label];
   find("two-table").replaceChildren(
     make("thead", {}, make("tr", {}, ...heads.map((text, k) => make("th", {scope: "col", class: k ? "number" : "corner"}, text)))),
     make("tbody", {}, ...found.map(row)),
   );
 }
 
-function gain(a, b, head, k) {
-  const seeds = Object.keys(a.values[k]).filter(seed => seed in b.values[k]);
-  const {mean, half} = interval(seeds.map(seed => a.values[k][seed] - b.values[k][seed]));
-  const text = seeds.length ? formatInterval(mean, half) : "n/a";
-  if (!head.sign || a.partial || b.partial) return {text, word: "not ranked"};
-  if (half == null) return {text, word: seeds.length ? "too few seeds" : "n/a"};
-  if (Math.abs(mean) <= half) return {text, word: "not told apart"};
-  return {text, word: head.sign * mean > 0 ? a.label : b.label};
+// What each metric says of two rows; those that can be tested are tested together, as bench.compare.pairs tests them.
+function gains(a, b) {
+  const found = two.heads.map((head, k) => {
+    const seeds = Object.keys(a.values[k]).filter(seed => seed in b.values[k]);
+    const differences = seeds.map(seed => a.values[k][seed] - b.values[k][seed]);
+    const {mean, half} = interval(differences);
+    const texts = [a, b].map(row => cellText(row, k));
+    return {head, texts, differences, mean, n: seeds.length, text: seeds.length ? formatInterval(mean, half) : "n/a"};
+  });
+  const isRanked = ({head}) => head.sign && !a.partial && !b.partial;
+  const tested = found.filter(each => isRanked(each) && each.n >= data.fewest);
+  const rejected = rejections(tested.map(({differences}) => pairedP(differences)));
+  const word = each => {
+    if (!isRanked(each)) return "not ranked";
+    if (!tested.includes(each)) return each.n ? "too few seeds" : "n/a";
+    if (!rejected[tested.indexOf(each)]) return "not told apart";
+    return each.head.sign * each.mean > 0 ? a.label : b.label;
+  };
+  return found.map(each => ({...each, word: word(each)}));
 }

@@ -161,7 +161,7 @@ def test_pairs_say_what_the_statistics_say(study_page: Opened) -> None:
         assert half is not None
         told = verdict.text_content()
         assert f"difference {format_interval(Interval(mean, half))}, n = 5 seeds" in told
-        assert told.startswith("Not separable" if abs(mean) <= half else "topk is ahead")
+        assert told.startswith("Not told apart" if abs(mean) <= half else "topk is ahead")
         assert ("but pays more L0 [units]: neither is better" in told) == told.startswith("topk is ahead")
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench.compare.answers import Answer, answer, answering
+from bench.compare.pairs import compare
 from bench.compare.prices import Price
 from bench.compare.readings import read
-from bench.compare.stats import Interval, t_interval
 from bench.show.answers import sentence, wary
 from bench.show.readings import cells, is_marked, rank_text, seeds
 from bench.show.tables import format_interval
@@ -29,7 +29,7 @@ def test_the_page_begins_with_the_answer_and_its_table(open_page: Open) -> None:
     opened = open_page(factory.swept())
     assert opened.page.locator("main section").first.get_attribute("id") == "answer"
     told = opened.page.locator("#answer .sentence:visible").text_content()
-    assert told.startswith("At L0 5 on mnist (native setting, quick budget), too few seeds to tell models apart")
+    assert told.startswith("At L0 5 on mnist (native setting, quick budget), too few seeds for a mark")
     assert "mp reconstructs best" in told
     assert opened.page.locator("#answer .sentence:visible code").text_content() == "--settings matched"
     opened.page.get_by_label("Level", exact=True).fill("10")
@@ -148,18 +148,40 @@ def test_two_models_are_no_floors_while_these_are_hidden(open_page: Open) -> Non
     assert len({*chosen, "random"}) == 3
 
 
+def test_two_models_are_told_apart_as_the_command_line_tells_them(open_page: Open) -> None:
+    """A p-value of 0.035 tells alone, and not as one of the last two of three; a smaller one does."""
+    by_seed = {"fvu": [0.50, 0.51, 0.52], "dead_fraction": [0.02, 0.03, 0.04], "probe_accuracy": [0.02, 0.03, 0.04]}
+    records = [
+        factory.record(
+            model, "mnist", seed, {name: gain * values[seed] for name, values in by_seed.items()} | {"l0": 5.0}
+        )
+        for model, gain in (("topk", 1), ("mp", 0))
+        for seed in range(3)
+    ]
+    opened = open_page(records)
+    board = opened.boards[0]
+    words = {found.column.name: found.better for found in compare(board, "topk", "mp", board.headline)}
+    assert words["fvu"] == "mp"
+    assert words["dead_fraction"] == words["probe_accuracy"] == ""
+    verdict = opened.page.locator("#two-verdict").text_content()
+    assert verdict == "mp is better than topk in FVU; not told apart in dead and probe."
+
+
 def test_two_models_are_compared_at_the_level_that_is_asked(open_page: Open) -> None:
     opened = open_page(factory.noisy())
     opened.page.get_by_label("Level", exact=True).fill("8")
     choose(opened, "answer", "Model", label="topk")
     choose(opened, "answer", "against", label="omp")
     board = read(opened.boards[0], Price("l0", 8, 8), answering(opened.boards[0])).board
-    values = {row.label: row.values["fvu"] for row in board.rows}
-    mean, half = t_interval([values["topk"][seed] - values["omp"][seed] for seed in range(5)])
-    line = opened.page.locator("#two-table tbody tr").first.locator("th, td").all_text_contents()
-    assert line[0] == "FVU ↓"
-    assert line[2] == format_interval(Interval(mean, half))
-    assert half is not None
-    assert line[1] == ("not told apart" if abs(mean) <= half else "topk" if mean < 0 else "omp")
+    lines = [row.locator("th, td").all_text_contents()[:4] for row in opened.page.locator("#two-table tbody tr").all()]
+    assert lines == [
+        [
+            found.column.header,
+            "not ranked" if found.column.info.direction == "none" else found.better or "not told apart",
+            format_interval(found.difference),
+            str(found.seeds),
+        ]
+        for found in compare(board, "topk", "omp", board.columns)
+    ]
     choose(opened, "answer", "against", label="topk")
     assert opened.page.locator("#two-verdict").text_content() == "Both are topk: choose two different models."
