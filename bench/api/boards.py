@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,8 @@ from bench.compare.prices import parse_price
 from bench.compare.readings import Reading, read
 from bench.errors import BenchError, unknown
 from bench.plan.request import comma_separated
-from bench.show import notebook, readings as show_readings, tables
-from bench.show.papers import lines
+from bench.show import legends, notebook, readings as show_readings, tables
+from bench.show.papers import lines, rows_named
 from bench.store.files import expanded
 from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
@@ -44,7 +44,7 @@ class Leaderboard:
 
     def __str__(self) -> str:
         parts = [show_readings.text(r) for r in self.readings] or [tables.text(board) for board in self.boards]
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, *legends.of_shown(self.boards, self.readings)])
 
     __repr__ = __str__
 
@@ -117,9 +117,12 @@ def build_boards(records: Sequence[Record], store: RunStore) -> list[Board]:
 
 
 def readings_at(
-    boards: Sequence[Board], store: RunStore, at: Sequence[str] | None, columns: str | None
+    boards: Sequence[Board], store: RunStore, at: Sequence[str] | None, columns: str | None, rows: Sequence[str] = ()
 ) -> list[Reading]:
-    """Each board at each price that is asked for, else at the one that its answer is about. BenchError for none."""
+    """Each board at each price that is asked for, else at the one that its answer is about. BenchError for none.
+
+    Columns that none of the rows that are named has, of all where none is, are left out, unless they are asked for.
+    """
     known = {column.name for board in boards for column in board.columns}
     found = []
     for board in boards:
@@ -130,7 +133,14 @@ def readings_at(
         found += [read(board, price, shown, floors) for price in prices if price.metric in own]
     if not found:
         raise BenchError("No two models reach one price; name one that you want to see with --at, e.g. --at l0=10.")
-    return found
+    return [_filled(reading, rows) for reading in found] if columns is None else found
+
+
+def _filled(reading: Reading, names: Sequence[str]) -> Reading:
+    """The reading without the columns that no row has, of those that are named; with all where nothing is reached."""
+    rows = rows_named(reading, names)
+    columns = [column for column in reading.board.columns if any(column.name in row.intervals for row in rows)]
+    return replace(reading, board=replace(reading.board, columns=columns or reading.board.columns))
 
 
 def _columns(board: Board, names: str | None, known: Collection[str]) -> list[Column]:

@@ -107,7 +107,7 @@ def build_tables(records: Sequence[Record], store: RunStore) -> Tables:
 
 def print_readings(console: Console, readings: Sequence[Reading]) -> None:
     """Print readings at a price, what to be wary of, and the ranks over data sets."""
-    from bench.show import readings as show
+    from bench.show import legends, readings as show
     from bench.show.answers import wary
     from bench.show.fitting import paragraph, room
     from bench.show.printing import print_raw
@@ -118,14 +118,13 @@ def print_readings(console: Console, readings: Sequence[Reading]) -> None:
             print_raw(console, paragraph(words, room()))
     for table in show.over_datasets(readings, room()):
         print_raw(console, f"\n{table}")
-    print_raw(console, f"\n{paragraph(show.EXPLANATION, room())}")
+    print_raw(console, f"\n{paragraph(legends.of_readings(), room())}")
 
 
 def print_boards(console: Console, boards: Sequence[Board], store: RunStore) -> None:
     """Print the answer of each board, then the boards, and how to read them."""
     from bench.compare.answers import answer, floors_of
-    from bench.compare.boards import compared_at_a_price, not_ranked
-    from bench.show import tables
+    from bench.show import legends, tables
     from bench.show.answers import sentence
     from bench.show.fitting import paragraph, room
     from bench.show.printing import print_raw
@@ -133,11 +132,8 @@ def print_boards(console: Console, boards: Sequence[Board], store: RunStore) -> 
     for board in boards:
         print_raw(console, f"\n{paragraph(sentence(answer(board, floors_of(board, store))), room())}")
         print_raw(console, f"\n{tables.text(board, room())}")
-    how = "± 95% t interval over seeds; * best, or not told apart from it (t tests, 5%)."
-    if any(board.ties for board in boards):
-        print_raw(console, f"\n{paragraph(f'{how} {compared_at_a_price(boards)}', room())}")
-    for reason in (reason for board in boards for reason in not_ranked(board)):
-        print_raw(console, f"\n{paragraph(reason, room())}")
+    for words in legends.of_boards(boards):
+        print_raw(console, f"\n{paragraph(words, room())}")
 
 
 def write_all(records: Sequence[Record], tables: Tables, folder: Path, store: RunStore) -> None:

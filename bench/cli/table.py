@@ -22,7 +22,7 @@ def table(
     rows: Rows = None,
     columns: Columns = None,
     form: Annotated[str, typer.Option("--format", help="markdown, latex or csv.")] = "markdown",
-    caption: Annotated[str, typer.Option(help="Default: what the table is of.")] = "",
+    caption: Annotated[str, typer.Option(help="Default: what the table is of, and how it is read.")] = "",
     label: Annotated[str, typer.Option(help="latex: what \\ref calls it.")] = "",
     results: ResultsDir = RESULTS,
 ) -> None:
@@ -38,5 +38,6 @@ def table(
     records = store.scan().records
     if not records:
         raise BenchError(f"No records that can be read in '{results}'; `python -m bench run` makes some.")
-    found = readings_at(build_tables(records, store).boards, store, at, columns)
-    say(paper(found, comma_separated(rows or ""), form, caption, label))
+    names = comma_separated(rows or "")
+    found = readings_at(build_tables(records, store).boards, store, at, columns, names)
+    say(paper(found, names, form, caption, label))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import html as html_text
 from collections.abc import Callable, Iterator, Sequence
 
-from tabulate import tabulate
-
 from bench.compare.boards import Board
 from bench.compare.readings import Reading
 from bench.errors import printable
-from bench.show import readings as show_readings
 from bench.show.answers import at
-from bench.show.tables import cells_of, escape_markdown
+from bench.show.legends import of_shown
+from bench.show.readings import table_of
+from bench.show.tables import cells_of, escape_markdown, pipes
 
 Escape = Callable[[str], str]
 Table = tuple[str, list[list[str]]]
@@ -20,7 +19,7 @@ Table = tuple[str, list[list[str]]]
 
 
 def html(boards: Sequence[Board], readings: Sequence[Reading] = ()) -> str:
-    """A table for each reading, or else for each board."""
+    """A table for each reading, or else for each board, and how it is read."""
 
     def draw(title: str, rows: list[list[str]]) -> str:
         lines = ["".join(f"<{tag}>{cell}</{tag}>" for cell in row) for row, tag in zip(rows, tags(rows), strict=True)]
@@ -30,16 +29,16 @@ def html(boards: Sequence[Board], readings: Sequence[Reading] = ()) -> str:
     def tags(rows: list[list[str]]) -> list[str]:
         return ["th", *("td" for _ in rows[1:])]
 
-    return "\n".join(draw(*table) for table in _tables(boards, readings, _escape_html, "<b>{}</b>"))
+    drawn = [draw(*table) for table in _tables(boards, readings, _escape_html, "<b>{}</b>")]
+    legend = [f"<p>{_escape_html(words)}</p>" for words in of_shown(boards, readings, "bold:")]
+    return "\n".join(["<div>", *drawn, *legend, "</div>"])
 
 
 def markdown(boards: Sequence[Board], readings: Sequence[Reading] = ()) -> str:
     """The same in markdown."""
-    parts = []
-    for title, (header, *rows) in _tables(boards, readings, escape_markdown, "**{}**"):
-        align = ["left", "left", *["right"] * (len(header) - 2)]
-        parts.append(f"{title}\n\n{tabulate(rows, header, 'pipe', disable_numparse=True, colalign=align)}")
-    return printable("\n\n".join(parts))
+    drawn = [f"{title}\n\n{pipes(table)}" for title, table in _tables(boards, readings, escape_markdown, "**{}**")]
+    legend = [escape_markdown(words) for words in of_shown(boards, readings, "bold:")]
+    return printable("\n\n".join([*drawn, *legend]))
 
 
 def _escape_html(text: str) -> str:
@@ -47,20 +46,10 @@ def _escape_html(text: str) -> str:
 
 
 def _tables(boards: Sequence[Board], readings: Sequence[Reading], escape: Escape, bold: str) -> Iterator[Table]:
+    def mark(cell: str, best: bool) -> str:
+        return bold.format(cell) if best else cell
+
     for reading in readings:
-        yield escape(at(reading)), _cells(reading, escape, bold)
+        yield escape(at(reading)), table_of(reading, reading.board.rows, mark, escape, ranked=True)
     for board in boards if not readings else ():
-        yield escape(board.title), cells_of(board, lambda cell, best: bold.format(cell) if best else cell, escape)
-
-
-def _cells(reading: Reading, escape: Escape, bold: str) -> list[list[str]]:
-    """Header and rows of a reading."""
-    columns = reading.board.columns
-    table = [["model", "seeds", *(escape(column.header) for column in columns)]]
-    for row in reading.board.rows:
-        numbers = [
-            bold.format(escape(number)) if show_readings.is_marked(reading, row, column) else escape(number)
-            for column, number in zip(columns, show_readings.cells(reading, row), strict=True)
-        ]
-        table.append([escape(row.label), show_readings.seeds(reading, row), *numbers])
-    return table
+        yield escape(board.title), cells_of(board, mark, escape)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench.compare.boards import Column, Row
 from bench.compare.readings import Reading
-from bench.errors import clipped
 from bench.show import fitting
 from bench.show.answers import at, level
-from bench.show.tables import FIRST_METRIC, HEADER_WIDTH, LABEL_WIDTH, format_interval
+from bench.show.tables import FIRST_METRIC, Mark, format_interval, starred
 
-EXPLANATION = (
-    "± 95% t interval over seeds, of values read from each seed's own curve (monotone cubic in the logarithm of the "
-    "price, never beyond its ends); * best, or not told apart from it (t tests, 5%); [1-3]: the ranks that paired "
-    "tests allow, Holm-adjusted. Floors have no rank."
-)
 NOT_REACHED = "not reached"
 
 
@@ -53,24 +46,29 @@ def rank_text(ranks: tuple[int, int] | None) -> str:
     return "-".join(map(str, dict.fromkeys(ranks))) if ranks else ""
 
 
+def table_of(
+    reading: Reading, rows: Sequence[Row], mark: Mark, escape: Callable[[str], str], ranked: bool = False
+) -> list[list[str]]:
+    """Header and rows of a reading, every cell a string; `ranked`: with the ranks behind the numbers."""
+    columns = reading.board.columns
+    ranks = [reading.ranks(column) if ranked else {} for column in columns]
+    table = [["model", "seeds", *(escape(column.header) for column in columns)]]
+    for row in rows:
+        numbers = []
+        for column, number, of in zip(columns, cells(reading, row), ranks, strict=True):
+            rank = rank_text(of.get(row.label))
+            numbers.append(mark(escape(f"{number} [{rank}]" if rank else number), is_marked(reading, row, column)))
+        table.append([escape(row.label), seeds(reading, row), *numbers])
+    return table
+
+
 def text(reading: Reading, width: int | None = None) -> str:
     """A reading for the terminal."""
     columns = reading.board.columns
-    ranks = {column.name: reading.ranks(column) for column in columns}
-
-    def words(row: Row, column: Column, number: str) -> str:
-        rank = rank_text(ranks[column.name].get(row.label))
-        star = " *" if is_marked(reading, row, column) else "  " if reading.board.ties.get(column.name) else ""
-        return f"{number}{f' [{rank}]' if rank and column.name in row.values else ''}{star}"
-
-    rows = [
-        [clipped(row.label, LABEL_WIDTH), seeds(reading, row), *map(partial(words, row), columns, cells(reading, row))]
-        for row in reading.board.rows
-    ]
-    heads = [textwrap.fill(c.header, HEADER_WIDTH, break_long_words=False, break_on_hyphens=False) for c in columns]
+    header, *rows = starred(partial(table_of, reading, reading.board.rows, ranked=True))
     places = range(FIRST_METRIC, FIRST_METRIC + len(columns))
     spare = sorted(places[:0:-1], key=lambda place: bool(columns[place - FIRST_METRIC].info.answer))
-    table = fitting.table(["model", "seeds", *heads], rows, width, spare=spare, right=places)
+    table = fitting.table(header, rows, width, spare=spare, right=places)
     return f"{at(reading)}\n{table}"
 
 

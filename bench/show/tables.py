@@ -7,7 +7,7 @@ import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from bench.show.json_text import json_text
 from bench.store.files import write_text
 from bench.store.record import Record
 
+Mark = Callable[[str, bool], str]
+"""A cell, and whether it is among the best -> the cell as it is shown."""
+
 FIRST_METRIC = 2
 """Column of a board behind the row's name and its seeds."""
 
@@ -34,6 +37,9 @@ HALF_WIDTH = "_ci95"
 
 LABEL_WIDTH = 100
 """Characters of a row's name in the terminal, at most."""
+
+NEEDS = r"% needs \usepackage{booktabs}"
+"""How latex begins."""
 
 LARGE, MAX_DECIMALS = 1e9, 6
 """Beyond these, numbers are written with an exponent."""
@@ -91,18 +97,22 @@ def text(board: Board, width: int | None = None) -> str:
 
     In a width that does not hold it the columns that say most are shown, and the others named.
     """
-    header, *rows = cells_of(
-        board,
-        mark=lambda cell, best: f"{cell}{' *' if best else '  '}",
-        escape=lambda words: clipped(words, LABEL_WIDTH),
-    )
-    starred = {column for row in rows for column, words in enumerate(row) if words.endswith(" *")}
-    rows = [[words if column in starred else words.rstrip() for column, words in enumerate(row)] for row in rows]
-    header = [textwrap.fill(word, HEADER_WIDTH, break_long_words=False, break_on_hyphens=False) for word in header]
+    header, *rows = starred(partial(cells_of, board))
     spare = [FIRST_METRIC + place for place in reversed(_by_weight(board)[1:])]
     rest = "also measured: {}; all in leaderboard.md"
     metrics = range(FIRST_METRIC, len(header))
     return f"{board.title}\n{fitting.table(header, rows, width, spare=spare, right=metrics, rest=rest)}"
+
+
+def starred(table_of: Callable[[Mark, Callable[[str], str]], list[list[str]]]) -> list[list[str]]:
+    """A table for the terminal: header and rows, of which a star marks the best; other cells leave room for one."""
+    header, *rows = table_of(
+        lambda cell, best: f"{cell}{' *' if best else '  '}", lambda words: clipped(words, LABEL_WIDTH)
+    )
+    stars = {column for row in rows for column, words in enumerate(row) if words.endswith(" *")}
+    rows = [[words if column in stars else words.rstrip() for column, words in enumerate(row)] for row in rows]
+    wrapped = [textwrap.fill(word, HEADER_WIDTH, break_long_words=False, break_on_hyphens=False) for word in header]
+    return [wrapped, *rows]
 
 
 def _by_weight(board: Board) -> list[int]:
@@ -124,8 +134,7 @@ def markdown(boards: Sequence[Board]) -> str:
     parts = ["# Leaderboards", *filter(None, (_READING, compared_at_a_price(boards)))]
     for board in boards:
         table = cells_of(board, lambda cell, best: f"**{cell}**" if best else cell, escape_markdown)
-        body = tabulate(table[1:], table[0], "pipe", disable_numparse=True, colalign=_align(table))
-        parts += [f"## {escape_markdown(board.title)}", body, *_failures(board)]
+        parts += [f"## {escape_markdown(board.title)}", pipes(table), *_failures(board)]
     columns = {column.name: column for board in boards for column in board.headline}
     parts += ["## Columns", "\n".join(_explain(column) for column in columns.values())]
     parts += ["## Provenance", provenance([record for board in boards for record in board.records])]
@@ -238,11 +247,17 @@ def _all_finite(values: Mapping[int, float]) -> Mapping[int, Any]:
 
 def latex(boards: Sequence[Board]) -> str:
     """A booktabs table per board."""
-    parts = []
+    parts = [NEEDS]
     for board in boards:
         table = cells_of(board, lambda cell, best: rf"\textbf{{{cell}}}" if best else cell, escape_latex)
         parts.append(f"% {' '.join(board.title.split())}\n{booktabs(table)}")
     return "\n\n".join(parts) + "\n"
+
+
+def pipes(table: Sequence[Sequence[str]]) -> str:
+    """A table in markdown: a header and rows, of which the first two columns are words."""
+    align = ["left", "left", *["right"] * (len(table[0]) - 2)]
+    return tabulate(table[1:], table[0], "pipe", disable_numparse=True, colalign=align)
 
 
 def booktabs(table: Sequence[Sequence[str]]) -> str:
@@ -279,7 +294,7 @@ def format_number(value: float) -> str:
     return f"{value:.3e}" if decimals > MAX_DECIMALS else f"{value:,.{max(0, decimals)}f}"
 
 
-def cells_of(board: Board, mark: Callable[[str, bool], str], escape: Callable[[str], str]) -> list[list[str]]:
+def cells_of(board: Board, mark: Mark, escape: Callable[[str], str]) -> list[list[str]]:
     """Header and rows of the headline columns, every cell a string."""
     columns = board.headline
     table = [["model", "seeds", *(escape(column.header) for column in columns)]]
@@ -316,10 +331,6 @@ def cell(row: Row, column: Column) -> str:
     if row.n_done == 0 or column.name in row.metric_errors:
         return "failed"
     return "n/a"
-
-
-def _align(table: list[list[str]]) -> list[str]:
-    return ["left", "left", *["right"] * (len(table[0]) - 2)]
 
 
 def _failures(board: Board) -> list[str]:
@@ -384,7 +395,13 @@ def escape_markdown(text: str) -> str:
 
 def escape_latex(text: str) -> str:
     """Text in which nothing is a command of latex."""
-    replacements = {"\\": r"\textbackslash{}", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
+    replacements = {
+        "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+        "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$",
+        "†": r"$\dagger$",
+    }
     replacements |= {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     replacements |= {char: rf"\{char}" for char in "&%$#_{}"}
     return "".join(replacements.get(char, char) for char in text)

@@ -9,13 +9,19 @@ import pandas as pd
 import pytest
 
 import bench
+from bench.api.boards import Leaderboard
+from bench.compare.answers import answering
+from bench.compare.prices import Price
+from bench.compare.readings import read
 from tests.bench.cli import helpers
+from tests.bench.show.report import factory
 
 
 def test_it_is_the_board_of_the_command_line(table: pd.DataFrame, folder: Path) -> None:
     board = bench.leaderboard(folder)
     assert str(board) in helpers.bench("leaderboard", "--results", str(folder)).stdout
-    rows = ET.fromstring(board._repr_html_())
+    page = ET.fromstring(board._repr_html_())
+    (rows,) = page.findall("table")
     assert rows.findtext("caption") == "mine, native setting, smoke budget"
     cells = [["".join(cell.itertext()) for cell in row] for row in rows.findall("tr")]
     assert {row[0] for row in cells[1:]} == {"pca", "topk n_latents=16 k=3", "topk n_latents=16 k=1"}
@@ -28,15 +34,30 @@ def test_it_is_the_board_of_the_command_line(table: pd.DataFrame, folder: Path) 
 
 def test_at_a_price(table: pd.DataFrame, folder: Path) -> None:
     board = bench.leaderboard(folder, at="l0=2", columns=["fvu"])
-    assert (
-        str(board) in helpers.bench("leaderboard", "--results", str(folder), "--at", "l0=2", "--columns", "fvu").stdout
-    )
+    shown = helpers.bench("leaderboard", "--results", str(folder), "--at", "l0=2", "--columns", "fvu").stdout
+    assert all(part in shown for part in str(board).split("\n\n"))
     (row,) = board.frame()[board.frame().model.str.startswith("topk")].to_dict("records")
     ends = bench.leaderboard(folder).frame().set_index("variant").fvu
     low, high = sorted(ends[ends.index != ""])
     assert low < row["fvu"] < high
     assert "<caption>At L0 2 on mine" in board._repr_html_()
     assert "| model" in board._repr_markdown_()
+
+
+def test_what_a_notebook_shows_has_ranks_and_says_how_it_is_read() -> None:
+    """Bold where the terminal has a star; of boards also why nothing is marked."""
+    boards = factory.boards_of([*factory.sweep("topk"), *factory.sweep("mp", offset=-0.1)])
+    reading = read(boards[0], Price("l0", 8, 8), answering(boards[0]))
+    at_a_price, plain = Leaderboard(boards, [reading]), Leaderboard(boards)
+    for shown in (at_a_price._repr_html_(), at_a_price._repr_markdown_(), str(at_a_price)):
+        assert "[1]" in shown.partition("± 95% t interval")[0]
+        assert "[1-3]: the ranks that paired tests allow" in shown
+    for shown in (plain._repr_html_(), plain._repr_markdown_(), str(plain)):
+        assert "± 95% t interval over seeds." in shown
+        assert "nothing is marked, as a mark takes 5 seeds" in shown
+    five = Leaderboard(factory.boards_of(factory.study(n_seeds=5)))
+    assert "; bold: best, or not told apart from it" in five._repr_html_()
+    assert "; * best, or not told apart from it" in str(five)
 
 
 def test_rows_of_a_table_choose_the_runs(table: pd.DataFrame) -> None:

@@ -59,8 +59,21 @@ def test_a_table_for_a_paper(swept: Path) -> None:
     said = bench("table", "--at", "l0=8", *form, "--results", str(swept))
     assert said.returncode == 0, said.stderr
     lines = said.stdout.splitlines()
-    assert lines[3] == r"\label{tab:x}"
-    assert [line.split(" & ")[:2] for line in lines[8:10]] == [["topk", "3/3"], ["mp", "3/3"]]
+    assert lines[5] == r"\label{tab:x}"
+    assert [line.split(" & ")[:2] for line in lines[10:12]] == [["topk", "3/3"], ["mp", "3/3"]]
+
+
+def test_columns_that_no_shown_row_has_are_left_out_unless_they_are_asked_for(swept: Path, tmp_path: Path) -> None:
+    """The likelihood is the VAE's alone."""
+    rare = [
+        record.model_copy(update={"metrics": record.metrics | {"neg_elbo": 80.0}} if record.spec.model == "vae" else {})
+        for record in (*factory.sweep("topk"), *factory.sweep("vae"))
+    ]
+    results = ("--results", str(stored(tmp_path, rare)))
+    header = [bench("table", "--at", "l0=8", *more, *results).stdout.splitlines()[2] for more in (
+        (), ("--rows", "topk"), ("--rows", "topk", "--columns", "fvu,neg_elbo"))
+    ]  # fmt: skip
+    assert ["-ELBO" in line for line in header] == [True, False, True]
 
 
 def test_a_table_of_nothing_is_an_error(tmp_path: Path) -> None:

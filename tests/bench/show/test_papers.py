@@ -31,8 +31,24 @@ def test_latex_has_caption_label_bold_and_escapes() -> None:
 
 def test_markdown_says_what_it_is_of() -> None:
     told = paper(READINGS[:1], [], "markdown")
-    assert told.startswith("At L0 10 on mnist (native setting, quick budget).\n\n| model")
+    assert told.startswith(
+        "At L0 10 on mnist (native setting, quick budget). Mean over seeds ± half-width of the 95% t interval. "
+        "Bold: the best, and what t tests cannot tell apart from it (5%).\n\n| model"
+    )
     assert "| **0.5395 ± 0.0097** |" in told
+
+
+def test_the_caption_explains_the_signs_that_the_table_has_and_no_others() -> None:
+    """Of 20 units mp, a floor here, falls short; alone it has no number."""
+    reading = read(BOARD, Price("l0", 20, 20), answering(BOARD)[:2], {"mp"})
+    told = paper([reading], [], "latex")
+    assert told.startswith("% needs \\usepackage{booktabs}\n")
+    assert r"Seeds: those that reach L0 20, of all. $\dagger$: a floor, not ranked.}" in told
+    assert r"mp $\dagger$ & 0/5 & not reached \\" in told
+    alone = paper([reading], ["mp"], "markdown")
+    assert "budget). Seeds: those that reach L0 20, of all. †: a floor, not ranked.\n" in alone
+    assert "Seeds:" not in paper([reading], ["a_b"], "markdown")
+    assert paper([reading], [], "latex", "Mine.").count("Mine.") == 1
 
 
 def test_csv_has_the_numbers_and_nothing_where_there_are_none() -> None:

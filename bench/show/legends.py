@@ -1,0 +1,39 @@
+"""What says how boards, and readings at a price, are read: their intervals, marks and ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.compare.boards import Board, compared_at_a_price, not_ranked
+from bench.compare.readings import Reading
+
+
+def of_boards(boards: Sequence[Board], mark: str = "*") -> list[str]:
+    """A paragraph on the numbers, and one for what keeps a board, or a column of it, from having marks.
+
+    Parameters
+    ----------
+    mark : str
+        How the best are shown: a star, or bold.
+    """
+    rows = [row for board in boards for row in board.rows]
+    has_intervals = any(each.half_width is not None for row in rows for each in row.intervals.values())
+    said = ["± 95% t interval over seeds"] if has_intervals else []
+    if any(board.ties for board in boards):
+        said.append(f"{mark} best, or not told apart from it (t tests, 5%)")
+    how = [f"{'; '.join(said)}. {compared_at_a_price(boards)}".strip()] if said else []
+    return how + [reason for board in boards for reason in not_ranked(board)]
+
+
+def of_shown(boards: Sequence[Board], readings: Sequence[Reading], mark: str = "*") -> list[str]:
+    """Of the readings, or else of the boards."""
+    return [of_readings(mark)] if readings else of_boards(boards, mark)
+
+
+def of_readings(mark: str = "*") -> str:
+    """A paragraph on the numbers of readings at a price."""
+    return (
+        "± 95% t interval over seeds, of values read from each seed's own curve (monotone cubic in the logarithm of "
+        f"the price, never beyond its ends); {mark} best, or not told apart from it (t tests, 5%); [1-3]: the ranks "
+        "that paired tests allow, Holm-adjusted. Floors have no rank."
+    )
