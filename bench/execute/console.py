@@ -84,7 +84,9 @@ class Reporter:
         n_ended = sum(self.counts.values())
         self._progress.update(self._all, completed=n_ended, phase=f"{n_ended}/{self.n_runs}", left=self._pace.left())
         left = "" if self.console.is_terminal else self._pace.left()
-        self.console.print(self._line(event, n_ended) + (f"; {left}" if left else ""), highlight=False, soft_wrap=True)
+        line = self._line(event, n_ended) + (f"; {left}" if left else "")
+        # A terminal breaks it between words; in a file it is one line.
+        self.console.print(line, highlight=False, soft_wrap=not self.console.is_terminal)
 
     def _line(self, event: Event, n_ended: int) -> str:
         """One run that ended: its place in the queue, name, state, and its time and first metric, or its error."""

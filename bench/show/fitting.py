@@ -40,6 +40,8 @@ def table(
 ) -> str:
     """A table in at most `width` cells, if that can be had; without a header, columns only.
 
+    Columns that may go do so before a word is broken, unless it is longer than half a line.
+
     Parameters
     ----------
     words : mapping
@@ -54,18 +56,20 @@ def table(
     cells = [[printable(str(cell)) for cell in row] for row in ([header] if header else []) + list(rows)]
     wanted = {column: max(map(_longest, each)) for column, each in enumerate(zip(*cells, strict=True))}
 
-    def sizes(most: int) -> dict[int, int]:
-        return {column: min(size, max(most, words.get(column, size))) for column, size in wanted.items()}
+    def sizes(most: int, least: Mapping[int, int]) -> dict[int, int]:
+        return {column: min(size, max(most, least.get(column, size))) for column, size in wanted.items()}
 
-    def fits(most: int) -> bool:
-        return width is None or sum(sizes(most).values()) + len(GAP) * (len(wanted) - 1) <= width
+    def fits(most: int, least: Mapping[int, int]) -> bool:
+        return width is None or sum(sizes(most, least).values()) + len(GAP) * (len(wanted) - 1) <= width
 
     gone = []
+    whole = _whole_words(words, cells, width)
     for column in spare:
-        if not fits(0):
+        if not fits(0, whole):
             gone.append(column)
             del wanted[column]
-    chosen = sizes(next((most for most in range(max(wanted.values()), 0, -1) if fits(most)), 0))
+    least = whole if fits(0, whole) else words
+    chosen = sizes(next((most for most in range(max(wanted.values()), 0, -1) if fits(most, least)), 0), least)
     lines = [_drawn([row[column] for column in chosen], chosen, right) for row in cells[bool(header) :]]
     if header:
         lines.insert(0, _drawn([cells[0][column] for column in chosen], chosen, right, low=True))
@@ -74,6 +78,12 @@ def table(
         names = ", ".join(" ".join(header[column].split()) for column in sorted(gone) if header)
         lines.append(paragraph(rest.format(names), width))
     return "\n".join(lines)
+
+
+def _whole_words(words: Mapping[int, int], cells: Sequence[Sequence[str]], width: int | None) -> dict[int, int]:
+    """Columns that may be wrapped -> cells from which no word of theirs is broken, half a line at most."""
+    longest = {column: max(cell_len(word) for row in cells for word in _words(row[column])) for column in words}
+    return {column: max(words[column], min(size, (width or 0) // 2)) for column, size in longest.items()}
 
 
 def _drawn(row: Sequence[str], sizes: Mapping[int, int], right: Collection[int], low: bool = False) -> str:
@@ -94,9 +104,13 @@ def _wrapped(cell: str, size: int) -> list[str]:
     """A cell as lines that are broken between words, or in a word that is longer than a line."""
     if _longest(cell) <= size:
         return cell.splitlines() or [""]
-    # A long name=value is broken behind the sign, not within the number.
-    words = [word.replace("=", "= ") if cell_len(word) > size else word for word in cell.split(" ")]
+    words = [" ".join(_words(word)) if cell_len(word) > size else word for word in cell.split(" ")]
     return [line.plain.rstrip() for line in Text(" ".join(words)).wrap(Console(), size, overflow="fold")]
+
+
+def _words(cell: str) -> list[str]:
+    """What a cell may be broken between: a long name=value behind the sign, not within the number."""
+    return cell.replace("=", "= ").split() or [""]
 
 
 def _longest(cell: str) -> int:

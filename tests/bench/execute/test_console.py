@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,8 @@ def test_a_terminal_has_bars_beside_the_lines(spec: RunSpec) -> None:
     text, _ = shown(1, *events, terminal=True)
     assert "all runs" in text
     assert "1/1" in text
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text)
+    assert f"[1/1] {spec.run_id} done in \n4.2 s" in plain, "a line breaks between words"
 
 
 def test_data_that_take_long_are_a_line_for_each_quarter_or_a_bar() -> None:

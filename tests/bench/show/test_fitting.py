@@ -60,6 +60,16 @@ def test_a_name_that_is_too_long_is_broken_behind_its_sign() -> None:
     assert table(["model", "n"], rows, 20).splitlines()[2:] == ["mp k=4             1", "learning_rate=", "0.003"]
 
 
+def test_a_column_goes_before_a_name_is_broken_unless_that_is_longer_than_half_a_line() -> None:
+    header, numbers = ["model", "first", "second"], ["0.1234 ± 0.0012", "0.1234"]
+    for width in (40, 43):
+        lines = table(header, [["dictionary-learning", *numbers]], width, spare=(2,)).splitlines()
+        assert lines[2:] == [f"dictionary-learning  {numbers[0]}", "not shown: second"]
+    lines = table(header, [["x" * 30, *numbers]], 51, spare=(2,)).splitlines()
+    assert lines[2].endswith("  0.1234")
+    assert lines[2].split()[0] + lines[3] == "x" * 30
+
+
 def test_the_width_is_that_of_columns_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "93")
     assert room() == 93
