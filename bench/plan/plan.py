@@ -36,7 +36,8 @@ class Plan:
         """'27 runs = 9 models x 1 dataset x 3 seeds'; it counts variants if there are more of them than models.
 
         Deterministic models, which are run once whatever the seeds, are named. Of models that were trained elsewhere
-        it counts the checkpoints: '+ 2 checkpoints x 1 dataset'.
+        it counts the checkpoints: '+ 2 checkpoints x 1 dataset'. Where not every variant is on every data set, it
+        counts the pairs: '12 runs = 4 pairs of 3 variants and 2 datasets x 3 seeds'.
         """
         trained, imported = ([spec for spec in self.specs if spec.imported is there] for there in (False, True))
         seeds: dict[str, set[int]] = defaultdict(set)
@@ -52,6 +53,10 @@ class Plan:
         rows = "variant" if counts["variant"] > counts["model"] else "model"
         factors = [(rows, "dataset", "seed")] * bool(trained) + [("checkpoint", "dataset")] * bool(imported)
         sums = " + ".join(" x ".join(counted(counts[kind], kind) for kind in kinds) for kinds in factors)
+        pairs = {(spec.label, spec.settings, spec.dataset) for spec in trained}
+        if len(pairs) < counts["variant"] * len({dataset for *_, dataset in pairs}):
+            sums = sums.replace(" x ", " and ", 1)
+            sums = f"{counted(len(pairs), 'pair')} of {sums}"
         once = ", ".join(model for model, own in seeds.items() if len(own) < counts["seed"])
         return f"{counted(len(self.specs), 'run')} = {sums}" + (f", one seed of {once}" if once else "")
 

@@ -66,6 +66,8 @@ def test_a_plan_says_how_its_size_comes_about() -> None:
     assert resolve(once, {}).size == "7 runs = 3 models x 1 dataset x 3 seeds, one seed of c"
     grid = [spec(0, config={"k": k}, variant={"k": k}) for k in (4, 8)]
     assert resolve(grid, {}).size == "2 runs = 2 variants x 1 dataset x 1 seed"
+    some = [*many, *(spec(seed, model="a", dataset="other") for seed in range(3))]
+    assert resolve(some, {}).size == "9 runs = 3 pairs of 2 models and 2 datasets x 3 seeds"
 
 
 def test_a_run_takes_what_runs_like_it_took() -> None:
