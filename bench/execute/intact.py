@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bench.plugins.loading import load_dataset
+from bench.plugins.loading import forget_datasets
 
 
 class ChangedInputError(Exception):
@@ -27,7 +27,7 @@ def intact(who: str, values: Mapping[str, Any]) -> Iterator[None]:
     finally:
         changed = [name for name, (value, version) in before.items() if value._version != version]
         if changed:
-            load_dataset.cache_clear()
+            forget_datasets()
             raise ChangedInputError(
                 f"{who} changes {', '.join(changed)} in place, on which others are measured: work on a copy, "
                 f"{changed[0]}.clone()."

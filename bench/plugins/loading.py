@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.datasets.base import Dataset, DatasetSource
 from bench.datasets.place import place_of
@@ -107,13 +106,41 @@ def _source_problems(cls: type[DatasetSource]) -> list[str]:
     return problems
 
 
-@cache
+class _Held(NamedTuple):
+    """A data set that this process has read."""
+
+    checksum: str
+    """Of what it was read from."""
+    dataset: Dataset
+    """The data set."""
+
+
+_held: dict[tuple[Plugin, Path, str], _Held] = {}
+"""Data set, folder and device -> its newest content."""
+
+
 def load_dataset(plugin: Plugin, data_dir: Path, device: str = "cpu") -> Dataset:
-    """A data set on a device; read once per process, and checked. BenchError where it cannot be used."""
-    if device != "cpu":
+    """A data set on a device, checked; read once per process and content. BenchError where it cannot be used."""
+    key, checksum = (plugin, data_dir, device), dataset_checksum(plugin, data_dir)
+    if key in _held and _held[key].checksum == checksum:
+        return _held[key].dataset
+    _held.pop(key, None)  # first: memory may not hold the old content and the new
+    if device == "cpu":
+        dataset = _read_dataset(plugin, data_dir)
+    else:
         import torch
 
-        return load_dataset(plugin, data_dir).to(torch.device(device))
+        dataset = load_dataset(plugin, data_dir).to(torch.device(device))
+    _held[key] = _Held(checksum, dataset)
+    return dataset
+
+
+def forget_datasets() -> None:
+    """Have every data set read again by whoever needs it next."""
+    _held.clear()
+
+
+def _read_dataset(plugin: Plugin, data_dir: Path) -> Dataset:
     from bench.datasets.conversion import DataError
     from bench.datasets.normalising import normalised
     from bench.datasets.soundness import require_dataset

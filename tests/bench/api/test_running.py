@@ -162,3 +162,17 @@ def test_what_cannot_be_extracted_is_said(tmp_path: Path, backbone: object, opti
     with pytest.raises(bench.BenchError, match=re.escape(words)):
         bench.extract(backbone, "digits", "1", tmp_path / "acts", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_data_that_change_are_read_again(tmp_path: Path) -> None:
+    """In one process, too: a run has the numbers of the content that its id names, and so has an evaluation."""
+    keys = {"seeds": 1, "budget": "smoke", "metrics": "fvu", "results": tmp_path / "runs", "verbose": False}
+    file, x = tmp_path / "x.npy", np.random.default_rng(0).standard_normal((200, 8))
+    np.save(file, x)
+    before = bench.run("mean", str(file), **keys)
+    np.save(file, x.cumsum(1))
+    after = bench.run("mean", str(file), **keys)
+    assert before.run[0] != after.run[0]
+    assert before.value[0] != after.value[0]
+    model = bench.load(after.run[0], tmp_path / "runs", datasets=str(file))
+    assert bench.evaluate(model, str(file), metrics="fvu").value[0] == pytest.approx(after.value[0])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from bench.errors import BenchError
-from bench.plugins.loading import UNDECORATED, load_metric, load_model_class, load_source, model_files
+from bench.plugins.loading import UNDECORATED, load_dataset, load_metric, load_model_class, load_source, model_files
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from tests.bench.execute.contract.plugins import MODEL, subclass, write
 
@@ -100,3 +102,14 @@ def test_hyperparameters_of_a_data_set_are_a_mapping(tmp_path: Path) -> None:
     with pytest.raises(BenchError) as caught:
         load_source(DATASET_REGISTRY.find(f"{write(tmp_path, text)}:Mine"))
     assert "hyperparameters is ['k']; map fields to values, e.g. {'batch_size': 16}." in str(caught.value)
+
+
+def test_a_data_set_is_read_once_until_its_content_changes(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.eye(20))
+    plugin = DATASET_REGISTRY.find(str(tmp_path / "x.npy"))
+    first = load_dataset(plugin, tmp_path)
+    assert load_dataset(plugin, tmp_path) is first
+    np.save(tmp_path / "x.npy", 1 - np.eye(20))
+    second = load_dataset(plugin, tmp_path)
+    assert not torch.equal(first.train.x, second.train.x)
+    assert load_dataset(plugin, tmp_path) is second
