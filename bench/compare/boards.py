@@ -11,7 +11,7 @@ from typing import Any
 from bench.compare.marks import MARK_SEEDS, marked
 from bench.compare.names import told_apart
 from bench.compare.stats import Interval, t_intervals
-from bench.errors import first_line
+from bench.errors import counted, first_line
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
 
@@ -129,6 +129,13 @@ def _other_software(records: Sequence[Record]) -> list[str]:
         for record in records
         if (differs := record.provenance.cluster and record.provenance.cluster.differs)
     ]
+
+
+def caveats(board: Board) -> list[str]:
+    """What a reader of a board should know, a sentence each: runs that are not shown, and what has no marks."""
+    n = board.superseded
+    what = f"{counted(n, 'older run')} of other hyperparameters, code or version {'is' if n == 1 else 'are'} left out"
+    return [*([f"{board.title}: {what}"] if n else []), *not_ranked(board)]
 
 
 def not_ranked(board: Board) -> list[str]:

@@ -62,10 +62,11 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
     specs = {}
     for settings, choice, dataset in itertools.product(request.settings, models, datasets):
         base = _base(choice, dataset, settings, BUDGETS[request.budget])
-        asked = "epochs" in _grid(choice, settings, request.set)
+        asked = "epochs" in _grid(choice, settings, request.set)  # they stand, however few
         precision = request.precision if issubclass(choice.cls.Config, GradientConfig) else "float32"
         coarse = {} if precision == "float32" else {"precision": precision}
         for config, variant in _configs(choice, settings, base, request.set):
+            shorter = {"epochs": config["epochs"]} if asked and dataset.min_steps else {}
             for seed in _seeds(choice, request):
                 spec = RunSpec(
                     model=choice.plugin.name,
@@ -73,7 +74,7 @@ def expand(request: Request, models: Sequence[ModelChoice], datasets: Sequence[D
                     code=digest_of(choice.files) if choice.files else None,
                     model_files=dict(choice.files),
                     config=config,
-                    variant=variant | coarse,
+                    variant=variant | shorter | coarse,
                     dataset=dataset.plugin.name,
                     dataset_reference=dataset.plugin.address,
                     dataset_checksum=dataset.checksum,

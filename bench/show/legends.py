@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.compare.boards import Board, compared_at_a_price, not_ranked
+from bench.compare.boards import Board, caveats, compared_at_a_price
 from bench.compare.readings import Reading
 
 
 def of_boards(boards: Sequence[Board], mark: str = "*") -> list[str]:
-    """A paragraph on the numbers, and one for what keeps a board, or a column of it, from having marks.
+    """A paragraph on the numbers, and one for each thing that a reader of a board should know.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def of_boards(boards: Sequence[Board], mark: str = "*") -> list[str]:
     if any(board.ties for board in boards):
         said.append(f"{mark} best, or not told apart from it (t tests, 5%)")
     how = [f"{'; '.join(said)}. {compared_at_a_price(boards)}".strip()] if said else []
-    return how + [reason for board in boards for reason in not_ranked(board)]
+    return how + [words for board in boards for words in caveats(board)]
 
 
 def of_shown(boards: Sequence[Board], readings: Sequence[Reading], mark: str = "*") -> list[str]:

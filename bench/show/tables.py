@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from bench.compare.boards import Board, Column, Row, compared_at_a_price, not_ranked, remarks
+from bench.compare.boards import Board, Column, Row, caveats, compared_at_a_price, remarks
 from bench.compare.stats import Interval
 from bench.errors import BenchError, clipped, first_line, printable
 from bench.show import fitting
@@ -345,9 +345,7 @@ def _failures(board: Board) -> list[str]:
         for name, messages in row.metric_errors.items()
         for seed, message in messages.items()
     ]
-    lines += [f"- {escape_markdown(words)}" for words in (*remarks(board.records), *not_ranked(board))]
-    if board.superseded:
-        lines.append(f"- {board.superseded} older runs, of other hyperparameters, code or version, are left out.")
+    lines += [f"- {escape_markdown(words)}" for words in (*remarks(board.records), *caveats(board))]
     return ["\n".join(lines)] if lines else []
 
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from bench.compare.boards import Board, not_ranked, remarks
+from bench.compare.boards import Board, caveats, remarks
 from bench.compare.names import without_lab
 from bench.datasets import DATASETS
 from bench.errors import counted
@@ -85,10 +85,7 @@ def _warnings(boards: Sequence[Board], records: Sequence[Record]) -> list[str]:
         commits = sorted({_commit(r.provenance.software) for r in board.records} - {""})
         if len(commits) > 1:
             found.append(f"{board.title}: runs of {counted(len(commits), 'commit')} ({', '.join(commits)}).")
-        if board.superseded:
-            what = counted(board.superseded, "older run")
-            found.append(f"{board.title}: {what} of other hyperparameters, code or version left out.")
-        found += [f"{words}." for words in not_ranked(board)]
+        found += [f"{words}." for words in caveats(board)]
     found += [f"{words}." for words in remarks(records)]
     shared = sum(record.timings_shared for record in records)
     if shared:

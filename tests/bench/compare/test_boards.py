@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scipy import stats as reference
 
-from bench.compare.boards import Board, Column, build, not_ranked
+from bench.compare.boards import Board, Column, build, caveats, not_ranked
 from bench.compare.pairs import compare
 from bench.show import tables
 from bench.show.report.coverage import coverage
@@ -100,6 +100,7 @@ def test_runs_of_older_code_are_left_out_and_counted() -> None:
     assert only.rows[0].values["loss"] == {0: 2.0}
     assert only.superseded == 3
     assert "3 older runs" in tables.markdown([only])
+    assert "toy, native setting, quick budget: 3 older runs of other hyper" in caveats(only)[0]
 
 
 def test_runs_of_another_version_never_share_a_mean() -> None:

@@ -41,6 +41,12 @@ def test_the_least_steps_of_a_data_set_hold_where_no_epochs_are_asked_for(keys: 
     assert len({run.run_id, asked.run_id, specs("vsc", set=overrides, **keys)[0].run_id}) == 3
 
 
+def test_epochs_that_do_away_with_the_least_steps_are_a_row_of_their_own() -> None:
+    """Also where they are those of the budget, and the least steps alone make the default longer."""
+    assert [run.label for run in specs("topk,pca", 4000, set=["epochs=5"])] == ["topk epochs=5", "pca"]
+    assert [run.label for run in specs("topk", set=["epochs=5"])] == ["topk"]
+
+
 def test_what_suits_a_data_set_gives_way_to_a_setting_and_to_what_is_asked_for() -> None:
     suits = {"kl_warmup": 0.5, "batch_size": 16}
     vsc, topk = specs("vsc,topk", hyperparameters=suits)
