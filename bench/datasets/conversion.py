@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bench.errors import counted
+
+WIDE = (torch.float64, torch.int64, torch.int32)
+"""Types of numbers that hold more digits than float32."""
+
+LOST = 1e-4
+"""The most that rounding a dimension to float32 may cost, of the mean variance: a hundredth of a deviation."""
+
 
 class DataError(ValueError):
     """Data that cannot be used. The message says where, what is valid, and what to do."""
+
+
+def require_plain(name: str, values: Any) -> None:
+    """DataError for arrays that numpy would make others of: with a mask, sparse, or with more beside them."""
+    if isinstance(values, np.ma.MaskedArray) and (n := int(np.ma.getmaskarray(values).sum())):
+        raise DataError(
+            f"{name} has a mask over {n:,} of its values, which would be taken as they lie below it; leave such "
+            f"samples out, or fill in a value: {name}.filled(0)."
+        )
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise DataError(f"{name} is a sparse {type(values).__name__}; give {name}.toarray().")
+    if hasattr(values, "obs") and hasattr(values, "X"):
+        raise DataError(f"{name} is {type(values).__name__}; give its X, and a column of its obs as labels.")
+
+
+def require_precise(x: Tensor, names: Sequence[str] | None = None) -> None:
+    """DataError where float32, which models take, would round off what tells samples of x (N, D) apart.
+
+    So it is where numbers lie far from zero, beside how much they differ.
+    """
+    exact = x.double()
+    lost = (exact - exact.float()).var(0, correction=0)
+    if (coarse := (lost > LOST * exact.var(0, correction=0).mean()).nonzero()).numel():
+        column = int(coarse[0])
+        called = f" ('{names[column]}')" if names else ""
+        raise DataError(
+            f"column {column}{called} has a mean of {exact[:, column].mean().item():.4g} and a deviation of "
+            f"{exact[:, column].std(correction=0).item():.4g}: float32, which models take, would round off what tells "
+            f"samples apart. Subtract the mean first ({counted(len(coarse), 'such column')})."
+        )
 
 
 def as_inputs(values: Any) -> Tensor:
@@ -57,6 +96,7 @@ def _as_tensor(name: str, values: Any) -> Tensor:
     """A tensor of real numbers or truth values, as they are. DataError for anything else."""
     if isinstance(values, Tensor) and not values.is_complex():
         return values.detach()
+    require_plain(name, values)
     array = values.numpy(force=True) if isinstance(values, Tensor) else np.asarray(values)
     kinds = {"f": np.float64 if array.dtype.itemsize > 4 else np.float32, "i": np.int64, "u": np.int64, "b": np.bool_}
     if array.dtype.kind in "UST" or (array.size and isinstance(array.flat[0], str)):

@@ -18,6 +18,7 @@ from bench.datasets import patches
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.datasets.beside import companions
 from bench.datasets.contents import content_of
+from bench.datasets.conversion import WIDE, require_precise
 from bench.datasets.embedded import embedded
 from bench.datasets.extracted import pictures_of, read_extracted, read_manifest
 from bench.datasets.image_folder import images_in, read_images
@@ -25,7 +26,7 @@ from bench.datasets.larger import IN_MEMORY, larger_dataset
 from bench.datasets.moments import require_finite
 from bench.datasets.normalising import normalised
 from bench.datasets.place import Place
-from bench.datasets.readers import READERS, SPLITS, Samples, class_name, completed, read_samples
+from bench.datasets.readers import READERS, SPLITS, Samples, class_name, completed, read_samples, require_table
 from bench.datasets.saved import is_saved
 from bench.datasets.splitting import stratified
 from bench.datasets.stored import Rows, concatenated
@@ -34,6 +35,11 @@ from bench.errors import BenchError
 
 VERSION, VERSION_LARGER = "files 1", "larger files 1"
 """Of how files become splits, and how those larger than memory become batches; part of the checksum."""
+
+TRIED = 20_000
+"""Rows that are looked at, evenly spaced, for whether float32 can hold them."""
+FAIR = 5
+"""Samples of a class, on average, at the least: labels of more values are no classes."""
 
 Part = TypeVar("Part", Split, Stream)
 """A split, in memory or on disk."""
@@ -52,6 +58,7 @@ class FileSource(DatasetSource):
     """Numbers that it has at most where it is read at once; of more, batches are read when they are needed."""
 
     def checksum(self, data_dir: Path) -> str:
+        require_table(self.place.path, self.place.options.get("labels"))
         version = VERSION
         if self._bytes() > self.in_memory:  # what cannot be read is refused before all of it is
             version = VERSION_LARGER if self._is_larger(self._read()) else VERSION
@@ -77,7 +84,10 @@ class FileSource(DatasetSource):
             raise BenchError(f"'{self.place.path}' has splits of unlike shapes: {', '.join(map(str, sizes))}.")
         if not math.prod(next(iter(sizes))):
             raise BenchError(f"'{self.place.path}' has samples of no numbers, of the shape {next(iter(sizes))}.")
-        codes, names = _coded(self.place.path, parts)
+        for part in parts.values():
+            if part.x.dtype in WIDE:
+                require_precise(_some(part.x), part.feature_names)
+        codes, names = _coded(self.place, parts)
         groups = {name: part.groups for name, part in parts.items()}
         categories = next((part.categories for part in parts.values() if part.categories), None)
         shape = next(iter(sizes)) or (1,)
@@ -180,8 +190,9 @@ def _single(file: Path, labels: str | None) -> Samples:
     return parts["all"]
 
 
-def _coded(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def _coded(place: Place, parts: Mapping[str, Samples]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """The labels of each split as 0, 1, ... (-1 for none), and the names of the classes."""
+    path = place.path
     for name, part in parts.items():
         if part.labels is not None and part.labels.shape != (len(part.x),):
             raise BenchError(
@@ -189,6 +200,8 @@ def _coded(path: Path, parts: Mapping[str, Samples]) -> tuple[dict[str, Tensor],
             )
     names = next((part.class_names for part in parts.values() if part.class_names), None)
     known = [part.labels for part in parts.values() if part.labels is not None]
+    if not names:
+        _require_classes(place, known)
     words = list(names) if names else _classes(known)
     return {name: _codes(path, part, words, bool(names)) for name, part in parts.items()}, tuple(words)
 
@@ -202,6 +215,21 @@ def _factors(part: Samples) -> dict[str, Tensor]:
         if (bad := (~found["embedding"].isfinite()).any(1).nonzero()).numel():
             raise BenchError(f"The embedding of row {int(bad[0])} has NaN or infinities; leave embedding= out.")
     return found
+
+
+def _require_classes(place: Place, labels: list[np.ndarray]) -> None:
+    """BenchError for labels that are no classes: parts of numbers, or nearly as many values as samples."""
+    what = f"'{place.options.get('labels', 'labels')}' of '{place.path}'"
+    remedy = "name a column of classes, or leave labels out"
+    known = [part[~_missing(part)] for part in labels]
+    values = {value for part in known for value in np.unique(part).tolist()}
+    n = sum(map(len, known))
+    numbers = all(isinstance(value, int | float) for value in values)
+    if len(values) * FAIR > n and len(values) > 2:
+        words = "looks continuous" if numbers else "looks like names of samples"
+        raise BenchError(f"{what} {words} ({len(values):,} values in {n:,} samples); {remedy}.")
+    if numbers and (parts := sorted(value for value in values if value % 1)):
+        raise BenchError(f"{what} has {parts[0]:g}, and classes are whole numbers or words; {remedy}.")
 
 
 def _classes(labels: list[np.ndarray]) -> list[str]:
@@ -236,6 +264,12 @@ def _codes(path: Path, part: Samples, words: list[str], numbered: bool) -> Tenso
         codes = np.full(len(missing), -1)
         codes[~missing] = np.array([places[word] for word in known], np.int64)[which]
     return torch.from_numpy(np.where(missing, -1, codes).astype(np.int64))
+
+
+def _some(x: Tensor | Rows) -> Tensor:
+    """Rows (n, D) that are evenly spaced, as they are stored."""
+    rows = torch.arange(0, len(x), max(1, len(x) // TRIED))
+    return (x.take(rows) if isinstance(x, Rows) else x[rows]).reshape(len(rows), -1)
 
 
 def _loaded(x: Tensor | Rows) -> Tensor:

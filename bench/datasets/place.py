@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bench.errors import BenchError, unknown
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".csv", ".parquet", ".h5ad")
+SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".csv", ".tsv", ".parquet", ".h5ad")
 """Extensions of the files that are read."""
 
 NORMALISATIONS = ("auto", "none", "center", "standardise", "rms", "unit")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,12 @@ CLASS_NAMES, CATEGORIES = ("class_names", "classes"), ("categories",)
 """Names of the arrays that name the classes, and say of each which category it is in."""
 NAMES = ("names", "name", "texts", "text", "paths", "path")
 """Names of what says what each sample is, in a file of arrays or as a column of words in a table."""
+INDEX = ("", "Unnamed: 0", "index")
+"""Names of a column that numbers the rows of a table, as pandas and R write them."""
+SHOWN = 20
+"""Names of columns or arrays that a message lists."""
+HEAD = 200
+"""Rows of a table that are read while a study is planned."""
 SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
 """What a split may be called in a file's keys (`x_train`, `train_x`), its name or a folder's."""
 
@@ -74,15 +82,25 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
     BenchError
         The file cannot be read, holds code, or holds no inputs.
     """
-    try:
-        content = saved_content(path) if path.is_dir() else READERS[path.suffix](path)
-    except (OSError, ValueError, EOFError, RuntimeError, ImportError, KeyError, zipfile.BadZipFile) as error:
-        raise unreadable(path, error) from error
+    content = _content(path, saved_content if path.is_dir() else READERS[path.suffix])
     if isinstance(content, Tensor | Rows):
         return completed({"all": Samples(content)}, path)
     if not isinstance(content, Mapping):
         return completed({"all": _columns(path, content, labels)}, path)
     return completed(_arrays(path, content, labels), path)
+
+
+def require_table(path: Path, labels: str | None = None) -> None:
+    """BenchError where the first rows of a table show what `read_samples` would refuse; nothing for other files."""
+    if path.suffix in HEADS and path.is_file():
+        _columns(path, _content(path, HEADS[path.suffix]), labels)
+
+
+def _content(path: Path, reader: Callable[[Path], Any]) -> Any:
+    try:
+        return reader(path)
+    except (OSError, ValueError, EOFError, RuntimeError, ImportError, KeyError, zipfile.BadZipFile) as error:
+        raise unreadable(path, error) from error
 
 
 def completed(parts: Mapping[str, Samples], path: Path) -> dict[str, Samples]:
@@ -137,10 +155,10 @@ def _pt(path: Path) -> Tensor | dict[str, Any]:
     return content
 
 
-def _csv(path: Path) -> Any:
+def _csv(path: Path, rows: int | None = None) -> Any:
     import pandas as pd
 
-    return pd.read_csv(path)
+    return pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", nrows=rows)
 
 
 def _parquet(path: Path) -> Any:
@@ -167,10 +185,13 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".safetensors": _safetensors,
     ".pt": _pt,
     ".csv": _csv,
+    ".tsv": _csv,
     ".parquet": _parquet,
     ".h5ad": _h5ad,
 }
 """Extension -> what reads it: a tensor, a mapping of arrays, or a table."""
+HEADS: dict[str, Callable[[Path], Any]] = {end: partial(_csv, rows=HEAD) for end in (".csv", ".tsv")}
+"""Extension of a table -> what reads its first rows."""
 
 
 def _tensor(array: Any) -> Tensor | Rows:
@@ -196,7 +217,7 @@ def _arrays(path: Path, content: Mapping[str, Any], labels: str | None) -> dict[
         if x is not None:
             y = _first(content, wanted, words)
             if y is None and labels:
-                raise BenchError(f"'{path}' has no array '{labels}' for labels; it has {', '.join(sorted(content))}.")
+                raise _absent(path, "array", labels, sorted(content))
             names = _words(_first(content, NAMES, words))
             found[split] = Samples(_tensor(x), None if y is None else _array(y), classes, categories, names)
     if not found:
@@ -221,11 +242,32 @@ def _words(array: Any) -> tuple[str, ...] | None:
     return None if array is None else tuple(map(str, np.asarray(array).ravel().tolist()))
 
 
+def _absent(path: Path, kind: str, name: str, names: Iterable[object]) -> BenchError:
+    """The error of a column or an array of labels that is not there, with a guess."""
+    known = list(map(str, names))
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    guess = f" Did you mean '{close[0]}'?" if close else ""
+    more = f", and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
+    return BenchError(f"'{path}' has no {kind} '{name}' for labels; it has {', '.join(known[:SHOWN])}{more}.{guess}")
+
+
+def _require_no_index(path: Path, inputs: Any) -> None:
+    """BenchError for a column that numbers the rows: as an input it would outweigh all others."""
+    for name in inputs.columns:
+        if str(name) in INDEX and len(inputs) > 1 and (np.diff(inputs[name].to_numpy(dtype="float64")) == 1).all():
+            raise BenchError(
+                f"'{path}' has a column '{name}' that numbers its rows, and would be an input; leave it out: "
+                "table.to_csv(PATH, index=False)."
+            )
+
+
 def _columns(path: Path, table: Any, labels: str | None) -> Samples:
     """The samples of a table: a row each; its numeric columns are the inputs."""
     column = labels or next((name for name in LABELS if name in table.columns), None)
+    if len(table.columns) == 1 and (mark := next((each for each in ";\t|" if each in str(table.columns[0])), None)):
+        raise BenchError(f"'{path}' seems to have {mark!r} between its columns; write it with commas, or tabs as .tsv.")
     if column is not None and column not in table.columns:
-        raise BenchError(f"'{path}' has no column '{column}'; it has {', '.join(map(str, table.columns[:20]))}.")
+        raise _absent(path, "column", column, table.columns)
     inputs = table.drop(columns=[] if column is None else [column])
     words = [str(name) for name in inputs.columns if inputs[name].dtype.kind not in "biuf"]
     called = next((name for name in NAMES if name in words), None)
@@ -235,8 +277,10 @@ def _columns(path: Path, table: Any, labels: str | None) -> Samples:
     if words:
         raise BenchError(
             f"'{path}' has columns that are no numbers: {', '.join(words[:5])}. "
-            "Leave them out, or name the one that holds the classes: PATH:labels=COLUMN."
+            "Leave them out; or name the one that holds the classes, PATH:labels=COLUMN; or rename the one that says "
+            "what each sample is to 'name'."
         )
+    _require_no_index(path, inputs)
     if not len(inputs.columns):
         raise BenchError(
             f"'{path}' has no column of numbers, only {', '.join(map(str, table.columns[:20]))}. What a network makes "

@@ -210,8 +210,8 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
     holed[7, 1] = np.nan
     pd.DataFrame(holed, columns=list("abcde")).to_csv(tmp_path / "holed.csv", index=False)
     refused("holed.csv:normalise=rms", "holed.csv' has nan at row 7, column 1")
-    np.savez(tmp_path / "each.npz", x=X, y=np.arange(N))
-    refused("each.npz", "would be split into 60 / 0 / 0 samples: of each class")
+    np.save(tmp_path / "few.npy", X[:5])
+    refused("few.npy", "would be split into 5 / 0 / 0 samples: of each class")
     refused("nothing", "There is no file or folder '.*/nothing'; give its path")
     (tmp_path / "photo.txt").write_text("a photo")
     refused("photo.txt", "photo.txt' is no data set: give a folder, or a file that ends in .npy")
@@ -229,7 +229,7 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
     refused("texts.csv", "no column of numbers, only text, label.*bench extract")
     np.savez(tmp_path / "nothing.npz", x=X[:, :0])
     refused("nothing.npz", "samples of no numbers, of the shape \\(0,\\)")
-    refused("words.csv:labels=city", "no column 'city'; it has a, town")
+    refused("words.csv:labels=city", "no column 'city' for labels; it has a, town")
     refused("words.csv:label=town", "Did you mean 'labels'")
     refused("words.csv:normalise=max", "normalisation 'max'.*Valid: auto, center")
     refused("there_is_none.npy", "There is no file")
@@ -239,6 +239,54 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
     refused("odd", "Images of one size are needed: .*0.png' has 4 x 4 pixels, .*1.png' 5 x 4")
     (tmp_path / "odd" / "1.png").write_bytes(b"\x89PNG nothing")
     refused("odd", "1.png' does not open")
+
+
+def test_labels_that_are_no_classes_are_refused(tmp_path: Path) -> None:
+    table = pd.DataFrame(X, columns=list("abcde"))
+    table = table.assign(count=np.arange(N) // 2, name=[f"cell {i}" for i in range(N)], dose=Y + 0.5, kind=Y)
+    for column, words in {
+        "count": r"'count' of '.*' looks continuous \(30 values in 60 samples\); name a column of classes, or leave",
+        "a": r"'a' of '.*' looks continuous \(60 values",
+        "dose": "'dose' of '.*' has 0.5, and classes are whole numbers or words",
+        "name": r"'name' of '.*' looks like names of samples \(60 values",
+    }.items():
+        (table[[*"bcde", column]]).to_csv(tmp_path / "t.csv", index=False)
+        with pytest.raises(BenchError, match=words):
+            load(f"{tmp_path}/t.csv:labels={column}")
+    table.drop(columns=["name"]).to_csv(tmp_path / "t.csv", index=False)
+    assert load(f"{tmp_path}/t.csv:labels=kind").class_names == ("0", "1", "2")
+
+
+def test_what_the_head_of_a_table_says_is_said_in_the_plan(tmp_path: Path) -> None:
+    """By the checksum, which a plan asks for; the files are not read to their ends."""
+    table = pd.DataFrame(X, columns=list("abcde")).assign(cell_type=WORDS)
+    table.drop(columns="cell_type").to_csv(tmp_path / "index.csv")
+    table.to_csv(tmp_path / "words.tsv", index=False, sep="\t")
+    table.to_csv(tmp_path / "semicolons.csv", index=False, sep=";")
+    table.set_index(table.index.map("cell {}".format)).to_csv(tmp_path / "barcodes.csv")
+    for name, words in {
+        "index.csv": "column 'Unnamed: 0' that numbers its rows.*index=False",
+        "words.tsv": "no numbers: cell_type",
+        "words.tsv:labels=celltype": "no column 'celltype' for labels; it has a, b, .*Did you mean 'cell_type'",
+        "semicolons.csv:labels=cell_type": "have ';' between its columns",
+        "barcodes.csv:labels=cell_type": "no numbers: Unnamed: 0.*to 'name'",
+    }.items():
+        with pytest.raises(BenchError, match=words):
+            checksum(tmp_path / name)
+    assert load(f"{tmp_path}/words.tsv:labels=cell_type").class_names == ("cat", "dog", "eel")
+
+
+def test_numbers_that_float32_would_round_off_are_refused(tmp_path: Path) -> None:
+    near, shift = (X - X.mean(0)).astype(np.float64), 1e7 * np.eye(D)[3]
+    np.save(tmp_path / "far.npy", near + shift)
+    np.savez(tmp_path / "far.npz", x=near + shift)
+    pd.DataFrame(near + shift, columns=list("abcde")).to_csv(tmp_path / "far.csv", index=False)
+    for end, called in {"npy": "", "npz": "", "csv": r" \('d'\)"}.items():
+        words = rf"column 3{called} has a mean of 1e\+07 and .*Subtract the mean first \(1 such column\)"
+        with pytest.raises(DataError, match=words):
+            load(tmp_path / f"far.{end}")
+    np.save(tmp_path / "whole.npy", np.round(near * 100) + shift)  # which float32 holds as they are
+    assert len(load(tmp_path / "whole.npy").train) == 48
 
 
 def test_what_samples_are_called_goes_with_them(tmp_path: Path) -> None:
