@@ -128,6 +128,8 @@ class Model(nn.Module, Generic[ConfigT]):
     runs, as an edit of its code does."""
     nonnegative: ClassVar[bool] = False
     """Whether it means nothing on inputs below 0."""
+    takes_raw: ClassVar[bool] = False
+    """Whether it takes the data as they are, so that normalised ones are refused."""
     deterministic: ClassVar[bool] = False
     """Whether nothing about it depends on the seed, as in a closed-form fit: it is run once, whatever the seeds."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +88,7 @@ def _checkpoint(
         )
     scaling = dataset.scaling
     try:
-        checkpoint = model.as_checkpoint()
+        checkpoint = replace(model.as_checkpoint(), takes_raw=True)
         return (checkpoint.before_scaling(scaling.shift, scaling.scale), True) if scaling else (checkpoint, False)
     except CheckpointError as error:
         raise BenchError(f"{record.run_id} cannot be exported: {error}.") from error

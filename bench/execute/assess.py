@@ -18,7 +18,7 @@ from bench.plugins.loading import load_metrics
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.legend import Legend, MetricEntry
-from bench.store.spec import RunSpec
+from bench.store.spec import CHECKPOINT, RunSpec
 from bench.store.views import Views
 from models.base import Model
 
@@ -75,7 +75,7 @@ def assess(
         split = dataset.validation.spread(spec.max_eval)
         validation = evaluate(outputs_of(model, dataset, split, needs_of(also)), also, noise)
     legend = _legend(model, metrics, chosen, test)
-    return Assessment(test, validation, views_of(outputs), legend, _notes(dataset, outputs.split))
+    return Assessment(test, validation, views_of(outputs), legend, _notes(spec, dataset, outputs.split))
 
 
 def inapplicable(model: Model, metrics: Sequence[str], reason: str) -> Assessment:
@@ -86,10 +86,16 @@ def inapplicable(model: Model, metrics: Sequence[str], reason: str) -> Assessmen
     return Assessment(nothing, Evaluation(), views, _legend(model, metrics, chosen, nothing), [])
 
 
-def _notes(dataset: Dataset, split: Split) -> list[str]:
+UNKNOWN_SCALE = (
+    "whether this checkpoint was trained on inputs that were normalised alike is not known; if it takes the data as "
+    "they are, name them with :normalise=none"
+)
+
+
+def _notes(spec: RunSpec, dataset: Dataset, split: Split) -> list[str]:
     """On samples that stand for more of them, on how inputs were normalised, and on labels that some samples lack."""
     scaled = f"inputs are normalised ({dataset.scaling}); squared errors are in the data's own units"
-    notes = [scaled] if dataset.scaling else []
+    notes = [scaled, *([UNKNOWN_SCALE] if spec.model.startswith(CHECKPOINT) else [])] if dataset.scaling else []
     if dataset.whole:
         notes.append(
             f"the data are larger than memory: measured on {len(split):,} of {dataset.whole.n_test:,} test samples, "

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 import torch
 
 from bench.datasets.base import Dataset
+from bench.datasets.place import options_of
 from bench.errors import BenchError, counted
 from bench.execute import pool
 from bench.execute.build import build_model, load_data
@@ -183,6 +184,11 @@ def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
         raise
     except Exception:  # a model may be anybody's: its run says what is wrong
         return []
+    if model.takes_raw and dataset.scaling:
+        named, options = options_of(spec.dataset_reference)
+        raw = ":".join([named, *(f"{key}={value}" for key, value in (options | {"normalise": "none"}).items())])
+        why = f"it takes the data as they are, and these are normalised ({dataset.scaling})"
+        return [f"{spec.label} cannot run on {spec.dataset}: {why}. Name them as {raw}"]
     inputs = {name: split.x for name, split in dataset.splits.items()}
     if dataset.whole and dataset.whole.train.bounds is not None:
         inputs["train"] = dataset.whole.train.bounds

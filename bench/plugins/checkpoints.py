@@ -104,7 +104,9 @@ def imported_class(place_reference: str, replicate: int, digest: str) -> type[Im
         except CheckpointError as error:
             raise BenchError(f"{message_of(error)}.") from error
 
-    config = source().config
+    checkpoint = source()
+    config = checkpoint.config
     base = ImportedPursuit if config.selection == "pursuit" else Imported
     fields = {"settled": config.model_dump(mode="json"), "source": staticmethod(source)}
-    return type(base.__name__, (base,), {**fields, "deterministic": len(paths) == 1})
+    flags = {"takes_raw": checkpoint.takes_raw, "deterministic": len(paths) == 1}
+    return type(base.__name__, (base,), {**fields, **flags})

@@ -69,6 +69,8 @@ class Checkpoint:
     """Its sizes, and how it selects."""
     tensors: Mapping[str, Tensor]
     """Those of `TENSORS`, float32."""
+    takes_raw: bool = False
+    """Whether it takes the data as they are, before any normalisation. False where that is not known."""
 
     @classmethod
     def of(cls, selection: Any, tensors: Mapping[str, Tensor], **how: Any) -> Self:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from models.exchange.checkpoint import Checkpoint, CheckpointError
+from models.exchange.reading import read_config
+from models.exchange.writing import write_config
+
+INPUTS, RAW = "inputs", "raw"
+"""What is added to the config of a checkpoint that takes the data as they are; other libraries overlook it."""
 
 
 class Format(NamedTuple):
@@ -15,7 +21,7 @@ class Format(NamedTuple):
     name: str
     """As the command line names it."""
     files: tuple[str, ...]
-    """Names of the files of a folder, all of which must be there; none for a format of single files."""
+    """Names of the files of a folder, all of which must be there, the config first; none for one of single files."""
     reader: Callable[[Sequence[Path], Mapping[str, str]], Checkpoint]
     """From these files, and what was said beside their path, to a checkpoint. Raises CheckpointError."""
     writer: Callable[[Checkpoint, Path], None] | None = None
@@ -48,7 +54,8 @@ class Format(NamedTuple):
                 valid = f"valid are {', '.join(self.options)}" if self.options else "it has none"
                 raise CheckpointError(f"option '{key}' of the format {self.name}: {valid}")
         try:
-            return self.reader(paths, options)
+            checkpoint = self.reader(paths, options)
+            return replace(checkpoint, takes_raw=bool(self.files) and read_config(paths[0]).get(INPUTS) == RAW)
         except (ValueError, TypeError, OverflowError) as error:  # a config, which is anybody's, holds any type
             words = error if isinstance(error, CheckpointError) else f"it holds what does not belong there: {error}"
             place = paths[0].parent if self.files else paths[0]
@@ -59,3 +66,6 @@ class Format(NamedTuple):
         if self.writer is None:
             raise CheckpointError(f"{self.name} has no format of its own; write another")
         self.writer(checkpoint, folder)
+        if checkpoint.takes_raw:
+            config = folder / self.files[0]
+            write_config(config, read_config(config) | {INPUTS: RAW})

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from models.exchange.checkpoint import SHAPES, TENSORS, Checkpoint, CheckpointError
-from models.exchange.format import Format
+from models.exchange.format import INPUTS, Format
 from models.exchange.reading import number, read_config, read_tensors
 from models.exchange.writing import write_files
 
 CONFIG, WEIGHTS = "checkpoint.json", "checkpoint.safetensors"
+READ_APART = ("selection", "n_latents", "n_features", INPUTS)
+"""Keys of the config that are no further hyperparameter."""
 
 
 def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
@@ -21,7 +23,7 @@ def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
         raise CheckpointError(f"selection = {selection!r}; valid are {', '.join(TENSORS)}")
     tensors = {name: weights.take(name, *(sizes[size] for size in SHAPES[name])) for name in TENSORS[selection]}
     weights.done()
-    how = {key: value for key, value in config.items() if key not in ("selection", "n_latents", "n_features")}
+    how = {key: value for key, value in config.items() if key not in READ_APART}
     return Checkpoint.of(selection, tensors, **how)
 
 

@@ -19,4 +19,9 @@ def write_files(config: Path, content: Mapping[str, Any], weights: Path, tensors
         save_file(own, weights)
     else:
         torch.save(own, weights)
-    config.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_config(config, content)
+
+
+def write_config(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a config as JSON."""
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

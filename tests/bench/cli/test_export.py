@@ -134,6 +134,34 @@ def test_an_export_takes_the_data_as_they_are(folder: Path, tmp_path: Path, mode
     assert ("divided by its scale" in card) == (model == "mp")
 
 
+@pytest.mark.parametrize("form", ["torch", "saelens", "dictionary_learning", "sparsify"])
+def test_an_export_comes_back_on_the_data_as_they_are_alone(folder: Path, tmp_path: Path, form: str) -> None:
+    assert export(folder, "topk-acts", tmp_path / "out", "--format", form).returncode == 0
+    fvu = RunStore(folder / "results" / "runs").find("topk-acts").metrics["fvu"]
+    options = ["--models", f"sae:{tmp_path / 'out'}", "--budget", "smoke", *FEW, "--results", str(tmp_path / "runs")]
+    refused = bench("run", *options, "--datasets", DATA, cwd=folder)
+    assert refused.returncode == 2
+    assert "takes the data as they are, and these are normalised (rms: " in refused.stderr
+    assert f"Name them as {folder}/acts.npy:normalise=none" in refused.stderr
+    assert bench("run", *options, "--datasets", "acts.npy:normalise=none", cwd=folder).returncode == 0
+    (back,) = RunStore(tmp_path / "runs").scan().records
+    assert back.metrics["fvu"] == pytest.approx(fvu, rel=1e-4)
+    assert back.notes == []
+
+
+def test_that_the_scale_of_a_checkpoint_is_not_known_is_said(folder: Path, tmp_path: Path) -> None:
+    words = "whether this checkpoint was trained on inputs that were normalised alike is not known"
+    board = (folder / "results" / "runs" / "leaderboard.md").read_text()
+    assert board.count(f"- sae:sweep/seed_*, sae:theirs/mp on acts rms: {words}") == 1
+    store = RunStore(folder / "results" / "runs")
+    assert any(words in note for note in store.find("sae_theirs").notes)
+    assert not any(words in note for note in store.find("topk-acts").notes)
+    root = tmp_path / "copy"
+    shutil.copytree(folder, root)
+    assert bench("evaluate", "sae_theirs", "--metrics", "hoyer", "--datasets", DATA, cwd=root).returncode == 0
+    assert any(words in note for note in RunStore(root / "results" / "runs").find("sae_theirs").notes)
+
+
 def test_the_layout_of_a_hub(folder: Path, tmp_path: Path) -> None:
     done = export(folder, "topk-acts", tmp_path / "out", "--format", "saelens", "--hub-layout")
     assert "huggingface-cli upload USER/NAME" in done.stdout
