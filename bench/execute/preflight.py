@@ -25,10 +25,12 @@ from bench.execute.contract.codes import (
     has_atoms,
     has_preactivations,
     keeps_a_budget,
+    repeats,
     samples,
 )
 from bench.execute.contract.losses import flaw_of_losses
 from bench.execute.contract.subject import Subject
+from bench.execute.contract.unseen import flaw_of_layers
 from bench.execute.evaluation import needs_of
 from bench.execute.intact import intact
 from bench.execute.job import Job
@@ -76,6 +78,8 @@ class Trial(Subject):
         model, data = self.fresh(), self.dataset.train
         with intact(f"The model '{self.spec.model}'", {"x": data.x, "labels": data.labels}):
             if not isinstance(model, Fittable):
+                if flaw := flaw_of_layers(model):
+                    raise BenchError(flaw)
                 model.prepare(data.x, data.labels)
                 losses = model.train().loss(*self.batch, 0.0)
                 if flaw := flaw_of_losses(losses):
@@ -110,7 +114,7 @@ def _problem(spec: RunSpec, dataset: Dataset, needs: Collection[str], job: Job) 
     """What is wrong with a model on a data set, and what to do; "" for nothing."""
     plugin = model_plugin(spec)
     asked = [Check(check) for need, check in NEEDED.items() if need in needs]
-    checks = [Check(encodes, then=(Check(decodes, then=(Check(is_measured),)), *asked))]
+    checks = [Check(encodes, then=(Check(repeats), Check(decodes, then=(Check(is_measured),)), *asked))]
     for n in (N_SAMPLES, len(dataset.train)):  # what a few samples do not give, two classes say, all of them may
         some = _some(dataset, n).to(torch.device(job.device))
         trial: Subject = Trial(plugin, load_model_class(plugin), some, job.data_dir, spec)

@@ -35,6 +35,7 @@ from bench.execute.contract.losses import (
 )
 from bench.execute.contract.running import DATASET, runs
 from bench.execute.contract.subject import Subject
+from bench.execute.contract.unseen import flaw_of_layers
 from bench.plugins.loading import load_dataset, model_problems
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY
@@ -72,6 +73,11 @@ def has_a_grid(subject: Subject) -> str:
     return ""
 
 
+def registers(subject: Subject) -> str | None:
+    """Torch sees every layer and tensor that is to be trained."""
+    return flaw_of_layers(subject.fresh()) if subject.by_gradient else None
+
+
 def trains(subject: Subject) -> str:
     """A short training by the harness keeps its loss and its weights finite."""
     state = subject.trained.state_dict()
@@ -107,5 +113,5 @@ LOSS = (
 )
 """What is tried of a model whose loss is one, or that is fitted."""
 
-MODEL = (Check(has_a_grid), Check(makes, then=(Check(is_a_loss, then=LOSS),)))
+MODEL = (Check(has_a_grid), Check(makes, then=(Check(registers, then=(Check(is_a_loss, then=LOSS),)),)))
 """What is tried of a model whose class is sound."""

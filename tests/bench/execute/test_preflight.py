@@ -24,6 +24,11 @@ class Blobs(DatasetSource):
         return Dataset(split, split, split, image_shape=(4,), class_names=("a", "b"))
 """
 
+HIDING = """def __init__(self, config, n_features):
+        super().__init__(config, n_features)
+        self.bias, self.parts = torch.nn.Parameter(torch.zeros(n_features)), [torch.nn.Linear(2, 2)]
+"""
+
 
 def blobs(folder: Path, n_labelled: int) -> str:
     """The reference of a data set in a file, of whose samples only the first few have a class."""
@@ -51,6 +56,12 @@ def refusal(root: Path, *metrics: str, **keys: object) -> str:
         (LOSS, "def prepare(self, x, labels): x.mul_(2)", "changes x in place"),
         (LOSS, "def after_step(self): raise KeyError('lr')", "KeyError: 'lr'"),
         (LOSS, "def encode(self, x): return x", "encode() returns Tensor; expected models.base.DenseCodes"),
+        (LOSS, "def encode(self, x): return DenseCodes(x + torch.rand(1))", "codes differ by up to"),
+        (
+            LOSS,
+            HIDING,
+            "parts holds modules that torch does not see, so that they are never trained: use nn.ModuleList",
+        ),
         (LOSS, "def encode(self, x): return DenseCodes(x.mul_(1))", "encode() changes x in place"),
         (LOSS, "def decode(self, codes): return codes.dense()[:, :1]", "decode() has the shape (20, 1); expected (20,"),
         (LOSS, "def decode(self, codes): return 1 / 0", "ZeroDivisionError: division by zero (line 17 of mine.py)"),

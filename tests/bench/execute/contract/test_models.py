@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.execute.contract import Outcome, check_object, losses, models, running
+from bench.execute.contract import Outcome, check_object, codes, losses, models, running
+from bench.execute.contract.checking import Check
 from bench.execute.contract.models import CLASS
 from tests.bench.execute.contract.plugins import MODEL, masked, problems, subclass, whats
 from tests.bench.execute.contract.test_codes import BROKEN as BROKEN_CODES
@@ -40,6 +41,18 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
         """,
         {
             models.makes: ("the model has no config or n_features: call super().__init__(config, n_features)."),
+        },
+    ),
+    (
+        """
+        def __init__(self, config, n_features):
+            super().__init__(config, n_features)
+            self.layers = {'more': [torch.nn.Linear(n_features, n_features)]}
+        """,
+        {
+            models.registers: (
+                "layers holds modules that torch does not see, so that they are never trained: use nn.ModuleDict."
+            ),
         },
     ),
     (
@@ -314,6 +327,28 @@ def fit(self, x):
 @pytest.mark.parametrize("body", ["", WITH_ALL, SPARSE, NEEDS_LABELS, FITTED])
 def test_a_sound_model_passes(body: str, tmp_path: Path) -> None:
     assert problems(subclass(tmp_path, MODEL, body)) == {}
+
+
+OF_AS_MANY_UNITS = """
+Config = GradientConfig
+
+def __init__(self, config, n_features):
+    assert config.n_latents in {valid}
+    super().__init__(config, n_features)
+
+def atoms(self):
+    return self.decoder.weight
+"""
+
+
+@pytest.mark.parametrize(
+    ("valid", "said"), [("(32, 64)", "atoms() has the shape (64, 32); expected (32, 64)."), ("(64,)", None)]
+)
+def test_atoms_the_wrong_way_round_are_told_unless_there_must_be_as_many_as_inputs(
+    valid: str, said: str | None, tmp_path: Path
+) -> None:
+    found = problems(subclass(tmp_path, MODEL, OF_AS_MANY_UNITS.format(valid=valid)))
+    assert found.get(Check(codes.has_atoms).what) == said
 
 
 def test_every_check_has_a_model_that_breaks_it(tmp_path: Path) -> None:
