@@ -53,7 +53,7 @@ def _spec(subject: Subject) -> RunSpec:
         model_reference=subject.plugin.reference,
         code=digest_of(files) if files else None,
         model_files=files,
-        config=subject.cls.Config(**epochs).model_dump(mode="json"),
+        config=subject.cls.Config(**subject.config.model_dump() | epochs).model_dump(mode="json"),
         dataset=dataset.name,
         dataset_reference=dataset.reference,
         dataset_checksum=load_source(dataset).checksum(subject.data_dir),

@@ -45,10 +45,17 @@ class Subject:
 
     @cached_property
     def config(self) -> ModelConfig:
-        """The default config."""
+        """The default config; of as many units as inputs half, so that atoms (M, D) are told from (D, M)."""
         make: Any = self.cls.Config
         config: ModelConfig = make()
-        return config
+        if config.n_latents != self.dataset.n_features:
+            return config
+        try:
+            half: ModelConfig = make(n_latents=config.n_latents // 2)
+            self.cls(half, self.dataset.n_features)
+        except Exception:  # a model may ask for more, or for a size of its own
+            return config
+        return half
 
     @cached_property
     def trained(self) -> Model:
