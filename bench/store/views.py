@@ -114,6 +114,17 @@ class Views:
         kept = {"global", "shared", "exclusive"} & set(self.unit_roles.tolist())
         return bool(kept) and not len(self.varied_units) and not len(self.missing)
 
+    def role_of(self, place: int) -> str:
+        """The role of the shown unit at a place; "" where it is not known."""
+        unit = int(self.shown_units[place])
+        return str(self.unit_roles[unit]) if unit < len(self.unit_roles) else ""
+
+    def class_of(self, place: int) -> int:
+        """Index of the class in which the shown unit at a place is on most; -1 where it is of all, or of several."""
+        rates = self.unit_rates[place] if self.unit_rates.size else np.empty(0)
+        most = np.flatnonzero(rates == rates.max(initial=0))
+        return int(most[0]) if len(most) == 1 and self.role_of(place) != "global" else -1
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """By name, what there is."""
         return {name: _compact(array) for name, array in vars(self).items() if array.size}

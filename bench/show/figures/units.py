@@ -47,8 +47,8 @@ def units(views: Views) -> Figure:
 
 
 def _name(views: Views, i: int) -> str:
-    name = f"unit {views.shown_units[i]}"
-    return f"{name}, {views.class_names[views.unit_rates[i].argmax()]}" if views.unit_rates.size else name
+    name, c = f"unit {views.shown_units[i]}", views.class_of(i)
+    return name if c < 0 else f"{name} · mostly class {views.class_names[c]}"
 
 
 def _line(views: Views, i: int, t: int, sample: int, most: float) -> Line:

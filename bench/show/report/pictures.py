@@ -61,7 +61,7 @@ def painted(sheet: Sheet, image_shape: Sequence[int]) -> dict[str, Any]:
     low, high = sheet.limits
     levels = np.clip((tiles - low) / (high - low), 0, 1) * (LEVELS - 1)
     steps = np.where(np.isnan(tiles), NONE, np.nan_to_num(levels).round()).astype(np.uint8)
-    lines = f" Lines from the top: {', '.join(sheet.columns)}." if sheet.columns and not is_image else ""
+    lines = f" Lines from the top: {_listed(sheet.columns)}." if sheet.columns and not is_image else ""
     return {
         "title": sheet.name.replace("-", " "),
         "caption": sheet.caption + lines,
@@ -73,6 +73,12 @@ def painted(sheet: Sheet, image_shape: Sequence[int]) -> dict[str, Any]:
         "levels": LETTERS[steps].tobytes().decode("ascii"),
         "below": painted(sheet.below, image_shape) if sheet.below else None,
     }
+
+
+def _listed(names: Sequence[str]) -> str:
+    """'1, …, 11, …' of names of which some are left out."""
+    shown = [name or "…" for before, name in zip(["-", *names], names, strict=False) if name or before]
+    return ", ".join(shown)
 
 
 def _tiles(values: np.ndarray, image_shape: Sequence[int]) -> tuple[np.ndarray, bool]:

@@ -61,7 +61,7 @@ def units(run: Left, chosen: np.ndarray) -> dict[str, Any]:
     all_tops = views.unit_tops[chosen]
     samples = np.unique(all_tops[all_tops >= 0])
     numbers = views.shown_units[chosen]
-    roles, scores = views.unit_roles.tolist(), _scores(run)
+    scores = _scores(run)
     return {
         "counts": [*views.n_units_on.tolist(), len(views.shown_units)],
         "scores": {label: [significant(values[unit]) for unit in numbers] for label, values in scores.items()},
@@ -69,7 +69,8 @@ def units(run: Left, chosen: np.ndarray) -> dict[str, Any]:
         "units": [
             {
                 "unit": int(views.shown_units[i]),
-                "role": roles[views.shown_units[i]] if views.shown_units[i] < len(roles) else "",
+                "role": views.role_of(i),
+                "class": views.class_of(i),
                 "rates": [significant(rate) for rate in views.unit_rates[i]] if views.unit_rates.size else [],
                 "histogram": views.unit_counts[i].tolist(),
                 "range": [significant(edge) for edge in views.unit_ranges[i]],

@@ -171,3 +171,15 @@ def test_an_array_of_another_kind_is_refused(name: str, array: np.ndarray, words
 
 def test_arrays_of_a_later_version_are_passed_over() -> None:
     assert Views.from_arrays({"smells": np.zeros(3)}).to_arrays() == {}
+
+
+@pytest.mark.parametrize(
+    ("rates", "role", "found"),
+    [([0.1, 0.9, 0.2], "exclusive", 1), ([1.0, 0.5, 1.0], "no role", -1), ([0.8, 0.9, 0.7], "global", -1)],
+)
+def test_a_unit_is_mostly_of_one_class_unless_it_is_of_all_or_of_several(
+    rates: list[float], role: str, found: int
+) -> None:
+    views = Views(shown_units=np.array([1]), unit_roles=np.array(["dead", role]), unit_rates=np.array([rates]))
+    assert (views.role_of(0), views.class_of(0)) == (role, found)
+    assert Views(shown_units=np.array([1])).class_of(0) == -1

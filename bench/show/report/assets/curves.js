@@ -110,21 +110,26 @@ function historyPanel(place, item) {
     .flat()
     .filter(value => value != null);
   const log = Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) >= 10;
-  const trace = (name, s) => ({
+  const hides = name => name === "total" && names.some(other => other !== name && isNearly(terms[other], terms[name]));
+  const inOrder = names.toSorted((a, b) => hides(a) - hides(b)); // the last lies on top
+  const trace = name => ({
     x,
     y: terms[name],
     mode: x.length > 3 ? "lines" : "lines+markers",
-    line: {color: colour(s), width: 1.75},
+    line: {color: colour(names.indexOf(name)), width: 1.75, dash: hides(name) ? "dash" : "solid"},
     hoverinfo: "text",
     text: terms[name].map((value, k) => `${plain(name)} at step ${x[k]}: ${value}`),
   });
   const build = () => ({
-    traces: names.map(trace),
+    traces: inOrder.map(trace),
     layout: {
       xaxis: axis("step"),
-      yaxis: axis(log ? "loss, logarithmic" : "loss", {type: log ? "log" : "linear"}),
+      yaxis: axis(log ? "loss, logarithmic" : "loss", log ? logAxis() : {}),
     },
   });
-  const entries = names.map((text, index) => ({glyph: "━", index, text}));
+  const entries = names.map((text, index) => ({glyph: hides(text) ? "╌╌" : "━", index, text}));
   panel(place, `training loss: ${item.label}, seed ${item.seed}`, build, entries);
 }
+
+// Whether two lines lie on each other, as an eye sees them.
+const isNearly = (a, b) => a.every((value, k) => Math.abs(value - b[k]) <= 0.02 * Math.abs(b[k]));

@@ -137,10 +137,6 @@ function paretoFigure(board, rows, best, x, y) {
   };
 }
 
-// Where a logarithmic axis has its ticks: 1, 2 and 5 times the powers of ten.
-const ROUND = Array.from({length: 19}, (_, i) => [1, 2, 5].map(digit => digit * 10 ** (i - 9))).flat();
-const logAxis = () => ({type: "log", tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(short)});
-
 // What is a rounding error beside the largest, as of as many units as inputs, leaves the frame.
 const withinReason = rows => {
   const [low, high] = leastAndMost(rows).map(Math.log10);

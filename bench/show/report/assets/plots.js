@@ -48,6 +48,10 @@ const axis = (title, extra = {}) => ({
   ...extra,
 });
 
+// Where a logarithmic axis has its ticks: 1, 2 and 5 times the powers of ten.
+const ROUND = Array.from({length: 19}, (_, i) => [1, 2, 5].map(digit => digit * 10 ** (i - 9))).flat();
+const logAxis = () => ({type: "log", tickmode: "array", tickvals: ROUND, ticktext: ROUND.map(short)});
+
 // `build` gives traces and layout; it is called again when the theme changes.
 function draw(node, label, build) {
   drawn.set(node, build);

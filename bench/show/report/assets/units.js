@@ -1,6 +1,7 @@
 // The browser of units: cards of what activates each, found by number, class or words, sorted by any number of a unit.
 const unitsOf = JSON.parse(find("units-data").textContent);
 const PER_PAGE = 12;
+const MOST_NAMES = 12;
 const unpackedUnits = new Map();
 const browse = {first: 0, asked: 0};
 
@@ -85,12 +86,14 @@ function showUnits(first = 0) {
   );
 }
 
-// A number finds the unit that has it; words are looked for in all that a card says.
+// A number finds the unit that has it, and units of the class that is called so; words are looked for in all that a
+// card says.
 function sortedUnits(found, sought) {
   const {scores, units} = found;
   const by = scores[browse.sort.value];
   const key = i => by?.[i] ?? (by ? NaN : units[i].unit);
-  const has = i => !sought || (/^\d+$/.test(sought) ? String(units[i].unit) === sought : wordsOf(found, i).includes(sought));
+  const isCalled = ({unit, class: c}) => [String(unit), String(found.classes[c]).toLowerCase()].includes(sought);
+  const has = i => !sought || (/^\d+$/.test(sought) ? isCalled(units[i]) : wordsOf(found, i).includes(sought));
   const sign = Number(browse.order.value) ? -1 : 1;
   const known = i => Number.isFinite(key(i));
   return units
@@ -103,14 +106,12 @@ function wordsOf(found, index) {
   const unit = found.units[index];
   unit.words ??= [
     unit.role,
-    classOf(found, unit),
+    found.classes[unit.class] ?? "",
     ...unit.tops.map(sample => found.names[sample] ?? ""),
     ...unit.tops.map(sample => (found.contexts?.[sample] ?? []).map(token => found.tokens[token] ?? "").join("")),
   ].join("\n").toLowerCase();
   return unit.words;
 }
-
-const classOf = ({classes}, {rates}) => classes[rates.indexOf(Math.max(...rates))] ?? "";
 
 function unitCard(found, index) {
   const unit = found.units[index];
@@ -118,30 +119,40 @@ function unitCard(found, index) {
   const about = [unit.role, ...numbers].filter(Boolean).join(" · ");
   const rates = found.classes.map((name, c) => `${clip(name, 40)}: ${unit.rates[c]}`);
   const [low, high] = unit.range.map(formatNumber);
+  const most = found.classes[unit.class];
+  const samples = unit.histogram.map(n => `${n} ${n === 1 ? "sample" : "samples"}`);
   return make(
     "article",
     {class: "unit"},
-    make("h3", {}, `Unit ${unit.unit}`, classOf(found, unit) ? ` in ${clip(classOf(found, unit), 40)}` : ""),
+    make("h3", {}, `Unit ${unit.unit}`, most == null ? "" : ` · mostly class ${clip(most, 40)}`),
     make("p", {class: "muted"}, about),
     make(
       "div",
       {class: "profiles"},
-      rates.length ? bars(unit.rates, 1, rates, "on, by class") : null,
-      bars(unit.histogram, Math.max(...unit.histogram), unit.histogram.map(n => `${n} samples`), `code where on, ${low} to ${high}`),
+      rates.length ? bars(unit.rates, 1, rates, "on, by class", found.classes) : null,
+      bars(unit.histogram, Math.max(...unit.histogram), samples, `code where on, ${low} to ${high}`),
     ),
     topSamples(found, unit, index),
   );
 }
 
 // Small bars, for the eye; what they say stands in their label.
-function bars(values, most, words, title) {
+function bars(values, most, words, title, names = []) {
   const all = values.map((value, i) => {
     const bar = make("i", {title: words[i]});
     bar.style.height = `${(100 * value) / (most || 1)}%`;
     return bar;
   });
   const label = clip(`${title}: ${words.join(", ")}`, 400);
-  return make("figure", {}, make("div", {class: "bars", role: "img", "aria-label": label}, ...all), make("figcaption", {}, title));
+  const drawn = make("div", {class: "bars", role: "img", "aria-label": label}, ...all);
+  return make("figure", {}, drawn, namesBelow(names), make("figcaption", {}, title));
+}
+
+// Names of a few bars; from the top to the bottom where they are longer than a number.
+function namesBelow(names) {
+  if (!names.length || names.length > MOST_NAMES) return null;
+  const css = names.some(name => name.length > 2) ? "names long" : "names";
+  return make("div", {class: css, "aria-hidden": "true"}, ...names.map(name => make("span", {}, clip(name, 12))));
 }
 
 function topSamples(found, unit, index) {

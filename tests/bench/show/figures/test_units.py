@@ -17,7 +17,7 @@ def test_pictures_are_a_row_a_unit() -> None:
     views = factory.views_of(rng, rng.random((10, 256)), (4, 6))
     figure = units(views)
     assert len(labels(figure, "y")) == 20
-    assert labels(figure, "y")[1] == f"unit 2, {views.unit_rates[1].argmax()}"
+    assert labels(figure, "y")[1] == f"unit 2 · mostly class {views.unit_rates[1].argmax()}"
     np.testing.assert_allclose(pixels(figure)[5:9, :6], views.shown_inputs[1].reshape(4, 6), rtol=1e-5)
     assert fits(figure)
 

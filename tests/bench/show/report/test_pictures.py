@@ -34,6 +34,12 @@ def unpacked(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_names_that_are_left_out_of_lines_are_dots() -> None:
+    columns = ["" if rank % 10 else str(rank + 1) for rank in range(23)]
+    picture = painted(sheet(np.zeros((1, 23, 9)), columns=columns), (9,))
+    assert picture["caption"] == "What it shows. Lines from the top: 1, …, 11, …, 21, …."
+
+
 def test_levels_are_the_numbers_to_half_a_step() -> None:
     values = np.random.default_rng(0).random((3, 4, 24))
     picture = painted(sheet(values, rows=["a"] * 3, columns=["b"] * 4), (4, 6))

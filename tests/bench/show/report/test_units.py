@@ -106,8 +106,12 @@ def in_words(contexts: bool) -> Callable[[list[Board], Path], RunStore]:
 
 
 def names_of(opened: Opened) -> list[str]:
+    return [name.partition(" · ")[0] for name in titles_of(opened)]
+
+
+def titles_of(opened: Opened) -> list[str]:
     found: list[str] = opened.page.locator(".unit h3").all_text_contents()
-    return [name.split(" in ")[0] for name in found]
+    return found
 
 
 @pytest.mark.browser
@@ -117,7 +121,8 @@ def test_units_are_found_and_sorted(open_page: Open) -> None:
     assert names_of(opened) == [f"Unit {unit}" for unit in range(0, 24, 2)]
     controls.get_by_role("button", name="Next").click()
     assert names_of(opened) == [f"Unit {unit}" for unit in range(24, 40, 2)]
-    density = RunStore(opened.folder / "runs").folder(opened.boards[0].representatives["topk"].run_id).arrays()
+    folder = RunStore(opened.folder / "runs").folder(opened.boards[0].representatives["topk"].run_id)
+    density = folder.arrays()
     controls.get_by_label("Row", exact=True).select_option(label="topk")
     controls.get_by_label("Sorted by").select_option(label="density")
     controls.get_by_label("Order").select_option(label="largest first")
@@ -125,7 +130,10 @@ def test_units_are_found_and_sorted(open_page: Open) -> None:
     assert names_of(opened) == [f"Unit {unit}" for unit in order[:12]]
     search = controls.get_by_label("Search")
     search.fill("6")
-    assert names_of(opened) == ["Unit 6"]
+    of_six = [2 * place for place, rates in enumerate(folder.views()["unit_rates"]) if rates.argmax() == 6]
+    assert set(names_of(opened)) == {"Unit 6", *(f"Unit {unit}" for unit in of_six)}
+    assert {title.partition(" · ")[2] for title in titles_of(opened) if title != "Unit 6"} >= {"mostly class 6"}
+    assert opened.page.locator(".unit >> nth=0 >> css=.names span").all_text_contents() == list("0123456789")
     search.fill("photo 3")
     assert len(names_of(opened)) == 6, "three places for each of twenty units among ten samples"
     assert opened.page.locator(".unit canvas").count() == 18
