@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
+from bench.compare.boards import Column
 from bench.show.fitting import paragraph, table
-from bench.store.record import Record
+from bench.store.legend import MetricEntry
+from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -21,7 +24,7 @@ LARGEST = 1e300
 def describe(record: Record, store: RunStore, width: int | None = None) -> str:
     """Spec, metrics or error, timings, provenance and files of a run."""
     spec, folder = record.spec, store.folder(record.run_id)
-    made = record.provenance
+    made, metrics = record.provenance, folder.legend().metrics
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in record.timings.items())
     head = {
         "run": record.run_id,
@@ -46,13 +49,25 @@ def describe(record: Record, store: RunStore, width: int | None = None) -> str:
     if record.error:
         parts.append(f"error\n{record.error.traceback}")
     if record.metrics:
-        parts.append(listed("metrics (test split)", record.metrics))
-        parts.append(listed("metrics (validation split)", record.validation))
-    if reasons := {name: e.not_applicable for name, e in folder.legend().metrics.items() if e.not_applicable}:
-        parts.append(listed("metrics that do not apply", reasons))
+        parts.append(listed("metrics (test split)", _headed(record.metrics, metrics)))
+        parts.append(listed("metrics (validation split)", _headed(record.validation, metrics)))
+    reasons: dict[str, list[str]] = {}
+    for name, entry in metrics.items():
+        if entry.not_applicable:
+            reasons.setdefault(entry.not_applicable, []).append(name)
+    if reasons:
+        lines = [paragraph(f"  {', '.join(names)}: {reason}", width) for reason, names in reasons.items()]
+        parts.append("\n".join(["metrics that do not apply", *lines]))
     if record.metric_errors:
         parts.append(listed("failed metrics", record.metric_errors))
     return "\n\n".join(parts)
+
+
+def _headed(values: Mapping[str, float], metrics: Mapping[str, MetricEntry]) -> dict[str, float]:
+    """Numbers by their names, with unit and direction as on a board: 'psnr [dB] ↑'."""
+    infos = {name: metrics[metric_of(name)].info for name in values if metric_of(name) in metrics}
+    headers = {name: Column(name, replace(info, label=name)).header for name, info in infos.items()}
+    return {headers.get(name, name): value for name, value in values.items()}
 
 
 def _curve(history: dict[str, list[float]]) -> str:

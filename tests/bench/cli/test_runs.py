@@ -9,7 +9,7 @@ import pytest
 
 from bench.execute.job import Job
 from bench.execute.run import run_one
-from bench.show.run import sparkline
+from bench.show.run import describe, sparkline
 from bench.store.runs import RunStore
 from tests.bench.cli.helpers import bench, carry_out, make, model_file
 from tests.bench.cluster.helpers import ended, plan_of, submitted
@@ -26,6 +26,15 @@ def test_show_and_status(results: Path) -> None:
     status = bench("status", "--results", str(results))
     assert status.returncode == 0
     assert "digits" in status.stdout
+
+
+def test_show_says_units_and_directions_and_each_reason_once(tmp_path: Path) -> None:
+    store, spec = RunStore(tmp_path), make(tmp_path, models="mean").specs[0]
+    run_one(spec, Job(tmp_path, Path("unused"), "cpu", ("psnr", "l0", "mcc", "gate_auc"), threads=1), lambda _: None)
+    lines = describe(store.find(spec.run_id), store).splitlines()
+    assert any(line.startswith("  psnr [dB] ↑  ") for line in lines)
+    assert any(line.startswith("  l0 [units]  ") for line in lines)
+    assert lines[-1] == "  mcc, gate_auc: the data set has no known factors"
 
 
 def test_a_run_is_found_by_the_start_or_the_end_of_its_id(results: Path) -> None:
