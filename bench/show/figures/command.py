@@ -96,7 +96,9 @@ def write_figures(
     there_are = {name for task in tasks for name in task.names()} if only else set()
     for name in only:
         if name not in there_are:
-            raise unknown("figure", name, there_are)
+            raise unknown(
+                "figure", name, there_are, "What compares rows, such as front-fvu, takes two of them or more."
+            )
     written = []
     for task, paths in _carried_out(tasks):
         if isinstance(paths, BenchError):

@@ -51,6 +51,8 @@ def test_one_figure_is_drawn_where_one_is_asked_for(trained: RunStore, tmp_path:
     assert len(lines) == len(written) == 3
     with pytest.raises(BenchError, match=r"Unknown figure 'front-fvv'\. Did you mean 'front-fvu'"):
         write_figures([], trained, tmp_path, print, ["atoms", "front-fvv"])
+    with pytest.raises(BenchError, match=r"Unknown figure 'front-fvu'.* such as front-fvu, takes two of them or more"):
+        write_figures([with_atoms[0]], trained, tmp_path, print, ["front-fvu"])
 
 
 def test_what_boards_leave_out_is_in_no_figure_and_is_told(tmp_path: Path) -> None:
