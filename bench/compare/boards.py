@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from bench.compare.marks import MARK_SEEDS, marked
+from bench.compare.marks import ALIKE, MARK_SEEDS, marked
 from bench.compare.names import told_apart
 from bench.compare.stats import Interval, t_intervals
 from bench.errors import counted, first_line
@@ -164,7 +164,8 @@ def compared_at_a_price(boards: Sequence[Board]) -> str:
     prices = dict.fromkeys(labels.get(column.info.against, column.info.against) for column in columns)
     if not columns:
         return ""
-    return f"{', '.join(headers)}: compared with rows whose {', '.join(prices)} is as low (within 10%) or lower."
+    low = f"as low (within {ALIKE - 1:.0%}) or lower"
+    return f"{', '.join(headers)}: compared with rows whose {', '.join(prices)} is {low}."
 
 
 def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.compare.boards import Board, Column, Row, prices
 from bench.compare.marks import ALIKE
 from bench.compare.stats import MIN_SEEDS, Interval, paired_p_value, separable, t_interval
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, counted, unknown
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,15 @@ class Comparison:
 
 def boards_with(boards: Sequence[Board], first: str, second: str) -> list[Board]:
     """The boards that have both rows. Raises BenchError if there is none."""
-    labels = {row.label for board in boards for row in board.rows}
+    labels = {row.label: row.model for board in boards for row in board.rows}
     for label in (first, second):
+        own = [each for each, model in labels.items() if model == label]
+        if label not in labels and own:
+            raise BenchError(
+                f"'{label}' is {counted(len(own), 'row')}, one for each setting: name one of them, such as '{own[0]}'. "
+                "`bench leaderboard --at l0=10` compares models over all their settings, at one price; so does 'Two "
+                "models' on the page."
+            )
         if label not in labels:
             raise unknown("row", label, labels, "A row is a model with its variant, as the board names it.")
     both = [board for board in boards if {first, second} <= {row.label for row in board.rows}]

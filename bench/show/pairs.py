@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.compare.boards import Board
 from bench.compare.pairs import Comparison
@@ -22,6 +22,7 @@ def pairs_text(
 ) -> str:
     """A table: each metric's means, difference with interval, and what may be concluded."""
     header = ["metric", "seeds", first, second, "difference", "better"]
+    labels = {column.name: column.info.label for column in board.columns}
     rows = [
         [
             c.column.header,
@@ -29,7 +30,7 @@ def pairs_text(
             format_interval(Interval(c.first, None)),
             format_interval(Interval(c.second, None)),
             format_interval(c.difference),
-            c.better or _why_not(c),
+            c.better or _why_not(c, labels),
         ]
         for c in comparisons
     ]
@@ -37,9 +38,10 @@ def pairs_text(
     return f"{board.title}\n{body}"
 
 
-def _why_not(comparison: Comparison) -> str:
+def _why_not(comparison: Comparison, labels: Mapping[str, str]) -> str:
     if comparison.column.info.direction == "none":
         return ""
     if comparison.seeds < MIN_SEEDS:
         return "too few seeds"
-    return f"unlike {comparison.column.info.against}" if comparison.unlike else "not told apart"
+    price = comparison.column.info.against
+    return f"unlike {labels.get(price, price)}" if comparison.unlike else "not told apart"

@@ -96,6 +96,16 @@ def test_rows_that_share_no_board_are_named() -> None:
     assert len(boards_with(boards, "a", "a")) == 1
 
 
+def test_a_model_that_is_many_rows_is_asked_which_and_told_of_another_way() -> None:
+    spec = record("topk", 0).spec
+    records = [record("mp", 0, x=1.0)]
+    for k in (4, 8):
+        swept = spec.model_copy(update={"config": {"k": k}, "variant": {"k": k}})
+        records.append(Record(run_id=swept.run_id, spec=swept, status="done", metrics={"x": 1.0}))
+    with pytest.raises(BenchError, match=r"'topk' is 2 rows.* such as 'topk k=4'.*`bench leaderboard --at l0=10`"):
+        boards_with(build(records, [column("x")]), "mp", "topk")
+
+
 @pytest.mark.parametrize("n_seeds", [5, 10])
 def test_intervals_cover_and_ties_are_ties(n_seeds: int) -> None:
     """2,000 studies of a known difference: 95% intervals hold it in 93 to 97% of them; equals are told apart in 5%."""
@@ -123,7 +133,7 @@ def test_p_values_equal_scipys() -> None:
 
 def test_the_row_that_pays_more_is_not_the_better_one() -> None:
     info = MetricInfo("x", "min", "", "[0, 1]", "definition", against="paid")
-    columns = [Column("x", info), column("paid", "none")]
+    columns = [Column("x", info), Column("paid", MetricInfo("Price", "none", "", "[0, 1]", "definition"))]
     noise = [0.0, 0.01, -0.01, 0.02, -0.02]
     for paid, better, unlike in ((20.0, "", True), (10.9, "a", False), (5.0, "a", False)):
         records = [record("a", seed, x=0.1 + e, paid=paid) for seed, e in enumerate(noise)]
@@ -131,4 +141,4 @@ def test_the_row_that_pays_more_is_not_the_better_one() -> None:
         (board,) = build(records, columns)
         (found, _) = compare(board, "a", "b", board.columns)
         assert (found.better, found.unlike) == (better, unlike)
-        assert ("unlike paid" in pairs_text(board, [found], "a", "b")) == unlike
+        assert ("unlike Price" in pairs_text(board, [found], "a", "b")) == unlike
