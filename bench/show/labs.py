@@ -36,7 +36,7 @@ def _share(labs: Labs, lab: str) -> Share:
     made = [source.provenance for _, source in own]
     alike = sum(len(sources) > 1 for sources, _ in own)
     software = [each.software for each in made if each.software]
-    commits = sorted({s.short_commit + " with local changes" * bool(s.dirty) for s in software if s.commit})
+    commits = sorted({s.checkout for s in software if s.commit})
     days = sorted(each.end[:10] for each in made if each.end)
     return Share(
         lab,

@@ -34,7 +34,7 @@ def describe(record: Record, store: RunStore, width: int | None = None) -> str:
         "setting": f"{spec.settings}, {spec.budget} budget, seed {spec.seed}",
         "seconds": seconds + (" (beside other runs)" if record.timings_shared else ""),
         "made": f"{made.start or '?'} on {made.device or '?'}",
-        "commit": (made.software and made.software.commit) or "unknown",
+        "commit": (made.software and made.software.checkout) or "unknown",
         "files": ", ".join(sorted(f.name for f in folder.path.iterdir() if f.name != "lock")) + f" in {folder.path}",
     }
 

@@ -369,7 +369,7 @@ def provenance(records: Sequence[Record]) -> str:
     hardware = [p.hardware for p in made if p.hardware]
     shown = ("python", "torch", "numpy")
     facts = {
-        "commit": unique([f"{s.commit}{' (with local changes)' if s.dirty else ''}" for s in software if s.commit]),
+        "commit": unique([s.checkout for s in software if s.commit]),
         "versions": unique([", ".join(f"{n} {s.versions[n]}" for n in shown if n in s.versions) for s in software]),
         "machine": unique([f"{h.cpu}, {h.cores} cores" for h in hardware]),
         "device": unique([f"{p.device}, {p.threads} threads" for p in made]),

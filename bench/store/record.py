@@ -57,9 +57,9 @@ class Software(BaseModel):
         return {name: version for name, version in {**known, **self.__pydantic_extra__}.items() if version}
 
     @property
-    def short_commit(self) -> str:
-        """Ten digits of the commit; "" where it is not known."""
-        return self.commit[:10] if self.commit else ""
+    def checkout(self) -> str:
+        """'0123456789 with local changes': the commit in words; "" where it is not known."""
+        return self.commit[:10] + " with local changes" * bool(self.dirty) if self.commit else ""
 
 
 class Hardware(BaseModel):

@@ -106,7 +106,7 @@ def _summary(records: Sequence[Record]) -> dict[str, Any]:
     done = sum(record.status == "done" for record in records)
     ends = sorted(record.provenance.end for record in records if record.provenance.end)
     software = [record.provenance.software for record in records if record.provenance.software]
-    commits = sorted({s.short_commit + ("+" if s.dirty else "") for s in software if s.commit})
+    commits = sorted({s.checkout for s in software if s.commit})
     return {
         "runs": f"{counted(len(records), 'run')}, {done} done",
         "models": len({record.spec.model for record in records}),

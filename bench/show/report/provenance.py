@@ -13,7 +13,7 @@ from bench.datasets import DATASETS
 from bench.errors import counted
 from bench.show.labs import owners, shares
 from bench.store.labs import Labs
-from bench.store.record import Provenance, Record, Software
+from bench.store.record import Provenance, Record
 from bench.store.spec import RunSpec
 
 
@@ -51,7 +51,7 @@ def _run(record: Record, environments: dict[str, int], studies: dict[str, int]) 
         "label": spec.label,
         "seed": spec.seed,
         "data": f"{spec.dataset} {spec.dataset_checksum[:12]}",
-        "commit": _commit(made.software) or "not recorded",
+        "commit": (made.software and made.software.checkout) or "not recorded",
         "environment": environments.setdefault(_environment(made), len(environments) + 1),
         "made": made.end,
         "command": command(spec),
@@ -72,17 +72,11 @@ def _environment(made: Provenance) -> str:
     return "; ".join(part for part in (", ".join(versions), ", ".join(parts)) if part) or "not recorded"
 
 
-def _commit(software: Software | None) -> str:
-    return (
-        f"{software.short_commit}{' with local changes' * bool(software.dirty)}" if software and software.commit else ""
-    )
-
-
 def _warnings(boards: Sequence[Board], records: Sequence[Record]) -> list[str]:
     """What makes rows of one board less comparable than they look."""
     found = []
     for board in boards:
-        commits = sorted({_commit(r.provenance.software) for r in board.records} - {""})
+        commits = sorted({s.checkout for r in board.records if (s := r.provenance.software) and s.commit})
         if len(commits) > 1:
             found.append(f"{board.title}: runs of {counted(len(commits), 'commit')} ({', '.join(commits)}).")
         found += [f"{words}." for words in caveats(board)]

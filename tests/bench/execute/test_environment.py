@@ -39,7 +39,7 @@ def test_an_installation_without_git_has_no_commit(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(environment.subprocess, "run", fails)
     found = software.__wrapped__()
-    assert (found.commit, found.dirty, found.short_commit) == (None, None, "")
+    assert (found.commit, found.dirty, found.checkout) == (None, None, "")
 
 
 def test_a_driver_that_cannot_start_a_gpu_costs_its_name_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ def test_a_record_of_schema_1_is_read(tmp_path: Path) -> None:
         **{"bench": "0.1.0", "python": "3.11.7", "torch": "2.6.0+cpu", "torchvision": "0.21.0", "numpy": "2.1.0"},
         **{"scipy": "1.15.0", "scikit-learn": "1.6.0", "pydantic": "2.10.0"},
     }
-    assert (made.version, made.software.short_commit, made.software.dirty) == ("0.1.0", "0123456789", False)
+    assert (made.version, made.software.checkout, made.software.dirty) == ("0.1.0", "0123456789", False)
     assert made.hardware == Hardware(
         host="node3", platform="Linux-6.1", cpu="A processor", cores=8, memory_gib=31.3, gpus=["A GPU"]
     )
@@ -209,7 +209,12 @@ def test_records_do_not_share_what_they_say_of_themselves() -> None:
 def test_versions_leave_out_what_is_not_known() -> None:
     assert Software(bench="1", torch="2").versions == {"bench": "1", "torch": "2"}
     assert Software.model_validate({"numpy": "3"}).versions == {"numpy": "3"}
-    assert Software().short_commit == ""
+
+
+def test_a_checkout_in_words() -> None:
+    assert Software(commit="0123456789ab").checkout == "0123456789"
+    assert Software(commit="0123456789ab", dirty=True).checkout == "0123456789 with local changes"
+    assert Software(dirty=True).checkout == ""
 
 
 def test_a_moment_is_written_in_utc_to_the_second() -> None:
