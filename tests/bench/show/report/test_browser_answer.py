@@ -63,8 +63,10 @@ def read_by_python(answer: Answer, price: Price) -> tuple[list[Any], str, list[s
     return rows, told.replace("`", ""), wary(reading)
 
 
-def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open) -> None:
-    opened = open_page(factory.noisy())
+@pytest.mark.parametrize("n_seeds", [5, 3])
+def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open, n_seeds: int) -> None:
+    """Of three seeds nothing is marked; at some levels the ranks tell rows apart, at others not."""
+    opened = open_page([record for record in factory.noisy() if record.spec.seed < n_seeds])
     given = answer(opened.boards[0], {"random"})
     reading = opened.page.locator("#answer .reading:visible")
     at_a_setting = round(opened.boards[0].rows[0].values["l0"][0] * 1.0005, 5)
