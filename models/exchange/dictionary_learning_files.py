@@ -79,7 +79,7 @@ def _matryoshka(weights: Weights) -> Checkpoint:
     tensors = _plain(weights)
     threshold = weights.take("threshold").expand(len(tensors["encoder"]))
     for name, shape in {"k": (), "group_sizes": (None,)}.items():
-        weights.take(name, *shape)
+        weights.skip(name, *shape)
     return Checkpoint.of("jumprelu", tensors | {"centre": tensors["bias"], "threshold": threshold})
 
 

@@ -61,14 +61,27 @@ class Weights:
         return name in self._left
 
     def take(self, name: str, *shape: int | None) -> Tensor:
-        """A tensor in float32, whatever it was saved in. CheckpointError where it is missing or of another shape."""
+        """A tensor in float32, whatever floating-point type it has. CheckpointError where it is missing or unlike that.
+
+        Single numbers may be whole ones. Arrays of them are quantised weights, by a scale that is not known.
+        """
+        tensor = self.skip(name, *shape)
+        if tensor.dim() and not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise CheckpointError(
+                f"'{name}' is {kind}, of a scale that is not known; save it as floating-point numbers"
+            )
+        return tensor.float()
+
+    def skip(self, name: str, *shape: int | None) -> Tensor:
+        """A tensor as it is, such as one that says nothing. CheckpointError where it is missing or of another shape."""
         if name not in self._left:
             raise CheckpointError(f"the tensor '{name}' is missing; there are {', '.join(self._names) or 'none'}")
         tensor = self._left.pop(name)
         fits = tensor.dim() == len(shape) and all(n in (None, m) for n, m in zip(shape, tensor.shape, strict=True))
         if not fits:
             raise CheckpointError(f"'{name}' has the shape {tuple(tensor.shape)}, where the rest says {shape}")
-        return tensor.float()
+        return tensor
 
     def done(self) -> None:
         """CheckpointError where tensors are left: what they do is not known."""

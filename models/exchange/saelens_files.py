@@ -37,7 +37,10 @@ SCALED = ("none", "expected_average_only_in")
 def _read(paths: Sequence[Path], options: Mapping[str, str]) -> Checkpoint:
     config, weights = read_config(paths[0]), read_tensors(paths[1])
     architecture = str(config.get("architecture") or "standard")
-    if (config.get("activation_fn") or config.get("activation_fn_str")) == "topk":  # before SAELens 6
+    given = [config[key] for key in ("activation_fn", "activation_fn_str") if config.get(key)]  # before SAELens 6
+    if unknown := [activation for activation in given if activation not in ("relu", "topk")]:
+        raise CheckpointError(f"the activation function {unknown[0]!r:.80} is not supported; these are: relu, topk")
+    if "topk" in given:
         architecture, config = "topk", {**(config.get("activation_fn_kwargs") or {}), **config}
     if architecture not in ARCHITECTURES:
         raise CheckpointError(
