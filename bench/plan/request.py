@@ -32,6 +32,11 @@ class Override(NamedTuple):
     values: tuple[Any, ...]
     """Its values."""
 
+    @property
+    def name(self) -> str:
+        """What it is of: 'topk.k', or 'k' for every model that has it."""
+        return f"{self.model}.{self.field}" if self.model else self.field
+
     def concerns(self, model: str, fields: Container[str]) -> bool:
         """Whether a model that has these fields gets it."""
         return self.model in (None, model) and self.field in fields
@@ -116,6 +121,17 @@ class Request(BaseModel):
         if not isinstance(items, list | tuple) or not all(isinstance(item, str | Override) for item in items):
             raise ValueError("give MODEL.FIELD: VALUE pairs, e.g. {topk.k: [8, 16]}")
         return [parse_assignment(item) if isinstance(item, str) else item for item in items]
+
+    @field_validator("set")
+    @classmethod
+    def _each_once(cls, value: tuple[Override, ...]) -> tuple[Override, ...]:
+        grids: dict[str, list[Any]] = {}
+        for override in value:
+            grids.setdefault(override.name, []).extend(override.values)
+        names = [override.name for override in value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]} is given twice; for a grid give {twice[0]}={grids[twice[0]]}")
+        return value
 
     @field_validator("budget", mode="before")
     @classmethod

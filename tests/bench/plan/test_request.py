@@ -48,6 +48,7 @@ def test_every_metric_is_measured_unless_some_are_named() -> None:
         ({"seeds": True}, ["seeds = True"]),
         ({"set": None}, ["set = None", "MODEL.FIELD"]),
         ({"set": {1: 2}}, ["set", "MODEL.FIELD"]),
+        ({"set": ["topk.k=8", "k=3", "topk.k=[16]"]}, ["topk.k is given twice; for a grid give topk.k=[8, 16]"]),
         ({"budget": ["smoke"]}, ["budget = ['smoke']"]),
         ({"models": "topk", "set": ["topk.k=" + "[" * 5000]}, ["YAML"]),
         ({"max_runs": True}, ["max_runs = True", "give a number, not true or false"]),
