@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from models.base import Model
 
 MOST_BYTES = 64 * 2**30
+FACTS = "run"
+"""The one key of the metadata: safetensors keeps several in another order each time, and equal weights are to have
+equal bytes."""
 AGAIN = "Train the run again with --force, or restore the file."
 
 
@@ -25,7 +28,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], run_id: str) -> Non
 
     # Clones, since safetensors refuses tensors that share memory, as tied weights do.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    save_file(tensors, path, metadata={"run_id": run_id, "schema": str(SCHEMA_VERSION)})
+    save_file(tensors, path, metadata={FACTS: f"{run_id} {SCHEMA_VERSION}"})
 
 
 def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
@@ -41,6 +44,8 @@ def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
         raise BenchError(f"The weights {unreadable(path)}") from error
     except (OSError, SafetensorError) as error:
         raise BenchError(f"The weights '{path}' cannot be read ({error}). {AGAIN}") from error
+    if FACTS in metadata:  # earlier versions had a key for each
+        metadata = dict(zip(("run_id", "schema"), metadata[FACTS].split(" "), strict=False))
     for key, valid in {"run_id": (run_id,), "schema": tuple(map(str, READABLE_SCHEMAS))}.items():
         if (found := metadata.get(key)) not in valid:
             raise BenchError(f"The weights '{path}' have {key} = {found!r}, expected {' or '.join(valid)}. {AGAIN}")

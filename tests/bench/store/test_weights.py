@@ -27,6 +27,19 @@ def test_a_round_trip_gives_the_same_codes(tmp_path: Path) -> None:
     assert torch.equal(model.encode(x).dense(), twin.encode(x).dense())
 
 
+def test_equal_weights_have_equal_bytes(tmp_path: Path) -> None:
+    state = topk().state_dict()
+    for number in range(12):
+        write_weights(tmp_path / str(number), state, "topk-1")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_weights_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    state = topk().state_dict()
+    save_file(state, tmp_path / "w", metadata={"run_id": "topk-1", "schema": "2"})
+    assert read_weights(tmp_path / "w", "topk-1").keys() == state.keys()
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
