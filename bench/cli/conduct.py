@@ -109,9 +109,15 @@ def print_summary(plan: Plan, store: RunStore, metrics: Sequence[str] = ("all",)
         print_places(console, store.root)
     print_raw(console, _counts(plan, mine))
     print_lacking(console, mine, metrics, store)
+    tried = {spec.run_id for spec in plan.todo}
+    kept = [record for record in mine if record.run_id in tried and store.folder(record.run_id).failed_again]
+    if kept:
+        print_raw(
+            console, f"{counted(len(kept), 'run')} failed this time, and kept what was done before: see error.log."
+        )
     for line in _next_steps(mine, metrics, store.root):
         print_raw(console, line)
-    return len(mine) == len(wanted) and all(r.status == "done" and not r.metric_errors for r in mine)
+    return len(mine) == len(wanted) and not kept and all(r.status == "done" and not r.metric_errors for r in mine)
 
 
 def print_lacking(console: Console, records: Sequence[Record], metrics: Sequence[str], store: RunStore) -> None:

@@ -18,7 +18,7 @@ from bench.execute.recording import assessed, without
 from bench.execute.run import KEPT, settle_process
 from bench.plugins.loading import load_metric
 from bench.plugins.registry import METRIC_REGISTRY
-from bench.store.folder import ClaimedRun, DamagedFile, RunFolder
+from bench.store.folder import WEIGHTS, ClaimedRun, DamagedFile, RunFolder
 from bench.store.legend import Legend, MetricEntry
 from bench.store.record import SCHEMA_VERSION, Record, metric_of
 from bench.store.spec import RunSpec
@@ -36,8 +36,10 @@ def outdated(folder: RunFolder, metrics: Sequence[str], downstream: bool = False
     inputs are, unless it is at hand: with `downstream`.
     """
     record = folder.record()
-    sealed = record is None or not record.files or folder.checksum("legend.json") == record.files.get("legend.json")
-    entries = folder.legend().metrics if sealed else {}  # an evaluation was cut short before it wrote its record
+    sealed = record is None or not any(
+        folder.is_changed(name, record) for name in (WEIGHTS, "arrays.npz", "legend.json")
+    )
+    entries = folder.legend().metrics if sealed else {}  # what wrote the files was cut short before it wrote the record
     lost = _lost_arrays(entries, accounted=_accounted(folder, record))
     return [
         plugin.name if plugin.name in METRIC_REGISTRY.plugins else plugin.reference
@@ -74,7 +76,10 @@ def _lost_arrays(entries: Mapping[str, MetricEntry], accounted: set[str]) -> set
 
 
 def lacks_views(folder: RunFolder) -> bool:
-    """Whether a run has nothing to draw, or nothing that can be read, or what an earlier version drew."""
+    """Whether a run has nothing to draw, or nothing that can be read, or what an earlier version or attempt drew."""
+    record = folder.record()
+    if record and folder.is_changed("views.npz", record):
+        return True
     try:
         views = folder.views()
         return not views or Views.from_arrays(views).unvaried

@@ -153,7 +153,7 @@ class _Attempt:
 
     def _keep(self, model: Model, dataset: Dataset, training: Training, error: BaseException) -> Record:
         """Leave a model whose evaluation failed to `bench evaluate`. Raises the error where it cannot be evaluated."""
-        if not all(values.isfinite().all() for values in model.state_dict().values()):
+        if self.run.done or not all(values.isfinite().all() for values in model.state_dict().values()):
             raise error
         self.run.discard()  # it may be what fills the disk
         try:

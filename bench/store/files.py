@@ -7,7 +7,7 @@ import os
 import shlex
 import stat
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -15,18 +15,31 @@ from bench.errors import BenchError
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write to a temporary name in the same folder, then rename it. The umask says who may read it."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
+    write_together({path: write})
+
+
+def write_together(writes: Mapping[Path, Callable[[Path], object]]) -> None:
+    """The same of several files: where one of them cannot be written, none is replaced."""
+    temporaries = {path: path.with_name(f".{uuid.uuid4().hex}.{path.name}") for path in writes}
     try:
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        write(temporary)
-        if temporary.stat().st_mode != mode:  # safetensors gives its files to their owner alone
-            temporary.chmod(stat.S_IMODE(mode))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # else a machine that crashes can leave the new name with no content
-        temporary.replace(path)
+        for path, temporary in temporaries.items():
+            _write(temporary, writes[path])
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a new file, and have the disk take it: a machine that crashes may else leave the name with no content."""
+    path.touch()
+    mode = path.stat().st_mode
+    write(path)
+    if path.stat().st_mode != mode:  # safetensors gives its files to their owner alone
+        path.chmod(stat.S_IMODE(mode))
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

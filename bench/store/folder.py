@@ -17,19 +17,20 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError
 from bench.store.arrays import read_npz
-from bench.store.files import is_there, read_regular, sha256_of, sweep, unreadable, write_atomically
+from bench.store.files import is_there, read_regular, sha256_of, sweep, unreadable, write_together
 from bench.store.legend import Legend, parse_legend
 from bench.store.lock import Lock, Owner, living_owner
-from bench.store.parsing import parse_record
+from bench.store.parsing import UnreadableRecord, parse_record
 from bench.store.record import Record
-from bench.store.weights import read_weights, write_weights
+from bench.store.weights import AGAIN, read_weights, write_weights
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from torch import Tensor
 
-BESIDE_THE_RECORD = ("weights.safetensors", "history.csv", "arrays.npz", "views.npz", "legend.json", "checkpoint.pt")
+WEIGHTS = "weights.safetensors"
+BESIDE_THE_RECORD = (WEIGHTS, "history.csv", "arrays.npz", "views.npz", "legend.json", "checkpoint.pt")
 """What a run that is done leaves beside its record, and what it needs on the way."""
 
 RUN_ID = re.compile(r"[\w-]{1,200}")
@@ -90,9 +91,28 @@ class RunFolder:
         """Where its record is."""
         return self.path / "record.json"
 
+    @property
+    def error_path(self) -> Path:
+        """Where the traceback is, if it failed."""
+        return self.path / "error.log"
+
     def record(self) -> Record | None:
         """The record; None where there is none. Raises UnreadableRecord."""
         return parse_record(self.record_path) if is_there(self.record_path) else None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has a record, which can be read, of a run that is done."""
+        try:
+            record = self.record()
+        except UnreadableRecord:
+            return False
+        return record is not None and record.status == "done"
+
+    @property
+    def failed_again(self) -> bool:
+        """Whether it is done, and failed when it was run once more: its results are what they were, beside a log."""
+        return self.done and is_there(self.error_path)
 
     def refresh(self) -> None:
         """Make a network file system look again for files that were not there."""
@@ -104,8 +124,12 @@ class RunFolder:
         return living_owner(self.lock_path)
 
     def weights(self) -> dict[str, Tensor]:
-        """The trained model. BenchError where the file is missing, damaged or of another run."""
-        return read_weights(self.path / "weights.safetensors", self.run_id)
+        """The trained model. BenchError where the file is missing, damaged, or not that of its record."""
+        path, record = self.path / WEIGHTS, self.record()
+        weights = read_weights(path, self.run_id)
+        if record and self.is_changed(WEIGHTS, record):
+            raise BenchError(f"The weights '{path}' are not those of its record. {AGAIN}")
+        return weights
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The array-valued metrics; none where there are none. Raises DamagedFile."""
@@ -145,6 +169,10 @@ class RunFolder:
             return sha256_of(self.path / name)
         except FileNotFoundError:
             return ""
+
+    def is_changed(self, name: str, record: Record) -> bool:
+        """Whether a file that is there is not that of the record. Raises OSError where it is no regular file."""
+        return bool(record.files) and self.checksum(name) not in ("", record.files.get(name))
 
     def problems(self, record: Record) -> list[str]:
         """Which files have been changed, or are missing, since the record was written; none where all are as they were.
@@ -186,7 +214,7 @@ class ClaimedRun(RunFolder):
     def __init__(self, root: Path, run_id: str, lock: Lock) -> None:
         super().__init__(root, run_id)
         self._lock = lock
-        for name in (*BESIDE_THE_RECORD, "record.json", "error.log"):
+        for name in (*BESIDE_THE_RECORD, self.record_path.name, self.error_path.name):
             sweep(self.path / name)
 
     @property
@@ -200,55 +228,75 @@ class ClaimedRun(RunFolder):
 
     def write(self, path: Path, write: Callable[[Path], object]) -> None:
         """Write a file of the folder atomically. Raises LockLostError where the run is another process's by now."""
-        self._lock.require()
-
-        def write_and_look(temporary: Path) -> None:
-            write(temporary)
-            self._lock.require()  # a large file takes its time
-
-        write_atomically(path, write_and_look)
+        self._write_together({path.name: write})
 
     def write_results(self, results: Results) -> None:
-        """Leave what belongs beside the record of a run that is done."""
-        self.write(self.path / "weights.safetensors", lambda path: write_weights(path, results.weights, self.run_id))
-        self.write(self.path / "history.csv", lambda path: results.history.to_csv(path, index=False))
-        self.write_arrays(results.arrays, results.views)
-        self.write_legend(results.legend)
+        """Leave what belongs beside the record of a run that is done: all of it, or, where that fails, nothing."""
+        self._write_together(
+            {
+                WEIGHTS: lambda path: write_weights(path, results.weights, self.run_id),
+                "history.csv": lambda path: results.history.to_csv(path, index=False),
+                "arrays.npz": _npz(results.arrays),
+                "views.npz": _npz(results.views),
+                "legend.json": _text(results.legend.model_dump_json(indent=1)),
+            }
+        )
 
     def write_arrays(self, arrays: Mapping[str, np.ndarray], views: Mapping[str, np.ndarray]) -> None:
         """Leave the array-valued metrics and the views of an evaluation."""
-        import numpy as np
-
-        def savez(values: Mapping[str, Any]) -> Callable[[Path], None]:
-            return lambda path: np.savez_compressed(path, allow_pickle=False, **values)
-
-        self.write(self.path / "arrays.npz", savez(arrays))
-        self.write(self.path / "views.npz", savez(views))
+        self._write_together({"arrays.npz": _npz(arrays), "views.npz": _npz(views)})
 
     def write_legend(self, legend: Legend) -> None:
         """Leave word of how to read the numbers, which is also word of what has been computed."""
-        self._write_text("legend.json", legend.model_dump_json(indent=1))
+        self._write_together({"legend.json": _text(legend.model_dump_json(indent=1))})
 
     def write_record(self, record: Record) -> None:
         """Write the record of a run: of one that is done last of all, since it is complete with it.
 
-        The checkpoint of a run that is done goes. The traceback of a run that is not is written beside the record.
+        The checkpoint of a run that is done goes. The traceback of a run that is not is written beside the record,
+        which stays as it was if the run was done before: what is whole is not given up for a failure.
         """
-        sealed = record.model_copy(update={"files": self.checksums()})
-        sealed.digest = sealed.compute_digest()
-        self._write_text("record.json", sealed.model_dump_json(indent=1))
+        if record.status == "done" or not self.done:
+            sealed = record.model_copy(update={"files": self.checksums()})
+            sealed.digest = sealed.compute_digest()
+            self._write_together({self.record_path.name: _text(sealed.model_dump_json(indent=1))})
         if record.error:
-            self._write_text("error.log", record.error.traceback)
+            self._write_together({self.error_path.name: _text(record.error.traceback)})
         else:
-            (self.path / "error.log").unlink(missing_ok=True)
-        if record.status == "done":
+            self.error_path.unlink(missing_ok=True)
+        if self.done:
             self.checkpoint_path.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Remove what a run that failed has left, its checkpoint included: it may be what fills the disk."""
+        """Remove what a run that failed has left, its checkpoint included: it may be what fills the disk.
+
+        What it left when it was done before stays.
+        """
         self._lock.require()
-        for name in BESIDE_THE_RECORD:
+        for name in (self.checkpoint_path.name,) if self.done else BESIDE_THE_RECORD:
             (self.path / name).unlink(missing_ok=True)
 
-    def _write_text(self, name: str, text: str) -> None:
-        self.write(self.path / name, lambda path: path.write_text(text, encoding="utf-8"))
+    def _write_together(self, writes: Mapping[str, Callable[[Path], object]]) -> None:
+        """Write files of the folder, by name, atomically: none where one of them cannot be written."""
+        self._lock.require()
+
+        def and_look(write: Callable[[Path], object]) -> Callable[[Path], None]:
+            def write_and_look(temporary: Path) -> None:
+                write(temporary)
+                self._lock.require()  # a large file takes its time
+
+            return write_and_look
+
+        write_together({self.path / name: and_look(write) for name, write in writes.items()})
+
+
+def _npz(arrays: Mapping[str, Any]) -> Callable[[Path], None]:
+    """What writes arrays to a path."""
+    import numpy as np
+
+    return lambda path: np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def _text(text: str) -> Callable[[Path], object]:
+    """What writes text to a path."""
+    return lambda path: path.write_text(text, encoding="utf-8")

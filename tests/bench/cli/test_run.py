@@ -196,3 +196,25 @@ def test_force_runs_everything_again(tmp_path: Path) -> None:
     assert again.returncode == 0
     assert "1 to run" in again.stdout
     assert record.stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("executor", ["inline", "pool"])
+def test_a_forced_run_that_fails_costs_nothing_that_was_done(executor: str, tmp_path: Path) -> None:
+    """Whether it raises, or its process is killed."""
+    ends = "raise RuntimeError('no more')" if executor == "inline" else "import os; os._exit(9)"
+    flag, loss = tmp_path / "flag", "total = self.bias.square().sum()"
+    loss += f"\n        import pathlib\n        if progress and pathlib.Path({str(flag)!r}).exists(): {ends}"
+    flags = ("run", "--models", model_file(tmp_path, loss), "--seeds", "1", "--budget", "smoke", *FEW)
+    flags += ("--results", str(tmp_path / "runs"), "--executor", executor)
+    assert bench(*flags).returncode == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("runs/*-*/*")}
+    flag.touch()
+    failed = bench(*flags, "--force", *(["--workers", "2"] if executor == "pool" else []))
+    assert failed.returncode == 1
+    assert ("no more" if executor == "inline" else "exit status 9") in failed.stdout
+    assert "1 run failed this time, and kept what was done before: see error.log." in failed.stdout
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("runs/*-*/*") if path.name != "error.log"} == before
+    assert bench(*flags).returncode == 0, "it is done"
+    flag.unlink()
+    assert bench(*flags, "--force").returncode == 0
+    assert not list(tmp_path.glob("runs/*-*/error.log"))

@@ -17,6 +17,7 @@ from bench.store.lock import LockLostError
 from bench.store.record import Record
 from bench.store.runs import RunStore
 from bench.store.views import Views
+from bench.store.weights import write_weights
 from models.topk import TopK
 from tests.bench.execute.helpers import job, load, metric_plugin, only_record, plugin, run_one_of
 from tests.results import unsealed
@@ -151,8 +152,10 @@ def test_what_training_cost_stays(root: Path) -> None:
 def test_an_array_that_is_lost_is_computed_again(root: Path) -> None:
     folder = RunStore(root).folder(only_record(root).run_id)
     before = folder.arrays()
-    (folder.path / "arrays.npz").write_bytes(b"damaged")
+    (folder.path / "arrays.npz").unlink()
     assert bring_up_to_date(root, *METRICS) == ["class_rates"]
+    (folder.path / "arrays.npz").write_bytes(b"damaged")
+    assert bring_up_to_date(root, *METRICS) == [name for name in METRICS if name != "train_seconds"]
     np.testing.assert_array_equal(folder.arrays()["class_rates"], before["class_rates"])
     assert bring_up_to_date(root, *METRICS) == []
 
@@ -228,19 +231,36 @@ def test_nothing_is_written_into_a_run_that_is_anothers_by_now(root: Path) -> No
 
 
 def test_weights_are_what_is_evaluated(root: Path) -> None:
-    """With other weights the numbers are others."""
+    """With other weights the numbers are others; they are refused unless the record is of them."""
     record = only_record(root)
-    store = RunStore(root)
-    (root / record.run_id / "legend.json").unlink()
+    store, other = RunStore(root), TopK(TopK.Config(**record.spec.config), 64)
+    folder = store.folder(record.run_id)
+    write_weights(folder.path / "weights.safetensors", other.state_dict(), record.run_id)
+    assert outdated(folder, ["fvu"]) == ["fvu"]
+    before = content(root)
+    with pytest.raises(BenchError, match="not those of its record"):
+        bring_up_to_date(root, "fvu")
+    assert content(root) == before
     with store.claim(record.run_id) as run:
         assert run
-        from bench.store.weights import write_weights
-
-        other = TopK(TopK.Config(**record.spec.config), 64)
-        run.write(run.path / "weights.safetensors", lambda path: write_weights(path, other.state_dict(), record.run_id))
+        run.write_record(record)
+    (folder.path / "legend.json").unlink()
     bring_up_to_date(root, "fvu")
     assert load(store, record.run_id).metrics["fvu"] != record.metrics["fvu"]
     assert torch.isfinite(torch.tensor(only_record(root).metrics["fvu"]))
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "views.npz"])
+def test_files_of_another_attempt_are_made_again(name: str, root: Path) -> None:
+    """As a --force that was killed before its record leaves them."""
+    record = only_record(root)
+    folder = RunStore(root).folder(record.run_id)
+    np.savez(folder.path / name, **dict(np.load(folder.path / name)))  # not compressed
+    assert folder.problems(record) == [f"{name} was changed"]
+    assert (outdated(folder, METRICS), lacks_views(folder)) != ([], False)
+    bring_up_to_date(root, *METRICS)
+    assert folder.problems(only_record(root)) == []
+    assert (outdated(folder, METRICS), lacks_views(folder)) == ([], False)
 
 
 def test_the_record_says_still_how_it_was_made(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+from bench.errors import BenchError
 from bench.execute.checkpoint import Checkpoints, TrainingState
 from bench.store.failure import failed_record
 from bench.store.folder import ClaimedRun, DamagedFile
@@ -18,6 +20,7 @@ from bench.store.legend import Legend
 from bench.store.lock import LockLostError
 from bench.store.parsing import UnreadableRecord, parse_record
 from bench.store.runs import RunStore
+from bench.store.weights import write_weights
 from models.topk import TopK
 from tests.bench.store.helpers import file_of, record_of, results, spec_of
 from tests.results import put, unsealed
@@ -200,12 +203,48 @@ def test_a_traceback_is_beside_the_record_of_a_failure_and_goes_with_it(store: R
 
 
 def test_what_a_failure_discards_is_all_but_the_record(store: RunStore) -> None:
-    put(store, record_of(), results())
+    put(store, failed_record(spec_of(), ValueError("broke")), results())
     with store.claim(RUN) as run:
         assert run
         run.checkpoint_path.write_bytes(b"far")
         run.discard()
-    assert names(store) == {"record.json"}
+    assert names(store) == {"record.json", "error.log"}
+
+
+def test_a_failure_leaves_what_was_done_before(store: RunStore) -> None:
+    put(store, record_of(), results())
+    before = store.folder(RUN).record()
+    with store.claim(RUN) as run:
+        assert run
+        run.checkpoint_path.write_bytes(b"far")
+        run.discard()
+        run.write_record(failed_record(spec_of(), ValueError("broke")))
+    folder = store.folder(RUN)
+    assert folder.record() == before
+    assert folder.problems(before) == []
+    assert folder.failed_again
+    assert not folder.checkpoint_path.exists()
+    put(store, record_of())
+    assert not folder.failed_again
+
+
+def test_results_are_replaced_together_or_not_at_all(store: RunStore) -> None:
+    put(store, record_of(), results())
+    record = store.folder(RUN).record()
+    other = replace(results(), weights={"w": torch.zeros(3)}, views={"inputs": np.array([{}])})  # the latter is refused
+    with store.claim(RUN) as run:
+        assert run
+        with pytest.raises(ValueError, match="allow_pickle"):
+            run.write_results(other)
+    assert store.folder(RUN).problems(record) == []
+
+
+def test_weights_that_are_not_those_of_the_record_are_refused(store: RunStore) -> None:
+    put(store, record_of(), results())
+    folder = store.folder(RUN)
+    write_weights(folder.path / "weights.safetensors", {"w": torch.zeros(3)}, RUN)
+    with pytest.raises(BenchError, match=r"not those of its record\. Train the run again with --force, or restore"):
+        folder.weights()
 
 
 def test_others_see_how_far_it_is(store: RunStore) -> None:
