@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bench.compare.boards import Board, Column
+from bench.compare.families import family_of
 from bench.compare.prices import Price, round_levels
 from bench.compare.readings import FLOORS, NEAR, Reading, read
 from bench.compare.sweeps import main_price, sweeps
@@ -65,8 +66,9 @@ def answering(board: Board) -> list[Column]:
 
 def floors_of(board: Board, store: RunStore) -> set[str]:
     """The models of a board that its runs call floors."""
-    runs = {record.spec.model: record.run_id for record in board.representatives.values()}
-    return {model for model, run_id in runs.items() if store.folder(run_id).legend().family == FLOORS}
+    runs = {record.spec.model: record for record in board.representatives.values()}
+    legends = {model: store.folder(record.run_id).legend() for model, record in runs.items()}
+    return {model for model, record in runs.items() if family_of(record, legends[model]) == FLOORS}
 
 
 def offered(board: Board, column: Column, floors: Collection[str]) -> list[Price]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.compare.boards import Board, Column
+from bench.compare.families import family_of
 from bench.compare.marks import ALIKE, MARK_SEEDS, WILD
 from bench.compare.readings import NEAR, SAME
 from bench.compare.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
@@ -100,10 +101,11 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def families(boards: Sequence[Board], left: Mapping[str, Left]) -> dict[str, str]:
-    """Model -> what kind it is of, as its runs say."""
+    """Model -> what kind it is of."""
     families: dict[str, str] = {}
     for board in boards:
-        runs = {record.spec.model: left[record.run_id] for record in board.representatives.values()}
+        runs = {record.spec.model: record for record in board.representatives.values()}
         for row in board.rows:
-            families.setdefault(row.model, runs[row.model].legend.family if row.model in runs else "others")
+            run = runs.get(row.model)
+            families.setdefault(row.model, family_of(run, left[run.run_id].legend) if run else "others")
     return families

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.compare.answers import floors_among
 from bench.plugins.registry import METRIC_REGISTRY
+from bench.store.runs import RunStore
 from tests.bench.cli.helpers import bench, carry_out, make
 from tests.bench.cluster.helpers import plan_of, submitted
 
@@ -102,3 +104,13 @@ def test_report_writes_a_site_and_takes_one_folder(results: Path, tmp_path: Path
     both = bench("report", "--results", str(results), "--site", str(tmp_path / "a"), "--out", str(tmp_path / "b"))
     assert both.returncode == 2
     assert "give one of them" in both.stderr
+
+
+def test_a_floor_is_not_ranked_though_its_legend_is_lost(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    carry_out(make(tmp_path, models="mean,random,topk"), tmp_path)
+    runs = store.scan().records
+    assert floors_among(runs, store) == {"mean", "random"}
+    for record in runs:
+        (store.folder(record.run_id).path / "legend.json").unlink()
+    assert floors_among(runs, store) == {"mean", "random"}
