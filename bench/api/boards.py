@@ -113,7 +113,8 @@ def _chosen(results: Path | str | pd.DataFrame) -> tuple[RunStore, list[Record]]
 
 def build_boards(records: Sequence[Record], store: RunStore) -> list[Board]:
     """All boards of some records."""
-    return build(records, columns_of(records, store))
+    codes = {record.run_id: store.folder(record.run_id).legend().codes for record in records}
+    return build(records, columns_of(records, store), codes)
 
 
 def readings_at(

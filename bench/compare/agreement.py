@@ -34,12 +34,13 @@ class Difference(NamedTuple):
 
 def numbers(record: Record) -> dict[str, float]:
     """The numbers of a record that its spec determines: of all metrics but the built-in ones of cost."""
-    plugins = METRIC_REGISTRY.plugins
-    return {
-        name: value
-        for name, value in record.metrics.items()
-        if not ((metric := metric_of(name)) in plugins and plugins[metric].builtin and plugins[metric].family == COST)
-    }
+    return {name: value for name, value in record.metrics.items() if not is_cost(name)}
+
+
+def is_cost(name: str) -> bool:
+    """Whether a number is of a built-in metric of cost."""
+    plugin = METRIC_REGISTRY.plugins.get(metric_of(name))
+    return plugin is not None and plugin.builtin and plugin.family == COST
 
 
 def furthest(a: Record, b: Record, of: Record | None = None) -> Difference | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from bench.compare.agreement import is_cost
 from bench.compare.marks import ALIKE, MARK_SEEDS, marked
 from bench.compare.names import told_apart
 from bench.compare.stats import Interval, t_intervals
-from bench.errors import counted, first_line
+from bench.errors import clipped, counted, first_line
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
 
@@ -83,6 +84,8 @@ class Board:
     """Older runs that are not shown, as a newer run of other hyperparameters, code or version has their label."""
     data_version: str
     """Start of the data's checksum, if several data sets have this name; else ""."""
+    unlike: Sequence[str] = ()
+    """Metrics that were computed by unlike code in its runs."""
 
     @property
     def title(self) -> str:
@@ -135,7 +138,27 @@ def caveats(board: Board) -> list[str]:
     """What a reader of a board should know, a sentence each: runs that are not shown, and what has no marks."""
     n = board.superseded
     what = f"{counted(n, 'older run')} of other hyperparameters, code or version {'is' if n == 1 else 'are'} left out"
-    return [*([f"{board.title}: {what}"] if n else []), *not_ranked(board)]
+    older = [f"{board.title}: {what}"] if n else []
+    unlike = [f"{board.title}: {words}" for words in of_unlike_code(board.unlike)]
+    return [*older, *unlike, *not_ranked(board)]
+
+
+def unlike_code(codes: Iterable[Mapping[str, str]]) -> list[str]:
+    """The metrics that were computed by unlike code, from metric -> code of some runs.
+
+    Those of cost, which only training can compute, are left out.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in codes:
+        for name, code in each.items():
+            found[name].add(code)
+    return sorted(name for name, several in found.items() if len(several) > 1 and not is_cost(name))
+
+
+def of_unlike_code(names: Sequence[str]) -> list[str]:
+    """One sentence on such metrics; none where there are none."""
+    what = f"{counted(len(names), 'metric')} computed by unlike code: {clipped(', '.join(names))}"
+    return [f"{what}; `python -m bench evaluate` computes them anew, by one"] if names else []
 
 
 def not_ranked(board: Board) -> list[str]:
@@ -168,20 +191,30 @@ def compared_at_a_price(boards: Sequence[Board]) -> str:
     return f"{', '.join(headers)}: compared with rows whose {', '.join(prices)} is {low}."
 
 
-def build(records: Sequence[Record], columns: Sequence[Column]) -> list[Board]:
-    """All boards of some records. Runs on data of different checksums never share a board."""
+def build(
+    records: Sequence[Record], columns: Sequence[Column], codes: Mapping[str, Mapping[str, str]] | None = None
+) -> list[Board]:
+    """All boards of some records. Runs on data of different checksums never share a board.
+
+    Parameters
+    ----------
+    codes : mapping, optional
+        Run id -> metric -> what identifies the code that computed it.
+    """
     groups: dict[GroupKey, list[Record]] = defaultdict(list)
     for record in told_apart(records):
         spec = record.spec
         groups[spec.dataset, spec.settings, spec.budget, spec.dataset_checksum].append(record)
     names = Counter(key[:3] for key in groups)
     return [
-        _board(group, columns, data_version=key[3][:8] if names[key[:3]] > 1 else "")
+        _board(group, columns, codes or {}, data_version=key[3][:8] if names[key[:3]] > 1 else "")
         for key, group in sorted(groups.items())
     ]
 
 
-def _board(records: list[Record], columns: Sequence[Column], data_version: str) -> Board:
+def _board(
+    records: list[Record], columns: Sequence[Column], computed_by: Mapping[str, Mapping[str, str]], data_version: str
+) -> Board:
     by_label: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda record: record.provenance.end):
         by_label[record.spec.label].append(record)
@@ -196,13 +229,14 @@ def _board(records: list[Record], columns: Sequence[Column], data_version: str) 
     shown = [_of_one_code(column, rows, codes) for column in shown]
     ranked = [column for column in shown if column.info.direction != "none"]
     seeds = sorted({record.spec.seed for record in current_records})
-    rows = [_settled(row, ranked, seeds) for row in rows]
+    rows = [_settled(row, seeds) for row in rows]
     found = {column.name: _marked(rows, column.name, column.info) for column in ranked}
     ties = {name: labels for name, labels in found.items() if labels is not None}
     spec = current_records[0].spec
     superseded = len(records) - len(current_records)
     where = (spec.dataset, spec.settings, spec.budget)
-    return Board(*where, shown, _sorted(rows, ranked), ties, current_records, superseded, data_version)
+    unlike = unlike_code([computed_by.get(record.run_id, {}) for record in current_records])
+    return Board(*where, shown, _sorted(rows, ranked), ties, current_records, superseded, data_version, unlike)
 
 
 def _marked(rows: Sequence[Row], name: str, info: MetricInfo) -> set[str] | None:
@@ -290,22 +324,19 @@ def _row(label: str, runs: Mapping[int, Record], newest: Mapping[str, str]) -> R
     )
 
 
-def _settled(row: Row, ranked: Sequence[Column], seeds: Sequence[int]) -> Row:
+def _settled(row: Row, seeds: Sequence[int]) -> Row:
     """The row without intervals, and with its values for every seed, if its numbers do not depend on the seed."""
-    if not _does_not_vary([row.values[c.name] for c in ranked if c.name in row.values], row.deterministic):
+    if not _does_not_vary([by_seed for name, by_seed in row.values.items() if not is_cost(name)], row.deterministic):
         return replace(row, deterministic=False)
     intervals = {name: Interval(interval.mean, None) for name, interval in row.intervals.items()}
     values = {name: _for_every_seed(by_seed, seeds) for name, by_seed in row.values.items()}
     return replace(row, values=values, intervals=intervals, deterministic=True)
 
 
-def _does_not_vary(ranked: Sequence[Mapping[int, float]], declared: bool) -> bool:
-    """Whether all seeds agree in every ranked number, two seeds or more if it is not declared.
-
-    Timings, which differ anyway, are not ranked.
-    """
-    known = declared or any(len(by_seed) > 1 for by_seed in ranked)
-    return known and all(len(set(by_seed.values())) == 1 for by_seed in ranked)
+def _does_not_vary(numbers: Sequence[Mapping[int, float]], declared: bool) -> bool:
+    """Whether all seeds agree in every number, two seeds or more if it is not declared."""
+    known = declared or any(len(by_seed) > 1 for by_seed in numbers)
+    return known and all(len(set(by_seed.values())) == 1 for by_seed in numbers)
 
 
 def _for_every_seed(by_seed: Mapping[int, float], seeds: Sequence[int]) -> dict[int, float]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bench.compare.agreement import Difference, furthest
-from bench.errors import clipped, counted
+from bench.compare.boards import of_unlike_code, unlike_code
+from bench.errors import counted
 from bench.store.folder import RunFolder
 from bench.store.labs import Source
 from bench.store.legend import MetricEntry
@@ -108,13 +109,7 @@ def _other_data(entries: Sequence[Entry]) -> list[str]:
 
 def _other_code(entries: Sequence[Entry]) -> list[str]:
     """One sentence on the metrics that labs have computed by unlike code."""
-    codes: dict[str, set[str]] = defaultdict(set)
-    for entry in entries:
-        for name, metric in entry.folder.legend().metrics.items():
-            codes[name].add(metric.code)
-    names = sorted(name for name, found in codes.items() if len(found) > 1)
-    what = f"{counted(len(names), 'metric')} computed by unlike code: {clipped(', '.join(names))}"
-    return [f"{what}. `python -m bench evaluate` computes them anew, by one."] if names else []
+    return [f"{words}." for words in of_unlike_code(unlike_code(entry.folder.legend().codes for entry in entries))]
 
 
 def reasons(entry: Entry, known: Mapping[str, MetricEntry]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from pydantic import BaseModel, model_validator
@@ -54,6 +54,11 @@ class Legend(BaseModel):
     """What kind of model it is of, such as "SAE family"."""
     metrics: dict[str, MetricEntry] = {}
     """By name, in the order of the columns."""
+
+    @cached_property
+    def codes(self) -> dict[str, str]:
+        """Metric -> its code, of those that apply."""
+        return {name: entry.code for name, entry in self.metrics.items() if entry.code and not entry.not_applicable}
 
 
 @lru_cache(maxsize=64)

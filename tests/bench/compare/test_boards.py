@@ -206,6 +206,25 @@ def test_a_row_without_a_seed_has_no_interval_and_a_value_for_every_seed() -> No
     assert {row.label: row.deterministic for row in lied.rows} == {"noisy": False, "same": True}, "numbers tell"
 
 
+def test_a_row_is_fixed_only_where_no_number_varies_but_costs() -> None:
+    runs = [record(model, seed, 0.5) for model in ("described", "timed") for seed in range(3)]
+    for run in runs:
+        run.metrics["size" if run.spec.model == "described" else "train_seconds"] = float(run.spec.seed)
+    (only,) = build(runs, [*COLUMNS, Column("train_seconds", MetricInfo("time", "none", "s", "", "a test"))])
+    rows = {row.label: row for row in only.rows}
+    assert {label: row.deterministic for label, row in rows.items()} == {"described": False, "timed": True}
+    assert rows["described"].intervals["size"].half_width is not None
+
+
+def test_metrics_that_unlike_code_computed_are_named() -> None:
+    runs = [record(model, 0, 1.0) for model in "ab"]
+    codes = {run.run_id: {"loss": run.spec.model, "size": "c", "train_seconds": run.spec.model} for run in runs}
+    (only,) = build(runs, COLUMNS, codes)
+    words = "toy, native setting, quick budget: 1 metric computed by unlike code: loss; `python -m bench evaluate`"
+    assert caveats(only)[0].startswith(words)
+    assert words in tables.markdown([only])
+
+
 def test_a_board_says_why_nothing_is_marked() -> None:
     few = [record(model, seed, 1.0 + seed) for model in "ab" for seed in range(4)]
     (only,) = build(few, COLUMNS)
