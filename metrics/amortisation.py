@@ -27,7 +27,7 @@ ROUNDING = 1e-3
 @metric(
     label="amortisation gap",
     direction="min",
-    range="(-1, inf)",
+    range="(-inf, inf)",
     source="O'Neill, Gumran & Klindt 2025 (2411.13117)",
     against="l0",
 )

@@ -104,7 +104,7 @@ def cosine_quantiles(atoms: Tensor) -> dict[str, float] | NotApplicable:
     If there are more than 2,048 atoms, over 2,048 evenly spaced ones; n/a for a single atom.
     """
     unit = torch.nn.functional.normalize(dense(spread(atoms, MAX_UNITS)).double(), dim=1)
-    return quantiles(upper_triangle(unit @ unit.T), QUANTILES) or ONE_ATOM
+    return quantiles(upper_triangle((unit @ unit.T).clamp(-1, 1)), QUANTILES) or ONE_ATOM
 
 
 @metric(label="|cosine| of live atoms", direction="none", range="[0, 1]", source="Baker & Li 2025 (2509.22994)")
@@ -126,7 +126,7 @@ def _neighbour_sums(atoms: Tensor) -> Tensor:
     best = atoms.new_zeros(n_sums, dtype=torch.float64)
     unit = torch.nn.functional.normalize(atoms.double(), dim=1)
     for start in range(0, len(unit) if n_sums else 0, BLOCK):
-        overlaps = (unit[start : start + BLOCK] @ unit.T).abs()
+        overlaps = (unit[start : start + BLOCK] @ unit.T).abs().clamp_max(1)  # of rounding
         overlaps.diagonal(start).fill_(-1)
         best = torch.maximum(best, overlaps.topk(n_sums, dim=1).values.cumsum(1).amax(0))
     return best

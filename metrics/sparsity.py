@@ -61,7 +61,7 @@ def hoyer(z: Matrix) -> float | NotApplicable:
     if not ratios:
         return ALL_ZERO
     mean: Tensor = ((root - torch.cat(ratios)) / (root - 1)).mean()
-    return mean.item()
+    return mean.clamp(0, 1).item()  # of rounding
 
 
 @metric(label="Gini", direction="none", range="[0, 1)", source="Hurley & Rickard 2009 (0811.4706), Eq. 4", price=True)

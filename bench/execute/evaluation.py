@@ -15,6 +15,7 @@ from torch import Tensor
 from bench.errors import message_of, printable
 from bench.execute.intact import intact
 from bench.execute.outputs import Outputs
+from bench.execute.ranges import require_in
 from bench.execute.seeding import seed_everything
 from bench.execute.training import Training
 from metrics.base import Dimension, Metric, NotApplicable
@@ -94,11 +95,13 @@ def _compute(
             result.not_applicable[name] = _reason(value)
         elif isinstance(value, Tensor) and value.ndim > 0:
             _require_dimensions(value, metric, lengths)
-            result.arrays[name] = value.cpu().numpy()
-        elif isinstance(value, dict):
-            result.scalars.update({f"{name}.{key}" if key != "" else name: _scalar(v) for key, v in value.items()})
+            array = value.cpu().numpy()
+            require_in(metric.info.range, {"": array})
+            result.arrays[name] = array
         else:
-            result.scalars[name] = _scalar(value)
+            numbers = {key: _scalar(v) for key, v in (value if isinstance(value, dict) else {"": value}).items()}
+            require_in(metric.info.range, numbers)
+            result.scalars.update({f"{name}.{key}" if key != "" else name: v for key, v in numbers.items()})
     except (Exception, SystemExit) as error:  # any metric may be a plug-in
         result.errors[name] = f"{type(error).__name__}: {message_of(error)}"
 

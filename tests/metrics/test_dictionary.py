@@ -122,3 +122,14 @@ def test_babel_grows_with_its_order_and_never_faster_than_the_coherence(atoms: n
     found = dictionary.babel(dictionary_)
     assert found["1"] == pytest.approx(dictionary.coherence(dictionary_))
     assert found["1"] <= found["2"] + 1e-9 <= 2 * found["1"] + 2e-9
+
+
+def test_rounding_takes_parallel_atoms_out_of_no_range() -> None:
+    for _ in range(50):
+        atoms = torch.linspace(0.1, 3, 12)[:, None] * torch.rand(8)
+        assert dictionary.coherence(atoms) <= 1
+        sums, cosines = dictionary.babel(atoms), dictionary.cosine_quantiles(atoms)
+        assert isinstance(sums, dict)
+        assert isinstance(cosines, dict)
+        assert all(value <= int(size) for size, value in sums.items())
+        assert max(cosines.values()) <= 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from bench.execute.contract.world import (
 )
 from bench.execute.evaluation import evaluate
 from bench.execute.outputs import Outputs
+from bench.execute.ranges import ends_of
 from bench.execute.seeding import seed_everything
 from bench.plugins.loading import UNDECORATED
 from bench.plugins.plugin import Plugin
@@ -131,11 +131,13 @@ def is_read(metric: Metric[..., Any]) -> str:
 
 def has_an_interval(metric: Metric[..., Any]) -> str:
     """Its range is an interval."""
-    return "" if _sides(metric.info.range) else f"range is '{metric.info.range}'; write '[0, 1]' or '(-inf, inf)', say."
+    return (
+        "" if ends_of(metric.info.range) else f"range is '{metric.info.range}'; write '[0, 1]' or '(-inf, inf)', say."
+    )
 
 
 def returns(subject: Subject) -> str:
-    """It returns a number, a dict of numbers, a tensor of declared dimensions, or NotApplicable; no number is NaN."""
+    """It returns a number, a dict of numbers, a tensor as declared, or NotApplicable; none is NaN or out of range."""
     return _flaw(subject, subject.value, subject.outputs)
 
 
@@ -148,17 +150,6 @@ def _flaw(subject: Subject, value: Any, outputs: Outputs) -> str:
     given = Metric(lambda: value, subject.metric.info, False, {})
     error = evaluate(outputs, {"it": given}, seed=0).errors.get("it", "")
     return f"{error.partition(': ')[2]}; return NotApplicable with the reason." if "NaN" in error else error
-
-
-def is_in_range(subject: Subject) -> str:
-    """Its values are within the declared range."""
-    low, high = _sides(subject.metric.info.range) or (-math.inf, math.inf)
-    for key, numbers in _numbers(subject.value).items():
-        least, most = numbers.min(initial=math.inf), numbers.max(initial=-math.inf)
-        for number in (least, most) if numbers.size else ():
-            if not low - ALIKE * 1e-2 <= number <= high + ALIKE * 1e-2:
-                return f"{_called(key)} is {number:.6g}; the declared range is {subject.metric.info.range}."
-    return ""
 
 
 def repeats(subject: Subject) -> str:
@@ -246,20 +237,6 @@ def _of(subject: Subject, change: Callable[[Dataset], Dataset]) -> str:
     return _degenerate(subject, subject.world.outputs(change(subject.world.dataset)))
 
 
-def _sides(interval: str) -> tuple[float, float] | None:
-    """The ends of '[0, inf)', one that is no number as infinity; None where the text is no interval."""
-    match = re.fullmatch(r"[\[(]\s*([^,]+),\s*([^,]+?)\s*[\])]", interval)
-    if not match:
-        return None
-    ends = []
-    for side, infinite in zip(match.groups(), (-math.inf, math.inf), strict=True):
-        try:
-            ends.append(float(side))
-        except ValueError:
-            ends.append(infinite)
-    return ends[0], ends[1]
-
-
 def _numbers(value: Any) -> dict[str, np.ndarray]:
     """What a metric returned, as arrays of float64 by key; nothing where it does not apply."""
     if isinstance(value, NotApplicable):
@@ -303,7 +280,6 @@ METRIC = (
     Check(
         returns,
         then=(
-            Check(is_in_range),
             Check(repeats, then=(Check(ignores_the_order_of_samples), Check(ignores_the_order_of_units))),
             Check(reads_csr, then=(Check(leaves_inputs_alone),)),
             Check(takes_dead_units),

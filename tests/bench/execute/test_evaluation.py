@@ -85,6 +85,31 @@ def test_an_array_that_is_not_as_declared_is_a_failed_cell(
     assert found.arrays == {}
 
 
+@pytest.mark.parametrize(
+    ("interval", "value", "words"),
+    [
+        ("[0, 1]", 7.0, "the value is 7; the declared range is [0, 1]"),
+        ("[0, 1]", {"a": 0.5, "b": -0.25}, "'b' is -0.25; the declared range is [0, 1]"),
+        ("[0, inf)", -1e-3, "the value is -0.001; the declared range is [0, inf)"),
+        ("[-inf, 1e6]", 1e6 + 10, "the value is 1.00001e+06; the declared range is [-inf, 1e6]"),
+        ("[0, 1]", torch.tensor([0.0, torch.nan, 2.0]), "a value of its array is 2; the declared range is [0, 1]"),
+        ("[0, 1]", 1 + 1e-9, ""),
+        ("[0, 1e6]", 1e6 + 0.1, ""),
+        ("[0, M]", 1e9, ""),
+        ("(-inf, inf]", torch.inf, ""),
+        ("in percent", -3.0, ""),
+    ],
+)
+def test_a_value_out_of_its_range_is_a_failed_cell(
+    model: TopK, dataset: Dataset, interval: str, value: Any, words: str
+) -> None:
+    dimensions: tuple[Dimension, ...] = ("measure",) if isinstance(value, Tensor) else ()
+    declare = metric(label="mine", direction="none", range=interval, source="a test", dimensions=dimensions)
+    found = measured(model, dataset, {"mine": declare(lambda x: value)})
+    assert found.errors == ({"mine": f"ValueError: {words}"} if words else {})
+    assert not words or not (found.scalars or found.arrays)
+
+
 def test_arrays_as_declared_are_kept(model: TopK, dataset: Dataset) -> None:
     metrics = {
         "classes": own(lambda x: torch.zeros(10, 16), "class", "unit"),

@@ -239,7 +239,7 @@ BROKEN: list[tuple[str, dict[Key, str]]] = [
             return 1.5
         """,
         {
-            metrics.is_in_range: "the value is 1.5; the declared range is [0, 1].",
+            metrics.returns: "ValueError: the value is 1.5; the declared range is [0, 1]",
         },
     ),
     (
