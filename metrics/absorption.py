@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metrics.base import NotApplicable, metric
 from metrics.logistic import fit_by_sklearn
@@ -90,13 +89,13 @@ def class_absorption(
     scores = []
     for place, units in _main_units(train_z, train_labels, told):
         right = ((truth == classes[place]) & (guess == classes[place])).nonzero().squeeze(1)
-        direction = normalize(probes.weights[place], dim=0)
+        direction = _unit(probes.weights[place])
         own = chosen.to(right.device)[right]
         whole = ((samples[right] - centre) @ direction)[:, None]
         shares = dense(rows(z, own)).to(direction) * (atoms.to(direction) @ direction)
         shares = torch.where(whole > 0, shares / whole, 0.0)
         off = ~dense(columns(rows(gamma_hard, own), units)).any(1).to(shares.device)
-        scores.append(_absorbed(shares, normalize(atoms.to(direction), dim=1) @ direction, units, off))
+        scores.append(_absorbed(shares, _unit(atoms.to(direction)) @ direction, units, off))
     if not scores:
         return NO_CLASS
     return dict(zip(("fraction", "full"), torch.stack(scores).mean(0).tolist(), strict=True))
@@ -176,6 +175,12 @@ def _fit(x: Tensor, labels: Tensor) -> Probes:
     within = x - means[members]
     weights = torch.linalg.solve(shrunk(within.T @ within / len(x)), means.T).T
     return Probes(weights, (sizes / len(x)).log() - (weights * means).sum(1) / 2)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Vectors (..., D) of norm 1, of whatever length they were; those of zeros stay."""
+    norms = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    return vectors / torch.where(norms > 0, norms, 1.0)
 
 
 def _f1(found: Tensor, truth: Tensor) -> float:

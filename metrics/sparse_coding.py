@@ -67,20 +67,24 @@ def lasso(x: Tensor, atoms: Tensor, budgets: Tensor, nonnegative: bool) -> Tenso
     """Codes (N, M) of the lasso, min ||x - z D||^2 / 2 + penalty |z|, of at most `budgets` (N,) units each.
 
     Each sample at the smallest penalty that its steps along the path reach: one for each unit of its budget, by least
-    angle regression (Efron et al. 2004), of which scikit-learn's is used. The penalty is of atoms at unit norm.
+    angle regression (Efron et al. 2004), of which scikit-learn's is used. The penalty is of atoms at unit norm. Each
+    path is of correlations that are 1 at most: scikit-learn's ends below a penalty of 1e-7, whatever the data's scale.
     """
     gram, correlations, norms = _normalised(x, atoms)
     codes, atom_products = torch.zeros_like(correlations), gram.cpu().numpy()
+    most = correlations.abs().amax(1, keepdim=True)
+    scale = torch.where(most > 0, most, 1.0)
+    samples = (correlations / scale).cpu().numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # two atoms that are the same: the path ends there
-        for row, (sample, steps) in enumerate(zip(correlations.cpu().numpy(), budgets.tolist(), strict=True)):
+        for row, (sample, steps) in enumerate(zip(samples, budgets.tolist(), strict=True)):
             if steps:
                 *_, values = lars_path_gram(
                     sample, atom_products, n_samples=1, max_iter=steps, method="lasso", positive=nonnegative,
                     return_path=False,
                 )  # fmt: skip
                 codes[row] = torch.from_numpy(values)
-    return codes / norms
+    return codes * scale / norms
 
 
 def _normalised(x: Tensor, atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -185,7 +185,7 @@ def _descend(
         state.flops = state.flops or counter.get_total_flops()
         state.pending.append(losses)
         if len(state.pending) == FLUSH_EVERY or state.step == total_steps:
-            means = _flush(state.pending, state.step)
+            means = _flush(state.pending, state.step, stepper.names)
             state.rows.append({"step": state.step, "epoch": state.step / steps_per_epoch})
             state.rows[-1].update(zip(stepper.names, means, strict=True))
             state.pending.clear()
@@ -220,14 +220,17 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _flush(pending: list[Tensor], last_step: int) -> list[float]:
-    """Mean of the pending losses; DivergedError where one is not finite."""
+def _flush(pending: list[Tensor], last_step: int, names: list[str]) -> list[float]:
+    """Mean of the pending losses, of these names; DivergedError where a total is not finite."""
     values = torch.stack(pending).double().cpu()
     bad = (~values[:, 0].isfinite()).nonzero()
     if len(bad):
+        first: list[float] = values[int(bad[0])].tolist()
         step = last_step - len(pending) + int(bad[0]) + 1
+        terms = zip(names[1:], first[1:], strict=True)
+        which = ", ".join(f"its term {name} is {value}" for name, value in terms if not math.isfinite(value))
         raise DivergedError(
-            f"The loss became {values[int(bad[0]), 0].item()} at step {step}. "
+            f"The loss became {first[0]} at step {step} ({which or 'its named terms are finite'}). "
             "Lower learning_rate, or look at the terms in the model's loss."
         )
     means: list[float] = values.mean(0).tolist()

@@ -61,6 +61,13 @@ def test_the_planted_share_is_found(sparse: bool) -> None:
     assert most == {"fraction": 0, "full": 0}, "0.3 of the projection is less than 0.4"
 
 
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_the_scale_of_the_inputs_does_not_matter(scale: float) -> None:
+    x, z, labels, atoms = planted(8)
+    world = scale * x.double(), scale * z.double(), labels, atoms.double()
+    assert absorption(world) == pytest.approx({"fraction": 0.05, "full": 0.05})
+
+
 def test_a_class_with_two_units_is_split_and_not_absorbed() -> None:
     world = planted(split=True)
     assert class_splitting(*world[1:3]) == (1 + 2 + 1 + 1) / 4

@@ -45,6 +45,14 @@ def test_each_sample_has_its_own_budget() -> None:
             assert torch.allclose(together[row], alone[0], atol=1e-8)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_the_scale_of_the_inputs_scales_the_codes(scale: float) -> None:
+    x, atoms = data(6, 30, 20)
+    for search in (pursuit, lasso):
+        codes, scaled = (search(each, atoms, torch.full((6,), 12), nonnegative=True) for each in (x, scale * x))
+        torch.testing.assert_close(scaled / scale, codes)
+
+
 def test_refit_is_scipys_non_negative_least_squares() -> None:
     x, atoms = data(40, 15, 20)
     on = torch.rand(40, 15, generator=torch.Generator().manual_seed(1)) < 0.4

@@ -146,7 +146,7 @@ def test_inputs_that_are_not_finite_are_refused(data: Split) -> None:
 def test_a_loss_that_diverges_names_its_step(data: Split) -> None:
     model = line()
     data.x.mul_(1e25)
-    with pytest.raises(DivergedError, match=r"inf at step 1\. Lower learning_rate"):
+    with pytest.raises(DivergedError, match=r"inf at step 1 \(its term half is inf\)\. Lower learning_rate"):
         train(model, data, batches_seed=0)
 
 
@@ -157,6 +157,7 @@ def test_a_nan_loss_fails_at_its_step(tmp_path: Path) -> None:
     assert record.status == "failed"
     assert record.error is not None
     assert "nan at step 11" in record.error.message, "progress passes 0.5 at the 11th of 20 steps"
+    assert "(its term total_again is nan)" in record.error.message
 
 
 def test_a_batch_larger_than_the_data_is_refused_with_the_range() -> None:

@@ -164,8 +164,8 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
         """,
         {
             codes.survives_constant_inputs: (
-                "DivergedError: The loss became inf at step 1. Lower learning_rate, or look at the terms in the "
-                "model's loss."
+                "DivergedError: The loss became inf at step 1 (its named terms are finite). Lower learning_rate, or "
+                "look at the terms in the model's loss."
             ),
         },
     ),

@@ -159,8 +159,8 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
         {
             losses.reaches_parameters: "at progress 0 the gradient of encoder.bias is NaN or infinite.",
             models.trains: (
-                "DivergedError: The loss became nan at step 2. Lower learning_rate, or look at the terms in the "
-                "model's loss."
+                "DivergedError: The loss became nan at step 2 (its named terms are finite). Lower learning_rate, or "
+                "look at the terms in the model's loss."
             ),
         },
     ),
@@ -228,8 +228,8 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
         """,
         {
             models.trains: (
-                "DivergedError: The loss became nan at step 2. Lower learning_rate, or look at the terms in the "
-                "model's loss."
+                "DivergedError: The loss became nan at step 2 (its term error is nan). Lower learning_rate, or look at "
+                "the terms in the model's loss."
             ),
         },
     ),
