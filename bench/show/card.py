@@ -75,7 +75,7 @@ def card(record: Record, legend: Legend, config: ImportedConfig, written: Format
         "selection": config.selection,
         "k": f", k = {config.k}" if config.k is not None else "",
         "inputs": normalised if scaled else "It takes the data as the run did.",
-        "opening": written.opening.replace("DIR", name or "."),
+        "opening": written.opening(config).replace("DIR", name or "."),
         "metrics": "\n".join(_metrics(record, legend)),
         "command": command(spec).replace(f"{Path.cwd()}/", ""),
         "checksum": spec.dataset_checksum,

@@ -160,6 +160,8 @@ FORMAT = Format(
     (CONFIG, WEIGHTS),
     _read,
     _write,
-    opening="from dictionary_learning.utils import load_dictionary\n\n"
-    'sae, config = load_dictionary("DIR", device="cpu")\ncodes = sae.encode(x)',
+    opening=lambda config: (
+        "from dictionary_learning.utils import load_dictionary\n\n"
+        'sae, config = load_dictionary("DIR", device="cpu")\ncodes = sae.encode(x)'
+    ),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from models.exchange.checkpoint import Checkpoint, CheckpointError
+from models.exchange.checkpoint import Checkpoint, CheckpointError, ImportedConfig
 from models.exchange.reading import read_config
 from models.exchange.writing import write_config
 
@@ -30,8 +30,8 @@ class Format(NamedTuple):
     """Ends of the names of single files."""
     options: tuple[str, ...] = ()
     """What may be said beside a path, as `:NAME=VALUE`."""
-    opening: str = ""
-    """Lines of Python that open a folder `DIR` in the library of origin, as `sae`."""
+    opening: Callable[[ImportedConfig], str] = lambda config: ""
+    """Lines of Python that open a folder `DIR` with a checkpoint of this config, and encode inputs `x`."""
 
     @property
     def looked_for(self) -> str:

@@ -142,5 +142,5 @@ FORMAT = Format(
     (CONFIG, WEIGHTS),
     _read,
     _write,
-    opening='from sae_lens import SAE\n\nsae = SAE.load_from_disk("DIR")\ncodes = sae.encode(x)',
+    opening=lambda config: 'from sae_lens import SAE\n\nsae = SAE.load_from_disk("DIR")\ncodes = sae.encode(x)',
 )

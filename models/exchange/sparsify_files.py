@@ -55,6 +55,8 @@ FORMAT = Format(
     (CONFIG, WEIGHTS),
     _read,
     _write,
-    opening='from sparsify import SparseCoder\n\nsae = SparseCoder.load_from_disk("DIR")\n'
-    "values, indices, _ = sae.encode(x)",
+    opening=lambda config: (
+        'from sparsify import SparseCoder\n\nsae = SparseCoder.load_from_disk("DIR")\n'
+        "values, indices, _ = sae.encode(x)"
+    ),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from models.exchange.checkpoint import SHAPES, TENSORS, Checkpoint, CheckpointError
 from models.exchange.format import INPUTS, Format
 from models.exchange.reading import number, read_config, read_tensors
+from models.exchange.torch_code import code_of
 from models.exchange.writing import write_files
 
 CONFIG, WEIGHTS = "checkpoint.json", "checkpoint.safetensors"
@@ -36,7 +37,5 @@ FORMAT = Format(
     (CONFIG, WEIGHTS),
     _read,
     _write,
-    opening="from safetensors.torch import load_file\n\n"
-    'sae = load_file("DIR/checkpoint.safetensors")  # checkpoint.json says how it selects\n'
-    'pre = (x - sae["centre"]) @ sae["encoder"].T + sae["encoder_bias"]  # of a pursuit, there is none',
+    opening=code_of,
 )

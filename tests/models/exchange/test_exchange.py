@@ -91,6 +91,16 @@ def test_normalisation_can_be_folded_in(folder: Path) -> None:
     same((codes * factor, (x_hat - shift) * scale), expected["codes"], expected["x_hat"])
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_code_of_a_model_card_gives_its_codes(folder: Path, tmp_path: Path) -> None:
+    checkpoint, expected = opened(folder)
+    format_of("torch").write(checkpoint, tmp_path)
+    code = format_of("torch").opening(checkpoint.config).replace("DIR", str(tmp_path))
+    found: dict[str, Any] = {"x": expected["x"]}
+    exec(code, found)
+    same((found["codes"], found["x_hat"]), expected["codes"], expected["x_hat"])
+
+
 def test_a_scale_beside_a_checkpoint_of_training_is_applied(tmp_path: Path) -> None:
     for name in ("cfg.json", "sae_weights.safetensors"):
         shutil.copy(MADE / "saelens-topk" / name, tmp_path)
