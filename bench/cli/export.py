@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,12 +39,12 @@ def export(
     from bench.cli.evaluate import plugins_of
     from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
     from bench.show.card import card
+    from bench.store.files import require_new
     from bench.store.runs import RunStore
 
     store = RunStore(results)
     record, written = store.find(run_id), _written(format_)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BenchError(f"--out '{out}' is there already, and is not empty; name a new folder.")
+    require_new(out, "--out")
     trusted = plugins_of(MODEL_REGISTRY, models), plugins_of(DATASET_REGISTRY, datasets)
     checkpoint, scaled = _checkpoint(record, store, data_dir, *trusted)
     name = re.sub(r"\W+", "_", record.spec.model).strip("_") if hub_layout else ""
@@ -96,17 +94,13 @@ def _checkpoint(
 
 def _write(out: Path, name: str, written: Format, checkpoint: Checkpoint, words: str) -> None:
     """Write the folder, whole or not at all. BenchError where the format cannot hold the model."""
+    from bench.store.files import whole_folder
     from models.exchange.checkpoint import CheckpointError
 
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".export-") as folder:
-        whole = Path(folder, "whole")
-        (whole / name).mkdir(parents=True)
+    with whole_folder(out, "--out") as whole:
+        (whole / name).mkdir(exist_ok=True)
         try:
             written.write(checkpoint, whole / name)
         except CheckpointError as error:
             raise BenchError(f"It cannot be written as {written.name}: {error}.") from error
         (whole / "README.md").write_text(words, encoding="utf-8")
-        if out.exists():
-            out.rmdir()
-        shutil.move(whole, out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +26,7 @@ def merge(
     from bench.compare.merging import merge as merged_of
     from bench.show.labs import lines
     from bench.show.printing import make_console, print_raw, results_flag
-    from bench.store.files import expanded
+    from bench.store.files import expanded, whole_folder
     from bench.store.labs import Labs, keep, write_labs
     from bench.store.runs import RunStore
 
@@ -42,18 +41,13 @@ def merge(
     runs = {entry.record.run_id: entry for entry in merged.runs}
     if len(runs) < len(merged.runs):
         raise BenchError("A folder has one run of one lab twice; its labs.json is not what `bench merge` wrote.")
-    into.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=into.absolute().parent, prefix=".merge-") as folder:
-        store = RunStore(Path(folder, "whole"))
-        store.require_writable()
+    with whole_folder(into, "--into") as whole:
+        store = RunStore(whole)
         for entry in runs.values():
             keep(entry.folder, entry.record, store)
         notes = [*merged.notes, *(f"Left out: {line}" for line in left_out)]
         labs = Labs(runs={run_id: entry.sources for run_id, entry in runs.items()}, notes=notes)
         write_labs(store.root, labs)
-        if into.exists():
-            into.rmdir()
-        store.root.rename(into)
     store = RunStore(into)
     records = store.scan().records
     tables = build_tables(records, store)
@@ -68,6 +62,8 @@ def merge(
 
 def _require(roots: Sequence[Path], into: Path) -> None:
     """BenchError where there is nothing to merge, or no place for it."""
+    from bench.store.files import require_new
+
     if len(roots) < 2:
         raise BenchError("bench merge takes two results folders or more, and --into a new one.")
     for root in roots:
@@ -75,8 +71,7 @@ def _require(roots: Sequence[Path], into: Path) -> None:
             raise BenchError(f"'{root}' is no folder; name results folders, which hold a folder for each run.")
         if root.resolve() in into.resolve().parents:
             raise BenchError(f"--into '{into}' lies in '{root}', which is left as it is; name a folder elsewhere.")
-    if into.is_symlink() or (into.exists() and (not into.is_dir() or any(into.iterdir()))):
-        raise BenchError(f"--into '{into}' is there already, and is not empty; name a new folder.")
+    require_new(into, "--into")
 
 
 def _entries(roots: Sequence[Path]) -> tuple[list[Entry], list[str]]:

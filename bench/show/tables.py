@@ -82,13 +82,14 @@ class Tables:
 
 def write_texts(texts: Mapping[str, str], folder: Path) -> None:
     """Write texts under their file names. BenchError where the folder refuses."""
+    path = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_text(folder / name, printable(text))
+        for path, text in ((folder / name, text) for name, text in texts.items()):
+            write_text(path, printable(text))
     except OSError as error:
         raise BenchError(
-            f"The tables cannot be written to '{folder}' ({error}); name another folder (--out, or --site of a site)."
+            f"'{path}' cannot be written ({error.strerror}); name another folder (--out, or --site of a site)."
         ) from error
 
 

@@ -6,8 +6,10 @@ import hashlib
 import os
 import shlex
 import stat
+import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -73,6 +75,29 @@ def require_writable(folder: Path, option: str) -> None:
             f"The folder '{folder}' cannot be written ({error.strerror}). "
             f"Name another with {option} DIR, or change its permissions."
         ) from error
+
+
+def require_new(folder: Path, option: str) -> None:
+    """BenchError, which names the option that names it, where there is anything at a path but an empty folder."""
+    if folder.is_symlink() or (is_there(folder) and (not folder.is_dir() or any(folder.iterdir()))):
+        raise BenchError(f"{option} '{folder}' is there already, and is no empty folder; name a new one.")
+
+
+@contextmanager
+def whole_folder(folder: Path, option: str) -> Iterator[Path]:
+    """A folder to write to, which becomes that of this name, new or empty, when all is written; else nothing is left.
+
+    BenchError, which names the option that names it, where it cannot be made.
+    """
+    parent = folder.absolute().parent
+    require_writable(parent, option)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".whole-") as temporary:
+        whole = Path(temporary, "whole")
+        whole.mkdir()
+        yield whole
+        if folder.exists():
+            folder.rmdir()
+        whole.rename(folder)
 
 
 def unreadable(path: Path) -> str:

@@ -18,6 +18,7 @@ from bench.errors import BenchError, counted, unknown
 from bench.show.figures.comparisons import comparisons
 from bench.show.figures.files import FORMATS, save
 from bench.show.figures.study import Drawings, drawings
+from bench.store.files import require_writable
 from bench.store.record import Record
 from bench.store.runs import RunStore
 
@@ -80,6 +81,11 @@ def write_figures(
         Names of the figures that are wanted; none for all.
     formats : sequence of str
         Kinds of files. BenchError for one that is not among `FORMATS`.
+
+    Raises
+    ------
+    BenchError
+        For a name that there is not, and for a folder that cannot be written.
     """
     for kind in formats:
         if kind not in FORMATS:
@@ -99,6 +105,7 @@ def write_figures(
             raise unknown(
                 "figure", name, there_are, "What compares rows, such as front-fvu, takes two of them or more."
             )
+    require_writable(out, "--out")
     written = []
     for task, paths in _carried_out(tasks):
         if isinstance(paths, BenchError):

@@ -204,4 +204,12 @@ def test_what_cannot_be_exported_leaves_nothing(
 def test_nothing_is_overwritten(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "note.txt").touch()
     done = export(folder, "topk-acts", tmp_path, "--format", "torch")
-    assert (done.returncode, "is not empty" in done.stderr) == (2, True)
+    assert (done.returncode, "is no empty folder" in done.stderr) == (2, True)
+
+
+def test_a_link_is_refused_before_any_work(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    done = export(folder, "topk-acts", tmp_path / "link", "--format", "torch")
+    assert (done.returncode, "--out '" in done.stderr) == (2, True)
+    assert "is there already, and is no empty folder" in done.stderr

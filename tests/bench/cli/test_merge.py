@@ -169,8 +169,8 @@ def test_a_metric_that_means_something_else_there_is_not_put_into_the_same_colum
         ("two\nlines", "both", "which is no name"),
         ("x" * 61, "both", "which is no name"),
         ("", "both", "which is no name"),
-        ("bob", "bob", "is there already, and is not empty"),
-        ("bob", ".", "is there already, and is not empty"),
+        ("bob", "bob", "is there already, and is no empty folder"),
+        ("bob", ".", "is there already, and is no empty folder"),
         ("bob", "ann/both", "lies in 'ann'"),
     ],
 )

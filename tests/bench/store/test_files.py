@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.store.files import expanded, sweep, write_atomically, write_text
+from bench.store.files import expanded, require_new, sweep, whole_folder, write_atomically, write_text
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -72,3 +72,17 @@ def test_what_was_being_written_is_swept_up_and_nothing_else(tmp_path: Path) -> 
         path.write_bytes(b"")
     sweep(tmp_path / "file")
     assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "out", "--out") as whole:
+        (whole / "half").rename(whole / "absent")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "out"]
+    with whole_folder(tmp_path / "out", "--out") as whole:
+        (whole / "all").touch()
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "out", tmp_path / "out" / "all"]
+    with pytest.raises(BenchError, match=r"--out '.*/out' is there already, and is no empty folder; name a new one"):
+        require_new(tmp_path / "out", "--out")
+    with pytest.raises(BenchError, match="Name another with --into DIR"), whole_folder(Path("/proc/no/x"), "--into"):
+        pass

@@ -67,6 +67,11 @@ def test_what_boards_leave_out_is_in_no_figure_and_is_told(tmp_path: Path) -> No
     assert not (tmp_path / "out" / old.run_id).exists()
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_the_option(trained: RunStore) -> None:
+    with pytest.raises(BenchError, match=r"The folder '/proc/nope' cannot be written .* Name another with --out DIR"):
+        write_figures([], trained, Path("/proc/nope"), print, ["atoms"])
+
+
 def test_it_needs_neither_torch_nor_data(tmp_path: Path) -> None:
     records = [factory.record(model, "mnist", 0, factory.scores(0.1, np.zeros(8), 5.0)) for model in ("topk", "mp")]
     boards = factory.boards_of(records)

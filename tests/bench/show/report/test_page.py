@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from bench.claims.catalogue import CLAIMS
 from bench.claims.verdict import decide
 from bench.cli import boards as verbs
+from bench.errors import BenchError
 from bench.show import report
 from bench.show.claims import row, write_claims
 from bench.show.report.artefacts import gather
 from bench.show.report.page import MAX_BYTES, environment
 from bench.show.report.pictures import pictures
 from bench.show.report.shown import first_runs
-from bench.show.tables import Tables
+from bench.show.tables import Tables, write_texts
 from bench.store.runs import RunStore
 from tests.bench.show.report import factory
 from tests.results import put
@@ -95,3 +97,9 @@ def test_verb(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "Report: " in done.output
     assert "<h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(BenchError, match=r"/report.html' cannot be written \(Is a directory\); name another folder"):
+        write_texts({"report.html": ""}, tmp_path)
