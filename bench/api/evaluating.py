@@ -25,11 +25,12 @@ from bench.execute.outputs import outputs_of
 from bench.plugins.loading import load_dataset, load_metrics
 from bench.plugins.registry import DATASET_REGISTRY
 from bench.store.record import metric_of
+from metrics.needs import TRAIN
 
 if TYPE_CHECKING:
     from bench.api.coder import SparseCoder
 
-OF_TRAINING = ("train_", "mean_embedding")
+OF_TRAINING = (TRAIN, "mean_embedding")
 """How the needs of a metric begin that are of the training samples."""
 
 

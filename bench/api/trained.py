@@ -16,16 +16,16 @@ from bench.api.arrays import data_folder, inputs, kept_as
 from bench.datasets.base import Dataset
 from bench.datasets.scaling import Scaling
 from bench.errors import BenchError
-from bench.execute.build import load_data, load_trained, trusted_spec
+from bench.execute.assess import noise_seed
+from bench.execute.build import load_data, load_trained, require_trained, trusted_spec
 from bench.execute.dispatch import choose_device
 from bench.execute.outputs import BATCH_SIZE
-from bench.execute.seeding import derive_seed
 from bench.plan.request import comma_separated
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.store.files import expanded
 from bench.store.runs import RunStore
-from models.base import DenseCodes, Model, SparseCodes
-from models.parts.sparse import sparse_codes
+from models.base import Model
+from models.parts.sparse import codes_like
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,9 +77,8 @@ class Trained:
         z = inputs(codes).to(self.device)
         if z.shape[1] != self.n_latents or not z.isfinite().all():
             raise BenchError(f"codes have the shape {tuple(z.shape)}; expected finite numbers (N, {self.n_latents}).")
-        sparse = isinstance(self.model.encode(torch.zeros(1, self.n_features, device=self.device)), SparseCodes)
-        decoded = [self.model.decode(sparse_codes(p) if sparse else DenseCodes(p)) for p in z.split(BATCH_SIZE)]
-        x_hat = torch.cat(decoded)
+        form = self.model.encode(torch.zeros(1, self.n_features, device=self.device))
+        x_hat = torch.cat([self.model.decode(codes_like(form, part)) for part in z.split(BATCH_SIZE)])
         return (self.scaling.undone(x_hat) if self.scaling else x_hat).numpy(force=True)
 
     def normalised(self, x: ArrayLike) -> Tensor:
@@ -137,14 +136,12 @@ def load(
     if not isinstance(run, str):
         raise BenchError(f"run is {type(run).__name__}: give the id of one, such as table.run[0].")
     record = store.find(run)
-    if record.not_applicable or not (record.status == "done" or record.trained):
-        raise BenchError(f"{record.run_id} is not trained ({record.not_applicable or record.status}).")
+    require_trained(record)
     own = [*names_in(datasets), *kept_as(record.spec.dataset, store.root)]
     spec = trusted_spec(record.spec, MODEL_REGISTRY.choose(names_in(models)), DATASET_REGISTRY.choose(own))
     dataset = load_data(spec, data_folder(data_dir))
     model = load_trained(store.folder(record.run_id), spec, dataset).to(choose_device(device))
-    noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
-    return Trained(spec.label, model, dataset.scaling, dataset, noise)
+    return Trained(spec.label, model, dataset.scaling, dataset, noise_seed(spec))
 
 
 def names_in(names: str | Sequence[str]) -> list[str]:

@@ -69,12 +69,11 @@ def _checkpoint(
     record: Record, store: RunStore, data_dir: Path, models: list[Plugin], datasets: list[Plugin]
 ) -> tuple[Checkpoint, bool]:
     """What a run trained, on the data as they are, and whether its own inputs were normalised. BenchError."""
-    from bench.execute.build import load_data, load_trained, trusted_spec
+    from bench.execute.build import load_data, load_trained, require_trained, trusted_spec
     from models.capabilities import Exportable
     from models.exchange.checkpoint import CheckpointError
 
-    if record.status != "done" or record.not_applicable:
-        raise BenchError(f"{record.run_id} is not trained ({record.not_applicable or record.status}).")
+    require_trained(record)
     spec = trusted_spec(record.spec, models, datasets)
     dataset = load_data(spec, data_dir)
     model = load_trained(store.folder(record.run_id), spec, dataset)

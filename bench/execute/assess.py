@@ -64,7 +64,7 @@ def assess(
         What the network of the activations makes of the model; without it its metrics do not apply.
     """
     chosen = load_metrics(metrics)
-    noise = derive_seed(spec.seed, spec.dataset, "evaluation noise")
+    noise = noise_seed(spec)
     outputs = outputs_of(model, dataset, dataset.test.spread(spec.max_eval), needs_of(chosen))
     if downstream and "downstream" in needs_of(chosen):
         outputs.values["downstream"] = downstream(model, dataset, spec.max_eval)
@@ -76,6 +76,11 @@ def assess(
         validation = evaluate(outputs_of(model, dataset, split, needs_of(also)), also, noise)
     legend = _legend(model, metrics, chosen, test)
     return Assessment(test, validation, views_of(outputs), legend, _notes(spec, dataset, outputs.split))
+
+
+def noise_seed(spec: RunSpec) -> int:
+    """Root of the noise of a run's stochastic metrics: with it they give the run's own numbers."""
+    return derive_seed(spec.seed, spec.dataset, "evaluation noise")
 
 
 def inapplicable(model: Model, metrics: Sequence[str], reason: str) -> Assessment:

@@ -19,6 +19,7 @@ from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from bench.plugins.sources import digest_of
 from bench.store.folder import RunFolder
+from bench.store.record import Record
 from bench.store.spec import RunSpec
 from bench.store.weights import restore
 from models.base import GradientConfig, Model
@@ -119,6 +120,12 @@ def departures(spec: RunSpec, model: Model) -> list[str]:
         for field, asked in spec.config.items()
         if has.get(field, asked) != asked
     ]
+
+
+def require_trained(record: Record) -> None:
+    """BenchError where a run left no trained model, evaluated or not."""
+    if record.not_applicable or not (record.status == "done" or record.trained):
+        raise BenchError(f"{record.run_id} is not trained ({record.not_applicable or record.status}).")
 
 
 def load_trained(folder: RunFolder, spec: RunSpec, dataset: Dataset) -> Model:

@@ -32,7 +32,7 @@ from models.capabilities import (
     HasPseudoLabels,
     Stochastic,
 )
-from models.parts.sparse import sparse_codes
+from models.parts.sparse import codes_like
 
 SPIKE_ON = 0.5
 BATCH_SIZE = 1000
@@ -88,7 +88,7 @@ def outputs_of(
     """Encode and decode a split, once; what costs another pass only where it is among the needs."""
     model.eval()
     values = known_of(dataset, split) | {"model": model} | _codes(model, split.x, batch_size)
-    values |= _ways(model, sparse=isinstance(model.encode(split.x[:1]), SparseCodes))
+    values |= _ways(model, model.encode(split.x[:1]))
     if "mean_embedding" in needs:
         values["mean_embedding"] = _embedding(dataset.train, split).mean(0)
     if any(need.startswith(TRAIN) for need in needs):
@@ -135,11 +135,11 @@ def _categories(dataset: Dataset, device: torch.device) -> dict[str, Any]:
     return {"categories": index, "category_names": names}
 
 
-def _ways(model: Model, sparse: bool) -> dict[str, Any]:
-    """The model's own functions, on dense codes (N, M)."""
+def _ways(model: Model, form: Codes) -> dict[str, Any]:
+    """The model's own functions, on dense codes (N, M), which it decodes in the form of its own."""
 
     def decode(z: Tensor) -> Tensor:
-        return model.decode(sparse_codes(z) if sparse else DenseCodes(z))
+        return model.decode(codes_like(form, z))
 
     ways: dict[str, Any] = {"encode": _densely(model.encode), "decode": decode}
     if isinstance(model, Budgeted):

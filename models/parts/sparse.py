@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.base import SparseCodes
+from models.base import Codes, DenseCodes, SparseCodes
 from models.parts.hardware import may_wait
 from models.parts.kernels import attempt
 
@@ -114,6 +114,11 @@ def sparse_codes(z: Tensor) -> SparseCodes:
     values = z.new_zeros(shape).index_put_((rows, slots), z[rows, units])
     indices = units.new_zeros(shape).index_put_((rows, slots), units)
     return SparseCodes(values, indices, z.shape[1])
+
+
+def codes_like(codes: Codes, z: Tensor) -> Codes:
+    """Codes (N, M) in the form of others: what a model whose codes those are takes to decode."""
+    return DenseCodes(z) if isinstance(codes, DenseCodes) else sparse_codes(z)
 
 
 def decode(values: Tensor, selection: Selection, atoms: Tensor) -> Tensor:

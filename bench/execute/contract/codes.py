@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Split
-from bench.execute.contract.subject import Subject, codes_like, flaw_of_codes, flaw_of_values
+from bench.execute.contract.subject import Subject, flaw_of_codes, flaw_of_values
 from models.base import Codes
 from models.capabilities import Budgeted, HasAtoms, HasLikelihood, HasPosterior, HasPreactivations, Stochastic
+from models.parts.sparse import codes_like
 
 ALIKE = 1e-4
 """Relative difference that the order of sums may make."""

@@ -16,9 +16,8 @@ from bench.execute.contract.checking import form_of
 from bench.execute.seeding import seed_everything
 from bench.execute.training import train
 from bench.plugins.plugin import Plugin
-from models.base import Codes, DenseCodes, GradientConfig, Model, ModelConfig, SparseCodes
+from models.base import DenseCodes, GradientConfig, Model, ModelConfig, SparseCodes
 from models.capabilities import Fittable
-from models.parts.sparse import sparse_codes
 
 STEPS = 20
 """Optimiser steps of a short training."""
@@ -104,11 +103,6 @@ class Subject:
         own = Split(data.x.clone(), data.labels.clone())  # a model may change its inputs
         train(model, own, batches_seed=0, max_steps=STEPS)
         return model
-
-
-def codes_like(codes: Codes, z: Tensor) -> Codes:
-    """Dense codes (N, M) in the form of others: as evaluation gives them to `decode`."""
-    return DenseCodes(z) if isinstance(codes, DenseCodes) else sparse_codes(z)
 
 
 def flaw_of_values(what: str, values: object, shape: tuple[int, ...]) -> str:

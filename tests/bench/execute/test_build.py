@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from bench.datasets.base import Dataset
 from bench.errors import BenchError
-from bench.execute.build import build_model, load_trained
+from bench.execute.build import build_model, load_trained, require_trained
 from bench.execute.evaluation import evaluate, needs_of
 from bench.execute.outputs import outputs_of
 from bench.execute.run import run_one
 from bench.plugins.loading import load_metrics
+from bench.store.record import Record
 from bench.store.runs import RunStore
 from tests.bench.execute.helpers import job, load, only_record, plugin, run_one_of, spec_of
 
@@ -115,3 +117,23 @@ def test_the_trained_model_is_ready_to_evaluate(tmp_path: Path, digits: Dataset)
     model = load_trained(RunStore(tmp_path).folder(record.run_id), record.spec, digits)
     assert not model.training
     assert type(model).__name__ == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"status": "done"}, ""),
+        ({"status": "failed", "files": {"weights.safetensors": "0"}}, ""),
+        ({"status": "failed"}, "failed"),
+        ({"status": "timeout"}, "timeout"),
+        ({"status": "done", "not_applicable": "the codes are dense"}, "the codes are dense"),
+    ],
+)
+def test_what_is_trained_is_one_rule(tmp_path: Path, fields: dict[str, Any], reason: str) -> None:
+    spec = spec_of(tmp_path)
+    record = Record(run_id=spec.run_id, spec=spec, **fields)
+    if not reason:
+        require_trained(record)
+        return
+    with pytest.raises(BenchError, match=rf"is not trained \({reason}\)"):
+        require_trained(record)
