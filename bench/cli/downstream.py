@@ -11,14 +11,12 @@ from bench.errors import BenchError, counted
 
 if TYPE_CHECKING:
     from bench.activations.site import Named
+    from bench.cli.trust import Trusted
     from bench.datasets.extracted import Manifest
     from bench.execute.assess import Measure
     from bench.execute.job import Job
-    from bench.plugins.plugin import Plugin
     from bench.store.record import Record
     from bench.store.spec import RunSpec
-
-    Trusted = tuple[list[Plugin], list[Plugin]]
 
 
 def measures_of(

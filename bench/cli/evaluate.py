@@ -7,20 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app, say
 from bench.cli.options import DataDir, DeviceName, Metrics, ResultsDir, RunIds, path_option
+from bench.cli.trust import OwnDatasets, OwnModels, Trusted, trusted_of
 from bench.errors import BenchError, counted, first_line
 
 if TYPE_CHECKING:
     from bench.execute.assess import Measure
     from bench.execute.job import Job
-    from bench.plugins.plugin import Plugin
-    from bench.plugins.registry import Registry
     from bench.store.runs import RunStore
 
 Outcome = Literal["evaluated", "up to date", "failed", "held"]
@@ -29,21 +28,12 @@ PATIENCE = 60.0
 """Seconds that are waited, in the end, for runs that other commands have."""
 
 
-class Trusted(NamedTuple):
-    """Plug-ins whose code may run, beside what is built in or installed."""
-
-    models: list[Plugin]
-    """Models of somebody's own."""
-    datasets: list[Plugin]
-    """Data sets of somebody's own."""
-
-
 @app.command()
 def evaluate(
     runs: RunIds = None,
     metrics: Metrics = "all",
-    models: Annotated[str | None, typer.Option(help="Own models of runs, FILE.py:Class, whose code may run.")] = None,
-    datasets: Annotated[str | None, typer.Option(help="The same for data sets.")] = None,
+    models: OwnModels = None,
+    datasets: OwnDatasets = None,
     downstream: Annotated[
         bool, typer.Option("--downstream", help="Of activations: put reconstructions back into their network.")
     ] = False,
@@ -64,7 +54,6 @@ def evaluate(
     from bench.execute.job import Job
     from bench.plan.request import Request
     from bench.plugins.loading import load_metrics
-    from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
     from bench.show.printing import make_console
     from bench.store.runs import RunStore
 
@@ -80,7 +69,7 @@ def evaluate(
         require_records(make_console(), scan, results)
         records = scan.records
     job = Job(results, data_dir, device, names, command=command())
-    trusted = Trusted(plugins_of(MODEL_REGISTRY, models), plugins_of(DATASET_REGISTRY, datasets))
+    trusted = trusted_of(models, datasets)
     records = [record for record in records if record.status == "done" or record.trained]
     with following_data(make_console()):
         named = Named(backbone, weights, inputs)
@@ -96,13 +85,6 @@ def evaluate(
     evaluated = counted(counts["evaluated"], "run")
     say(f"{evaluated} evaluated, {counts['up to date']} up to date, {counts['failed']} failed{held}.")
     raise typer.Exit(EXIT_FAILED if counts["failed"] or counts["held"] else 0)
-
-
-def plugins_of(registry: Registry, names: str | None) -> list[Plugin]:
-    """The plug-ins that an option names."""
-    from bench.plan.request import comma_separated
-
-    return registry.choose(comma_separated(names or ""))
 
 
 def _evaluate(

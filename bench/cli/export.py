@@ -12,10 +12,10 @@ import typer
 from bench import RESULTS
 from bench.cli.app import app, say
 from bench.cli.options import DataDir, ResultsDir, RunId, path_option
+from bench.cli.trust import OwnDatasets, OwnModels, Trusted, trusted_of
 from bench.errors import BenchError, unknown
 
 if TYPE_CHECKING:
-    from bench.plugins.plugin import Plugin
     from bench.store.record import Record
     from bench.store.runs import RunStore
     from models.exchange.checkpoint import Checkpoint
@@ -30,14 +30,12 @@ def export(
     hub_layout: Annotated[
         bool, typer.Option("--hub-layout", help="The model in a folder of its own, as model hubs have it.")
     ] = False,
-    models: Annotated[str | None, typer.Option(help="A run's own model, FILE.py:Class, whose code may run.")] = None,
-    datasets: Annotated[str | None, typer.Option(help="The same for its data set.")] = None,
+    models: OwnModels = None,
+    datasets: OwnDatasets = None,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Write a run's model for another library, on inputs as they are before normalisation. Nothing is uploaded."""
-    from bench.cli.evaluate import plugins_of
-    from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
     from bench.show.card import card
     from bench.store.files import require_new
     from bench.store.runs import RunStore
@@ -45,8 +43,7 @@ def export(
     store = RunStore(results)
     record, written = store.find(run_id), _written(format_)
     require_new(out, "--out")
-    trusted = plugins_of(MODEL_REGISTRY, models), plugins_of(DATASET_REGISTRY, datasets)
-    checkpoint, scaled = _checkpoint(record, store, data_dir, *trusted)
+    checkpoint, scaled = _checkpoint(record, store, data_dir, trusted_of(models, datasets))
     name = re.sub(r"\W+", "_", record.spec.model).strip("_") if hub_layout else ""
     legend = store.folder(record.run_id).legend()
     _write(out, name, written, checkpoint, card(record, legend, checkpoint.config, written, name, scaled))
@@ -65,16 +62,14 @@ def _written(name: str) -> Format:
     return formats[name]
 
 
-def _checkpoint(
-    record: Record, store: RunStore, data_dir: Path, models: list[Plugin], datasets: list[Plugin]
-) -> tuple[Checkpoint, bool]:
+def _checkpoint(record: Record, store: RunStore, data_dir: Path, trusted: Trusted) -> tuple[Checkpoint, bool]:
     """What a run trained, on the data as they are, and whether its own inputs were normalised. BenchError."""
     from bench.execute.build import load_data, load_trained, require_trained, trusted_spec
     from models.capabilities import Exportable
     from models.exchange.checkpoint import CheckpointError
 
     require_trained(record)
-    spec = trusted_spec(record.spec, models, datasets)
+    spec = trusted_spec(record.spec, *trusted)
     dataset = load_data(spec, data_dir)
     model = load_trained(store.folder(record.run_id), spec, dataset)
     if not isinstance(model, Exportable):

@@ -11,11 +11,11 @@ import typer
 from bench import RESULTS
 from bench.cli.app import EXIT_FAILED, app, say
 from bench.cli.options import DataDir, ResultsDir, RunIds
+from bench.cli.trust import OwnDatasets, OwnModels, Trusted, trusted_of
 from bench.errors import BenchError, counted
 
 if TYPE_CHECKING:
     from bench.execute.job import Job
-    from bench.plugins.plugin import Plugin
     from bench.store.record import Record
 
 
@@ -24,8 +24,8 @@ def verify(
     runs: RunIds = None,
     sample: Annotated[int, typer.Option(min=0, help="Run so many of them again, on the CPU, and compare.")] = 0,
     seed: Annotated[int, typer.Option(help="Which ones: chosen by this seed.")] = 0,
-    models: Annotated[str | None, typer.Option(help="Own models of runs, FILE.py:Class, whose code may run.")] = None,
-    datasets: Annotated[str | None, typer.Option(help="The same for data sets.")] = None,
+    models: OwnModels = None,
+    datasets: OwnDatasets = None,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = Path("data"),
 ) -> None:
@@ -47,21 +47,16 @@ def verify(
     say(f"{counted(len(sealed), 'run')} checked; {counted(n_changed, 'problem')}.")
     if len(sealed) < len(chosen):
         say(f"{counted(len(chosen) - len(sealed), 'run')} of an earlier version, without a digest.")
-    agree = not sample or _agree(chosen, sample, seed, models, datasets, data_dir)
+    agree = not sample or _agree(chosen, sample, seed, trusted_of(models, datasets), data_dir)
     raise typer.Exit(EXIT_FAILED if n_changed or scan.unreadable or not agree else 0)
 
 
-def _agree(
-    records: Sequence[Record], n: int, seed: int, models: str | None, datasets: str | None, data_dir: Path
-) -> bool:
+def _agree(records: Sequence[Record], n: int, seed: int, trusted: Trusted, data_dir: Path) -> bool:
     """Run a sample again, and say how far each is from its record; whether all agree."""
-    from bench.cli.evaluate import plugins_of
     from bench.execute import again
     from bench.execute.environment import command
     from bench.execute.job import Job
-    from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
 
-    trusted = plugins_of(MODEL_REGISTRY, models), plugins_of(DATASET_REGISTRY, datasets)
     drawn = again.sample(records, n, seed)
     if not drawn:
         raise BenchError("--sample: none of these runs is done and was trained by bench: nothing can be run again.")
@@ -73,7 +68,7 @@ def _agree(
     return n_agree == len(drawn)
 
 
-def _agrees(record: Record, trusted: tuple[list[Plugin], list[Plugin]], job: Job) -> bool:
+def _agrees(record: Record, trusted: Trusted, job: Job) -> bool:
     """Run one again, and say whether its numbers are those of its record."""
     from bench.compare.agreement import ALIKE, furthest
     from bench.execute.again import run_again
