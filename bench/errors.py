@@ -8,6 +8,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class BenchError(Exception):
@@ -26,6 +30,17 @@ def unknown(kind: str, name: str, valid: Iterable[str], hint: str = "") -> Bench
     return BenchError(
         f"Unknown {kind} '{name}'.{guess} Valid: {', '.join(names) or 'none'}.{' ' + hint if hint else ''}"
     )
+
+
+def describe_validation(owner: str, error: ValidationError) -> str:
+    """One line per invalid field: its name, the value, and what is valid."""
+    lines = []
+    for item in error.errors(include_url=False):
+        parts = [*([owner] if owner else []), *(str(part) for part in item["loc"] if part != "function-after")]
+        shown = f" = {item['input']!r:.80}" if item["loc"] and item["type"] != "missing" else ""
+        message = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{'.'.join(parts)}{shown}: {message}" if parts else message)
+    return "\n".join(lines)
 
 
 def first_line(text: str) -> str:

@@ -20,11 +20,11 @@ from bench.api.trained import Trained
 from bench.datasets.base import Split
 from bench.datasets.normalising import moments_of, scaling_of
 from bench.datasets.place import NORMALISATIONS
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, describe_validation, unknown
 from bench.execute.dispatch import choose_device
 from bench.execute.seeding import derive_seed, seed_everything
 from bench.execute.training import train
-from bench.plan.request import describe_validation, require_numbers
+from bench.plan.request import require_numbers
 from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
 from models.base import GradientConfig, Model

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 from tabulate import tabulate
 
-from bench.errors import BenchError, unknown
-from bench.plan.request import describe_validation, read_mapping, require_numbers, split_assignment
+from bench.errors import BenchError, describe_validation, unknown
+from bench.plan.request import read_mapping, require_numbers, split_assignment
 from bench.store.files import expanded
 from slurm import offers
 from slurm.profile import SHIPPED, Profile

@@ -23,11 +23,12 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bench.errors import BenchError, clipped
+from bench.errors import BenchError, clipped, describe_validation, first_line
 from bench.store.files import read_regular, write_text
 from bench.store.folder import RUN_ID
 from bench.store.record import Record, Software
 from slurm.launcher import Array
+from slurm.worker import SUBMISSION
 
 PREFIX = "bench-"
 """Of the names of all arrays: what we ask the queue for."""
@@ -161,7 +162,7 @@ def write(submission: Submission) -> None:
     """Write it, or write it again with fewer arrays."""
     submission.folder.mkdir(parents=True, exist_ok=True)
     runs = {array.name: array.jobs for array in submission.arrays}
-    write_text(submission.folder / "submission.json", submission.sent.model_dump_json(indent=1))
+    write_text(submission.folder / SUBMISSION, submission.sent.model_dump_json(indent=1))
     if submission.replaces is not None:
         write_text(submission.folder / "replaces.json", json.dumps(dict(submission.replaces)))
     write_text(submission.folder / "runs.json", json.dumps(runs))
@@ -169,7 +170,7 @@ def write(submission: Submission) -> None:
 
 def read_sent(folder: Path) -> Sent:
     """What the jobs of a submission need. BenchError where it cannot be read."""
-    path = folder / "submission.json"
+    path = folder / SUBMISSION
     try:
         return Sent.model_validate_json(read_regular(path, MOST_BYTES_SENT))
     except (OSError, ValueError) as error:
@@ -244,7 +245,5 @@ def _read_replaces(folder: Path) -> dict[str, str] | None:
 def _words(error: Exception) -> str:
     """In one line: an error of pydantic has one for each field."""
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return clipped(f"{error.title}: {where + ': ' if where else ''}{first['msg']}")
+        return first_line(describe_validation(error.title, error))
     return clipped(str(error))

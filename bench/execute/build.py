@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from bench.datasets.base import Dataset
-from bench.errors import BenchError
+from bench.errors import BenchError, describe_validation
 from bench.execute.seeding import seed_everything
 from bench.execute.training import require_batch_fits
 from bench.plugins.checkpoints import MODEL, PURSUIT
@@ -101,7 +101,7 @@ def build_model(spec: RunSpec, dataset: Dataset) -> Model:
     try:
         config = cls.Config(**spec.config)
     except ValidationError as error:
-        problems = "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
+        problems = describe_validation("", error).replace("\n", "; ")
         raise BenchError(
             f"The hyperparameters of {spec.run_id} do not fit {spec.model} any more: {problems}. Its code is not what "
             "it was when this run was planned. Plan a new run of it by issuing `bench run` again."

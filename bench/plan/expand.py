@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from bench.errors import BenchError, unknown
-from bench.plan.request import Override, Request, describe_validation, require_numbers
+from bench.errors import BenchError, describe_validation, unknown
+from bench.plan.request import Override, Request, require_numbers
 from bench.plugins.loading import load_model_class
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import MODEL_REGISTRY

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, describe_validation, unknown
 from bench.plan.yaml_text import load_yaml
 from bench.store.files import read_regular
 from bench.store.spec import BUDGETS, Precision, Settings
@@ -191,16 +191,3 @@ def require_numbers(owner: str, cls: type[BaseModel], values: Mapping[str, Any])
         types = (annotation, *get_args(annotation))
         if isinstance(value, bool) and bool not in types and (int in types or float in types):
             raise BenchError(f"{'.'.join(filter(None, (owner, field)))} = {value}: give a number, not true or false.")
-
-
-def describe_validation(owner: str, error: ValidationError) -> str:
-    """One line per invalid field: its name, the value, and what is valid."""
-    lines = []
-    for item in error.errors(include_url=False):
-        field = ".".join(
-            [*([owner] if owner else []), *(str(part) for part in item["loc"] if part != "function-after")]
-        )
-        message = item["msg"].removeprefix("Value error, ")
-        shown = "" if item["loc"] == () else f" = {item['input']!r:.80}"
-        lines.append(f"{field}{shown}: {message}")
-    return "\n".join(lines)

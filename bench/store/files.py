@@ -100,7 +100,7 @@ def whole_folder(folder: Path, option: str) -> Iterator[Path]:
         whole.rename(folder)
 
 
-def unreadable(path: Path) -> str:
+def no_permission(path: Path) -> str:
     """What to say of a file that is there and that this user may not read."""
     return f"'{path}' may not be read by you; ask its owner for `chmod -R a+rX {shlex.quote(str(path.parent))}`."
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError
 from bench.store.arrays import read_npz
-from bench.store.files import is_there, read_regular, sha256_of, sweep, unreadable, write_together
+from bench.store.files import is_there, no_permission, read_regular, sha256_of, sweep, write_together
 from bench.store.legend import Legend, parse_legend
 from bench.store.lock import Lock, Owner, living_owner
 from bench.store.parsing import UnreadableRecord, parse_record
@@ -198,7 +198,7 @@ class RunFolder:
         except FileNotFoundError:
             return {}
         except PermissionError as error:
-            raise DamagedFile(unreadable(path)) from error
+            raise DamagedFile(no_permission(path)) from error
         except (OSError, ValueError) as error:
             raise DamagedFile(
                 f"'{path}' is damaged ({error}); `bench evaluate {self.run_id}` makes it again."

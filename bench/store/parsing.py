@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from bench.store.files import read_regular, unreadable
+from bench.errors import counted, describe_validation, first_line
+from bench.store.files import no_permission, read_regular
 from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION, Record
 
 MOST_BYTES = 4 * 2**20
@@ -31,7 +32,7 @@ def parse_record(path: Path) -> Record:
             raise UnreadableRecord("the run's folder is a link; runs are kept in the results folder itself")
         content = _values(read_regular(path, MOST_BYTES))
     except PermissionError as error:
-        raise UnreadableRecord(unreadable(path)) from error
+        raise UnreadableRecord(no_permission(path)) from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableRecord(f"truncated or not a record ({error})") from error
     return _validate(content, path.parent.name)
@@ -77,8 +78,8 @@ def _validate(content: Any, run_id: str) -> Record:
     try:
         record = Record.model_validate(content)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise UnreadableRecord(f"{error.error_count()} invalid fields, first {where:.80}") from error
+        first = first_line(describe_validation("", error))
+        raise UnreadableRecord(f"{counted(error.error_count(), 'invalid field')}, first {first}") from error
     if record.run_id != run_id:
         raise UnreadableRecord(f"the record of another run, {record.run_id:.120}; delete the copy")
     try:

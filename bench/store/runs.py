@@ -25,7 +25,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, describe_validation, first_line, unknown
 from bench.store.files import is_there, read_regular, require_writable, write_text
 from bench.store.folder import RUN_ID, ClaimedRun, RunFolder
 from bench.store.lock import Owner, acquire
@@ -176,8 +176,7 @@ class RunStore:
         except OSError as error:
             raise BenchError(f"'{path}' cannot be read ({error.strerror or error}). Submit the runs again.") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            reason = ": ".join([*map(str, first["loc"]), first["msg"]])
+            reason = first_line(describe_validation("", error))
             raise BenchError(f"'{path}' is not the spec of a run ({reason}). Submit the runs again.") from error
         if spec.run_id != run_id:
             raise BenchError(f"'{path}' is of another run, {spec.run_id}. Submit the runs again.")

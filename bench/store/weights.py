@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.store.files import require_regular, unreadable
+from bench.store.files import no_permission, require_regular
 from bench.store.record import READABLE_SCHEMAS, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def read_weights(path: Path, run_id: str) -> dict[str, Tensor]:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except PermissionError as error:
-        raise BenchError(f"The weights {unreadable(path)}") from error
+        raise BenchError(f"The weights {no_permission(path)}") from error
     except (OSError, SafetensorError) as error:
         raise BenchError(f"The weights '{path}' cannot be read ({error}). {AGAIN}") from error
     if FACTS in metadata:  # earlier versions had a key for each

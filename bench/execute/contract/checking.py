@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from bench.errors import BenchError, printable
+from bench.errors import BenchError, describe_validation, message_of
 from bench.plugins.plugin import Plugin
 
 S = TypeVar("S")
@@ -62,23 +62,14 @@ def _problem(check: Check[S], subject: S, plugin: Plugin) -> str | None:
 
 def described(error: BaseException, plugin: Plugin) -> str:
     """An error in words: type, message, and the line of the plug-in's file where it was raised, if it was there."""
-    try:
-        message = printable(str(error))
-    except Exception:  # an exception of a plug-in may not even print
-        message = "(its message cannot be printed)"
+    message = message_of(error)
     if isinstance(error, BenchError):
         return message
     if isinstance(error, ValidationError):
-        return _invalid(error)
+        return f"{describe_validation(error.title, error)}.".replace("\n", ". ")
     name = type(error).__name__
     words = f"{name}: {message}" if message else f"{name}"
     return words + place("".join(traceback.format_exception(error)), plugin)
-
-
-def _invalid(error: ValidationError) -> str:
-    """'MyConfig.k = 0: Input should be greater than or equal to 1.', for each field."""
-    fields = [f"{error.title}.{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}." for e in error.errors()]
-    return " ".join(fields)
 
 
 def place(trace: str, plugin: Plugin) -> str:

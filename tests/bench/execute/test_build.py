@@ -97,7 +97,7 @@ def test_a_batch_larger_than_the_data_fails_with_the_range(tmp_path: Path) -> No
 def test_hyperparameters_of_other_code_are_named(tmp_path: Path, digits: Dataset) -> None:
     spec = spec_of(tmp_path)
     spec = spec.model_copy(update={"config": spec.config | {"temperature": 1}})
-    with pytest.raises(BenchError, match=r"do not fit topk any more: temperature: Extra inputs"):
+    with pytest.raises(BenchError, match=r"do not fit topk any more: temperature = 1: Extra inputs"):
         build_model(spec, digits)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def test_odd_provenance_is_refused_by_the_name_of_its_field(
 ) -> None:
     with pytest.raises(UnreadableRecord) as caught:
         read(tmp_path, old(provenance=provenance, schema_version=schema))
-    assert str(caught.value) == f"1 invalid fields, first {field}"
+    assert re.match(rf"1 invalid field, first {re.escape(field)} = .*: Input should be ", str(caught.value))
     assert list(RunStore(tmp_path).scan().unreadable.values()) == [str(caught.value)]
 
 
@@ -177,7 +178,7 @@ def test_odd_provenance_is_refused_by_the_name_of_its_field(
     ],
 )
 def test_an_odd_field_is_named(tmp_path: Path, changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(UnreadableRecord, match=f"first {field}$"):
+    with pytest.raises(UnreadableRecord, match=rf"first {re.escape(field)}( = .*)?: "):
         read(tmp_path, old(**changes))
 
 
