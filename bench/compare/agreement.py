@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 from bench.plugins.registry import METRIC_REGISTRY
@@ -37,6 +38,7 @@ def numbers(record: Record) -> dict[str, float]:
     return {name: value for name, value in record.metrics.items() if not is_cost(name)}
 
 
+@cache
 def is_cost(name: str) -> bool:
     """Whether a number is of a built-in metric of cost."""
     plugin = METRIC_REGISTRY.plugins.get(metric_of(name))
