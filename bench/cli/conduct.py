@@ -58,7 +58,9 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
     if not execution.dry_run:
         store.require_writable()
         with following_data(console):
-            executor.require(plan.todo, job)
+            notes = executor.require(plan.todo, job)
+        for note in notes:
+            print_raw(console, paragraph(note, room()))
     with nullcontext() if execution.dry_run else executor.alone(store.root):
         survey = executor.survey(plan.todo, store, execution.retry_failed)
         plan = replace(plan, todo=survey.todo, submitted=survey.submitted, lost=survey.lost)

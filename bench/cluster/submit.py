@@ -93,12 +93,12 @@ class Slurm(Executor):
             raise BenchError("--device cuda: the profile asks for no GPU; use --profile gpu, or --slurm gpus=1.")
         return wanted if wanted != "auto" else "cuda" if on_gpu else "cpu"
 
-    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
+    def require(self, specs: Sequence[RunSpec], job: Job) -> list[str]:
         """BenchError where the cluster would refuse the profile or the folder, or runs cannot succeed."""
         if specs:
             launcher.require_path(job.results)
             require_accepted(self.profile)
-        super().require(specs, job)
+        return super().require(specs, job)
 
     @contextmanager
     def alone(self, results: Path) -> Iterator[None]:

@@ -113,6 +113,8 @@ class Dataset:
     fitted and measured on them, and trained on all."""
     feature_names: tuple[str, ...] | None = None
     """What each of the D inputs is called, such as the columns of a table; None where that is not known."""
+    notes: tuple[str, ...] = ()
+    """What to know of it beside its numbers, a clause each; every run on it has them."""
     picture: Callable[[str], np.ndarray] | None = None
     """Where inputs are made of images: the name of a sample -> a small picture of it, (side, side, 3) in [0, 1]."""
 

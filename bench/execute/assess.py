@@ -98,9 +98,10 @@ UNKNOWN_SCALE = (
 
 
 def _notes(spec: RunSpec, dataset: Dataset, split: Split) -> list[str]:
-    """On samples that stand for more of them, on how inputs were normalised, and on labels that some samples lack."""
+    """On how inputs were normalised, what outweighs others, samples that stand for more, and labels that some lack."""
     scaled = f"inputs are normalised ({dataset.scaling}); squared errors are in the data's own units"
     notes = [scaled, *([UNKNOWN_SCALE] if spec.model.startswith(CHECKPOINT) else [])] if dataset.scaling else []
+    notes += dataset.notes
     if dataset.whole:
         notes.append(
             f"the data are larger than memory: measured on {len(split):,} of {dataset.whole.n_test:,} test samples, "

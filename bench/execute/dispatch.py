@@ -81,9 +81,12 @@ class Executor(ABC):
         """The device that "auto", "cpu" or "cuda" means. BenchError for a GPU that is not there."""
         return choose_device(wanted)
 
-    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
-        """BenchError where runs cannot succeed: their data are absent, say, or a model does not decode."""
-        require_runnable(specs, replace(job, device="cpu"))  # a GPU may be for one process alone: a worker
+    def require(self, specs: Sequence[RunSpec], job: Job) -> list[str]:
+        """BenchError where runs cannot succeed: their data are absent, say, or a model does not decode.
+
+        Returns what to know of their data, a sentence each.
+        """
+        return require_runnable(specs, replace(job, device="cpu"))  # a GPU may be for one process alone: a worker
 
     def alone(self, results: Path) -> AbstractContextManager[object]:
         """A context in which no other command dispatches runs of the same results folder."""
@@ -110,8 +113,8 @@ class Inline(Executor):
     def place(self, job: Job, n_runs: int) -> str:
         return f"inline on {job.device}"
 
-    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
-        require_runnable(specs, job)
+    def require(self, specs: Sequence[RunSpec], job: Job) -> list[str]:
+        return require_runnable(specs, job)
 
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
         for spec in specs:
@@ -156,8 +159,10 @@ class Pool(Executor):
         return min(n_runs, torch.cuda.device_count())
 
 
-def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:
+def require_runnable(specs: Sequence[RunSpec], job: Job) -> list[str]:
     """Load every data set once, on CPU, and try every model on a batch where the job runs, before any training.
+
+    Returns what to know of the data, a sentence each.
 
     BenchError where data are absent, unsound or too small, where a model refuses their values, or does not do what
     will be asked of it.
@@ -168,6 +173,7 @@ def require_runnable(specs: Sequence[RunSpec], job: Job) -> None:
     if refusals := [words for spec, dataset in runs for words in _refusals(spec, dataset)]:
         raise BenchError("\n".join(refusals))
     require_models(runs, job)
+    return list(dict.fromkeys(f"{spec.dataset}: {note}." for spec, dataset in runs for note in dataset.notes))
 
 
 def _kind(spec: RunSpec) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -141,6 +142,7 @@ def forget_datasets() -> None:
 
 
 def _read_dataset(plugin: Plugin, data_dir: Path) -> Dataset:
+    from bench.datasets.balance import outweighed
     from bench.datasets.conversion import DataError
     from bench.datasets.normalising import normalised
     from bench.datasets.soundness import require_dataset
@@ -150,7 +152,7 @@ def _read_dataset(plugin: Plugin, data_dir: Path) -> Dataset:
         dataset = require_dataset(source.load(data_dir))
         if plugin.normalise and not place_of(plugin.reference):  # a file does it as it is read
             dataset = require_dataset(normalised(dataset, plugin.normalise))
-        return dataset
+        return replace(dataset, notes=(*dataset.notes, *outweighed(dataset)))
     except (BenchError, OSError):
         raise
     except DataError as error:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets import soundness
+from bench.datasets.balance import outweighed
 from bench.datasets.base import Dataset, DatasetSource, Split
 from bench.execute.contract.checking import Check, Outcome, run_checks
 from bench.plugins.loading import load_source
@@ -50,8 +51,13 @@ class Subject:
 
 
 def check_source(plugin: Plugin, data_dir: Path) -> list[Outcome]:
-    """Try everything that the harness asks of a data set."""
-    return run_checks(SOURCE, Subject(plugin, data_dir), plugin)
+    """Try everything that the harness asks of a data set; of a sound one, say what outweighs all else in it."""
+    subject = Subject(plugin, data_dir)
+    outcomes = run_checks(SOURCE, subject, plugin)
+    if any(outcome.problem for outcome in outcomes):
+        return outcomes
+    notes = (*subject.dataset.notes, *outweighed(subject.dataset))
+    return [*outcomes, *(Outcome(f"Sound, but {note}") for note in notes)]
 
 
 def makes(subject: Subject) -> str:
