@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,13 +14,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bench.datasets.conversion import DataError, as_inputs
+from bench.datasets.conversion import DataError, as_inputs, require_plain
 from bench.errors import BenchError
 from bench.store.files import require_writable, write_atomically
 from bench.store.runs import RunStore
 
-Arrays = Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]]
-"""Name -> inputs (N, ...), or inputs and labels (N,), of data sets that are in memory."""
+Arrays = Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike] | Mapping[str, ArrayLike]]
+"""Name -> inputs (N, ...), or inputs and labels (N,), or arrays by their names in an .npz, of data sets in memory."""
 
 FOLDER = "arrays"
 """Of a results folder: where data sets are kept that came as arrays."""
@@ -29,14 +28,10 @@ NAME = r"\w[\w-]*"
 """Of such a data set."""
 
 
-def data_folder(given: Path | str | None) -> Path:
-    """Where data sets are: as given, else by BENCH_DATA_DIR, else `data`."""
-    return Path(given or os.environ.get("BENCH_DATA_DIR") or "data")
-
-
 def inputs(values: Any) -> Tensor:
     """Inputs (N, D), float32, of an array (N, ...): as data sets in files are read. BenchError for what is no such."""
     try:
+        require_plain("x", values)
         array = values if isinstance(values, Tensor) else np.asarray(values)
         if array.ndim < 2 or len(array) == 0:
             raise DataError(f"it has the shape {tuple(array.shape)}; expected (N, D), a row for each sample.")
@@ -57,8 +52,7 @@ def kept(arrays: Arrays, store: RunStore) -> list[str]:
     for name, given in arrays.items():
         if not re.fullmatch(NAME, str(name)):
             raise BenchError(f"The data set's name '{name}' is no plain word; use letters, digits, - and _.")
-        x, labels = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
-        content = {"x": plain(name, x)} | ({} if labels is None else {"labels": plain(f"{name}, labels", labels)})
+        content = _content(name, given)
         path = store.root / FOLDER / f"{name}.npz"
         if not path.exists() or (not _holds(path, content) and not _used(name, store)):
             require_writable(path.parent, "results")
@@ -69,6 +63,14 @@ def kept(arrays: Arrays, store: RunStore) -> list[str]:
             )
         paths.append(str(path.absolute()))
     return paths
+
+
+def _content(name: str, given: Any) -> dict[str, np.ndarray]:
+    """The arrays of a data set, by the names that they have in an .npz."""
+    if isinstance(given, Mapping):
+        return {str(key): plain(f"{name}, {key}", values) for key, values in given.items()}
+    x, labels = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+    return {"x": plain(name, x)} | ({} if labels is None else {"labels": plain(f"{name}, labels", labels)})
 
 
 def kept_as(name: str, results: Path) -> list[str]:
@@ -86,17 +88,26 @@ def _used(name: str, store: RunStore) -> bool:
 def plain(name: str, values: Any) -> np.ndarray:
     """An array of numbers or words, without objects, which would be pickled."""
     try:
+        require_plain("it", values)
         tensor = values.float() if isinstance(values, Tensor) and values.dtype == torch.bfloat16 else values
         array = tensor.numpy(force=True) if isinstance(tensor, Tensor) else np.asarray(tensor)
     except ValueError as error:
-        raise BenchError(f"'{name}' is no array: {error}.") from error
-    array = as_words(array)
+        raise BenchError(f"'{name}' is no array: {str(error).rstrip('.')}.") from error
+    array = as_words(_numbers(values) if array.dtype == object else array)
     if array.dtype == object or array.ndim == 0:
         raise BenchError(
-            f"'{name}' is {type(values).__name__} of {array.dtype}; give numbers (N, D), or a pair of them and labels "
-            "(N,), which are numbers or words: of a table, table[columns] and table[column]."
+            f"'{name}' is {type(values).__name__} of {array.dtype}; give numbers (N, D), or a pair (x, labels) of them "
+            "and labels (N,), which are numbers or words: of a table, table[columns] and table[column]."
         )
     return array
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """A table or a column of numbers and truth values of several types, which numpy takes for objects, as numbers."""
+    columns = [values[name] for name in values] if isinstance(values, pd.DataFrame) else [values]
+    if all(isinstance(each, pd.Series) and pd.api.types.is_numeric_dtype(each) for each in columns):
+        values = values.to_numpy(dtype="float64", na_value=np.nan)
+    return np.asarray(values)
 
 
 def as_words(array: np.ndarray) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import RESULTS
+from bench.api.arguments import require, results_folder
 from bench.compare.answers import answer, answering, floors_of
 from bench.compare.boards import Board, Column, build
 from bench.compare.columns import columns as columns_of
@@ -17,7 +18,6 @@ from bench.errors import BenchError, unknown
 from bench.plan.request import comma_separated
 from bench.show import legends, notebook, readings as show_readings, tables
 from bench.show.papers import lines, rows_named
-from bench.store.files import expanded
 from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
 
@@ -69,7 +69,7 @@ def leaderboard(
     at : str or sequence of str
         Compare at an equal price: "l0=10", "fvu=0.2", any metric; "l0=4..32" is the mean over a range.
     columns : str or sequence of str, optional
-        At a price: the metrics to show; by default those of the printed board.
+        The metrics to show, by their names or headings; by default those of the printed board.
 
     Raises
     ------
@@ -86,19 +86,24 @@ def leaderboard(
     >>> board.frame()[["model", "seeds", "failed"]].values.tolist()
     [['pca', 1, 0], ['topk', 1, 0]]
     """
+    require("at", at, (str, list, tuple), "prices such as 'l0=10'")
+    if columns is not None:
+        require("columns", columns, (str, list, tuple), "names of metrics")
     store, records = _chosen(results)
     boards = build_boards(records, store)
     prices = [at] if isinstance(at, str) else list(at)
-    names = columns if columns is None or isinstance(columns, str) else ",".join(columns)
-    return Leaderboard(boards, readings_at(boards, store, prices, names) if prices else ())
+    names = columns if columns is None or isinstance(columns, str) else ",".join(map(str, columns))
+    if prices:
+        return Leaderboard(boards, readings_at(boards, store, prices, names))
+    return Leaderboard(boards if names is None else with_columns(boards, names))
 
 
 def _chosen(results: Path | str | pd.DataFrame) -> tuple[RunStore, list[Record]]:
     """The records of a folder, or of the runs in a table. BenchError where there are none."""
-    if isinstance(results, Path | str):
-        store = RunStore(expanded(Path(results)))
+    if isinstance(results, Path | str) or not hasattr(results, "attrs"):
+        store = RunStore(results_folder(results))
         records = store.scan().records
-    elif hasattr(results, "attrs") and "run" in results and "results" in results.attrs:
+    elif "run" in results and "results" in results.attrs:
         store = RunStore(Path(results.attrs["results"]))
         records = [store.find(run_id) for run_id in results["run"].unique()]
     else:
@@ -125,9 +130,10 @@ def readings_at(
     Columns that none of the rows that are named has, of all where none is, are left out, unless they are asked for.
     """
     known = {column.name for board in boards for column in board.columns}
+    asked = None if columns is None else _asked(boards, columns)
     found = []
     for board in boards:
-        floors, shown = floors_of(board, store), _columns(board, columns, known)
+        floors, shown = floors_of(board, store), _columns(board, asked)
         chosen = None if at else answer(board, floors).chosen
         prices = [parse_price(text, known) for text in at or ()] if not chosen else [chosen.price]
         own = {column.name for column in board.columns}
@@ -144,14 +150,32 @@ def _filled(reading: Reading, names: Sequence[str]) -> Reading:
     return replace(reading, board=replace(reading.board, columns=columns or reading.board.columns))
 
 
-def _columns(board: Board, names: str | None, known: Collection[str]) -> list[Column]:
-    """The columns of a board that are asked for: of a metric of several numbers all, or the one that is named."""
-    if names is None:
-        first = answering(board)
-        return [column for column in board.columns if column.info.headline or column in first]
-    valid = {*known, *map(metric_of, known)}
-    asked = comma_separated(names)
+def with_columns(boards: Sequence[Board], names: str) -> list[Board]:
+    """The same boards, which show the columns that are asked for. BenchError for a name that is none."""
+    asked, changed = _asked(boards, names), []
+    for board in boards:
+        shown = _columns(board, asked)
+        columns = [*shown, *(column for column in board.columns if column not in shown)]
+        told = [replace(c, info=replace(c.info, headline=c in shown)) for c in columns]
+        changed.append(replace(board, columns=told))
+    return changed
+
+
+def _asked(boards: Sequence[Board], names: str) -> list[str]:
+    """Names of metrics, for which headings of columns may stand. BenchError for what is neither."""
+    columns = sorted((c for board in boards for c in board.columns), key=lambda c: c.info.headline)  # these win
+    headings = {column.info.label.casefold(): column.name for column in columns}
+    valid = {name for column in columns for name in (column.name, metric_of(column.name))}
+    asked = [name if name in valid else headings.get(name.casefold(), name) for name in comma_separated(names)]
     for name in asked:
         if name not in valid:
             raise unknown("metric in --columns", name, valid, "`python -m bench list metrics` says what each is.")
+    return asked
+
+
+def _columns(board: Board, asked: Sequence[str] | None) -> list[Column]:
+    """The columns of a board that are asked for: of a metric of several numbers all, or the one that is named."""
+    if asked is None:
+        first = answering(board)
+        return [column for column in board.columns if column.info.headline or column in first]
     return [c for name in asked for c in board.columns if name in (c.name, metric_of(c.name))]

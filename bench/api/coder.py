@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Self
@@ -15,9 +16,11 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from bench.api.arguments import require
 from bench.api.arrays import as_words, inputs, settings_restored
 from bench.api.trained import Trained
 from bench.datasets.base import Split
+from bench.datasets.conversion import require_precise
 from bench.datasets.normalising import moments_of, scaling_of
 from bench.datasets.place import NORMALISATIONS
 from bench.errors import BenchError, describe_validation, unknown
@@ -97,25 +100,24 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Raises BenchError for hyperparameters that the model does not have, ValueError for data that it cannot take.
         """
-        if self.normalise not in NORMALISATIONS:
-            raise unknown("normalise", self.normalise, NORMALISATIONS)
-        if self.max_steps is not None and self.max_steps < 1:
-            raise BenchError(
-                f"max_steps = {self.max_steps}: give 1 or more, or None for as many as the model's epochs."
-            )
-        x = inputs(validate_data(self, X, dtype=[np.float64, np.float32]))
+        self._require_arguments()
+        values = validate_data(self, X, dtype=[np.float64, np.float32])
+        require_precise(values)
+        x = inputs(values)
         scaling = scaling_of(moments_of(x), self.normalise)
         split = Split(scaling.of(x) if scaling else x, _classes(y))  # type: ignore[arg-type]
         seed = int(check_random_state(self.random_state).randint(2**31))
         with settings_restored():
             seed_everything(seed, "initialisation")
-            device = torch.device(choose_device(self.device))
+            device = torch.device(choose_device(str(self.device)))
             model = self._untrained(split).to(device)
             seed_everything(seed, "training noise")
             try:
                 train(model, split.to(device), derive_seed(seed, "batches"), max_steps=self.max_steps)
             except ValueError as error:
-                raise ValueError(f"{self.model} cannot be fitted (n_samples = {len(x)}): {error}") from error
+                raise ValueError(
+                    f"{self.model} cannot be fitted (n_samples = {len(x)}): {_in_python(error)}"
+                ) from error
         self.trained_ = Trained(self.model, model.eval(), scaling)
         return self
 
@@ -134,6 +136,19 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         x_hat = self.inverse_transform(self.transform(X))
         x = np.asarray(X, dtype=np.float64)
         return float(1 - np.square(x - x_hat).sum() / np.square(x - x.mean(0)).sum())
+
+    def _require_arguments(self) -> None:
+        """BenchError for arguments of another type, or out of range; those of the model it says itself."""
+        require("model", self.model, str, "a name, or 'my_model.py:MySAE'")
+        if self.hyperparameters is not None:
+            require("hyperparameters", self.hyperparameters, Mapping, "a mapping, {'k': 8}")
+        if self.normalise not in NORMALISATIONS:
+            raise unknown("normalise", self.normalise, NORMALISATIONS)
+        if self.max_steps is not None:
+            valid = "1 or more, or None for as many as the model's epochs"
+            require("max_steps", self.max_steps, (int, np.integer), valid)
+            if self.max_steps < 1:
+                raise BenchError(f"max_steps = {self.max_steps}: give {valid}.")
 
     def _untrained(self, split: Split) -> Model:
         """The model as it begins. BenchError for hyperparameters that it does not have."""
@@ -161,8 +176,16 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         with suppress(BenchError):  # said by `fit`
+            require("model", self.model, str, "a name")
             tags.input_tags.positive_only = load_model_class(MODEL_REGISTRY.find(self.model)).nonnegative
         return tags
+
+
+def _in_python(error: ValueError) -> str:
+    """What a model says of its inputs, with the argument of this class in place of the option of the command line."""
+    return re.sub(
+        r" \(--set MODEL[^)]*\)", "", re.sub(r"--set (\w+)=(\w+)", r"hyperparameters={'\1': '\2'}", str(error))
+    )
 
 
 def _classes(y: ArrayLike | None) -> np.ndarray | None:

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bench.api.arrays import data_folder, plain, settings_restored
+from bench.api.arguments import data_folder, names_in
+from bench.api.arrays import plain, settings_restored
 from bench.api.records import attrs_of
-from bench.api.trained import Trained, names_in
+from bench.api.trained import Trained
 from bench.datasets.base import Dataset, Split
 from bench.datasets.conversion import DataError
 from bench.datasets.readers import class_name
@@ -36,7 +37,7 @@ OF_TRAINING = (TRAIN, "mean_embedding")
 
 def evaluate(
     model: Trained | SparseCoder,
-    data: str | ArrayLike,
+    data: str | Path | ArrayLike | tuple[ArrayLike, ArrayLike],
     labels: ArrayLike | None = None,
     *,
     metrics: str | Sequence[str] = "all",
@@ -49,7 +50,8 @@ def evaluate(
     model : Trained or SparseCoder
         Of `bench.load`, or an estimator that is fitted.
     data : str or array
-        The name or path of a data set, whose test split it is; or inputs (N, ...), in the units that they have.
+        The name or path of a data set, whose test split it is; or inputs (N, ...), in the units that they have; or a
+        pair of these and labels.
     labels : array, optional
         Of an array: classes (N,), as in the data that the model was trained on: by their names, or by their numbers
         where the names are words.
@@ -81,6 +83,10 @@ def evaluate(
     if not isinstance(trained, Trained):
         raise BenchError(f"model is {type(model).__name__}: give what bench.load returned, or a SparseCoder after fit.")
     chosen = load_metrics(names_in(metrics))
+    if isinstance(data, tuple) and len(data) == 2 and labels is None:
+        data, labels = data
+    if isinstance(data, Path):
+        (data,) = names_in(data)
     dataset = _dataset(trained, data, labels, data_folder(data_dir))
     needs = needs_of(chosen)
     if not isinstance(data, str) and trained.data is None:
@@ -99,7 +105,7 @@ def _table(found: Evaluation, metrics: Metrics) -> pd.DataFrame:
     return table
 
 
-def _dataset(trained: Trained, data: str | ArrayLike, labels: ArrayLike | None, folder: Path) -> Dataset:
+def _dataset(trained: Trained, data: Any, labels: ArrayLike | None, folder: Path) -> Dataset:
     """What is measured, normalised as the model was: its test split is the data."""
     if isinstance(data, str):
         if labels is not None:

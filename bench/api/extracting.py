@@ -8,7 +8,8 @@ from typing import Any, TypedDict, Unpack
 
 from bench.activations import extract as extraction
 from bench.activations.backbones import Wanted
-from bench.api.arrays import data_folder, settings_restored
+from bench.api.arguments import data_folder
+from bench.api.arrays import settings_restored
 from bench.errors import BenchError, unknown
 from bench.execute.dispatch import choose_device
 from bench.execute.environment import software
@@ -87,7 +88,7 @@ def extract(
     wanted = Wanted(backbone, weights and expanded(Path(weights)), **of_backbone)
     where: dict[str, Any] = {
         "data_dir": data_folder(data_dir),
-        "device": choose_device(device),
+        "device": choose_device(str(device)),
         "versions": software().versions,
     }
     request = extraction.Request(wanted, str(inputs), layers=layers, **where, **given)

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from bench import RESULTS
+from bench.api.arguments import results_folder
 from bench.compare.columns import columns
 from bench.compare.names import told_apart
 from bench.errors import BenchError
-from bench.store.files import expanded
 from bench.store.record import Record, metric_of
 from bench.store.runs import RunStore
 
@@ -55,7 +55,7 @@ def results(folder: Path | str = RESULTS) -> pd.DataFrame:
     >>> bool(wide.fvu["pca"] < 0.5)
     True
     """
-    store = RunStore(expanded(Path(folder)))
+    store = RunStore(results_folder(folder, "folder"))
     records = store.scan().records
     if not records:
         raise BenchError(f"No records that can be read in '{folder}'. Make some with bench.run(...).")

@@ -20,7 +20,8 @@ import pandas as pd
 from torch import Tensor
 
 from bench import RESULTS
-from bench.api.arrays import Arrays, data_folder, kept, settings_restored
+from bench.api.arguments import data_folder, names_in, require, results_folder
+from bench.api.arrays import Arrays, kept, settings_restored
 from bench.api.records import tidy
 from bench.errors import BenchError, printable
 from bench.execute.console import Reporter, following_data
@@ -30,8 +31,7 @@ from bench.plan.plan import Plan
 from bench.plan.request import Request
 from bench.plan.runs import load_existing, make_plan
 from bench.plugins.loading import load_metrics
-from bench.show.printing import make_console
-from bench.store.files import expanded
+from bench.show.printing import make_console, print_raw
 from bench.store.runs import RunStore
 
 
@@ -45,14 +45,14 @@ class Study(TypedDict, total=False):
     budget: str
     """"smoke" (seconds), "quick" (5 epochs, the default) or "full" (the papers')."""
     set: Mapping[str, Any]
-    """Hyperparameters, {"topk.k": 8} or {"n_latents": [64, 128]}: a list is a grid."""
+    """Hyperparameters, {"topk.k": 8} or {"n_latents": [64, 128]}: a list, a range or an array is a grid."""
     max_runs: int
     """How many runs it may come to."""
 
 
 def run(
-    models: str | Sequence[str] = "all",
-    datasets: str | Sequence[str] | Arrays = "digits",
+    models: str | Path | Sequence[str | Path] = "all",
+    datasets: str | Path | Sequence[str | Path] | Arrays = "digits",
     seeds: int | Sequence[int] = 3,
     *,
     results: Path | str = RESULTS,
@@ -68,9 +68,10 @@ def run(
 
     Parameters
     ----------
-    models, datasets : str or sequence of str
+    models, datasets : str, Path or sequence of them
         As on the command line: "all", names, "my_model.py:MySAE", paths of data. `datasets` may also map names to
-        arrays (N, ...), or to pairs of an array and labels (N,), which are kept in `results`/arrays.
+        arrays (N, ...), to pairs of an array and labels (N,), or to {"x": ..., "labels": ...} as an .npz has them,
+        which are kept in `results`/arrays.
     seeds : int or sequence of int
         How many, or which.
     results, data_dir : path
@@ -94,16 +95,16 @@ def run(
     BenchError
         The request cannot be carried out: nothing was run then.
     """
-    store, data = RunStore(expanded(Path(results))), data_folder(data_dir)
+    store, data = RunStore(results_folder(results)), data_folder(data_dir)
     if isinstance(datasets, np.ndarray | pd.DataFrame | Tensor):
         raise BenchError("datasets is an array: give it a name, {'mine': x}, or {'mine': (x, labels)}.")
-    names = kept(datasets, store) if isinstance(datasets, Mapping) else datasets
+    names = kept(datasets, store) if isinstance(datasets, Mapping) else names_in(datasets)
     wanted = {key: _of_python(value) for key, value in {"seeds": seeds, **study}.items()}
-    request = Request.build(models=models, datasets=names, **wanted)
+    request = Request.build(models=names_in(models), datasets=names, **wanted)
     plan = make_plan(request, store, data, retry_failed, force)
     load_metrics(request.metrics)  # what is wrong with one is said before anything runs
     executor = _executor(workers)
-    device = executor.choose_device(device)
+    device = executor.choose_device(str(device))
     job = Job(store.root, data, device, request.metrics, force=force, command=_command(request))
     with settings_restored():
         _carry_out(plan, store, job, executor, verbose)
@@ -111,17 +112,21 @@ def run(
 
 
 def _of_python(value: Any) -> Any:
-    """The same without numpy's numbers and arrays, which no record holds."""
-    if isinstance(value, np.generic | np.ndarray):
+    """The same without numbers and arrays of numpy and torch, which no record holds; a range is a list."""
+    if isinstance(value, np.generic | np.ndarray | Tensor):
         return value.tolist()
+    if isinstance(value, range):
+        return list(value)
     if isinstance(value, Mapping):
         return {key: _of_python(item) for key, item in value.items()}
     return type(value)(map(_of_python, value)) if isinstance(value, list | tuple) else value
 
 
 def _executor(workers: int) -> Executor:
+    valid = "a number of runs at a time, 1 or more"
+    require("workers", workers, (int, np.integer), valid)
     if workers < 1:
-        raise BenchError(f"workers = {workers}: give a number of runs at a time, 1 or more.")
+        raise BenchError(f"workers = {workers}: give {valid}.")
     return Pool(workers) if workers > 1 else Inline()
 
 
@@ -136,7 +141,9 @@ def _carry_out(plan: Plan, store: RunStore, job: Job, executor: Executor, verbos
     store.require_writable()
     console = make_console()
     with following_data(console) if verbose else nullcontext():
-        executor.require(plan.todo, job)
+        notes = executor.require(plan.todo, job)
+    for note in notes if verbose else ():
+        print_raw(console, note)
     reporter = Reporter(len(plan.todo), store.root, console) if verbose else None
     with reporter.showing() if reporter else nullcontext():
         on_event: OnEvent = reporter or (lambda event: None)

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bench import RESULTS
-from bench.api.arrays import data_folder, inputs, kept_as
+from bench.api.arguments import data_folder, names_in, results_folder
+from bench.api.arrays import inputs, kept_as
 from bench.datasets.base import Dataset
 from bench.datasets.scaling import Scaling
 from bench.errors import BenchError
@@ -20,9 +21,7 @@ from bench.execute.assess import noise_seed
 from bench.execute.build import load_data, load_trained, require_trained, trusted_spec
 from bench.execute.dispatch import choose_device
 from bench.execute.outputs import BATCH_SIZE
-from bench.plan.request import comma_separated
 from bench.plugins.registry import DATASET_REGISTRY, MODEL_REGISTRY
-from bench.store.files import expanded
 from bench.store.runs import RunStore
 from models.base import Model
 from models.parts.sparse import codes_like
@@ -94,11 +93,11 @@ class Trained:
 
 
 def load(
-    run: str,
+    run: str | Path,
     results: Path | str = RESULTS,
     *,
-    models: str | Sequence[str] = (),
-    datasets: str | Sequence[str] = (),
+    models: str | Path | Sequence[str | Path] = (),
+    datasets: str | Path | Sequence[str | Path] = (),
     data_dir: Path | str | None = None,
     device: str = "cpu",
 ) -> Trained:
@@ -106,11 +105,11 @@ def load(
 
     Parameters
     ----------
-    run : str
-        A run id, or the start or end of one, that no other has.
+    run : str or Path
+        A run id, or the start or end of one, that no other has; or the run's folder, as a Path.
     results, data_dir : path
         Folder of the runs; folder of data sets, by default BENCH_DATA_DIR, else `data`.
-    models, datasets : str or sequence of str
+    models, datasets : str, Path or sequence of them
         Where the run's model or data set is somebody's own: what it may import, "my_model.py:MySAE", or read,
         "acts.npy".
     device : str
@@ -132,7 +131,10 @@ def load(
     >>> codes.shape, model.decode(codes).shape
     ((300, 1000), (300, 8))
     """
-    store = RunStore(expanded(Path(results)))
+    if isinstance(run, Path):
+        folder = run.absolute()
+        run, results = folder.name, folder.parent
+    store = RunStore(results_folder(results))
     if not isinstance(run, str):
         raise BenchError(f"run is {type(run).__name__}: give the id of one, such as table.run[0].")
     record = store.find(run)
@@ -140,10 +142,5 @@ def load(
     own = [*names_in(datasets), *kept_as(record.spec.dataset, store.root)]
     spec = trusted_spec(record.spec, MODEL_REGISTRY.choose(names_in(models)), DATASET_REGISTRY.choose(own))
     dataset = load_data(spec, data_folder(data_dir))
-    model = load_trained(store.folder(record.run_id), spec, dataset).to(choose_device(device))
+    model = load_trained(store.folder(record.run_id), spec, dataset).to(choose_device(str(device)))
     return Trained(spec.label, model, dataset.scaling, dataset, noise_seed(spec))
-
-
-def names_in(names: str | Sequence[str]) -> list[str]:
-    """The names in a sequence, or in a string with commas between."""
-    return comma_separated(names) if isinstance(names, str) else list(names)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @app.command()
 def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RESULTS, out: Out = None) -> None:
     """Rebuild the tables and the page from the records alone, and print the boards."""
-    from bench.api.boards import readings_at
+    from bench.api.boards import readings_at, with_columns
     from bench.show.labs import lines
     from bench.show.printing import print_raw
     from bench.store.labs import read_labs
@@ -37,11 +37,12 @@ def leaderboard(at: At = None, columns: Columns = None, results: ResultsDir = RE
     with _opened(results) as (console, store, scan):
         tables = build_tables(scan.records, store)
         readings = readings_at(tables.boards, store, at, columns) if at else []  # first: a price may be misspelt
+        boards = with_columns(tables.boards, columns) if columns else tables.boards
         write_all(scan.records, tables, out or results, store)  # next: whoever reads the boards may stop reading
         if readings:
             print_readings(console, readings)
         else:
-            print_boards(console, tables.boards, store)
+            print_boards(console, boards, store)
         print_left_out(console, scan.records, store)
         for line in lines(read_labs(results)):
             print_raw(console, line)

@@ -11,5 +11,6 @@ At = Annotated[
     typer.Option(help="Compare at an equal price: l0=10, fvu=0.2, any metric; l0=4..32 is the mean over a range."),
 ]
 Columns = Annotated[
-    str | None, typer.Option(help="At a price: metrics to show; commas between. Default: those of the printed board.")
+    str | None,
+    typer.Option(help="Metrics to show, by names or headings; commas between. Default: those of the printed board."),
 ]

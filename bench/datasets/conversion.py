@@ -35,12 +35,12 @@ def require_plain(name: str, values: Any) -> None:
         raise DataError(f"{name} is {type(values).__name__}; give its X, and a column of its obs as labels.")
 
 
-def require_precise(x: Tensor, names: Sequence[str] | None = None) -> None:
+def require_precise(x: Any, names: Sequence[str] | None = None) -> None:
     """DataError where float32, which models take, would round off what tells samples of x (N, D) apart.
 
     So it is where numbers lie far from zero, beside how much they differ.
     """
-    exact = x.double()
+    exact = _as_tensor("x", x).double()
     lost = (exact - exact.float()).var(0, correction=0)
     if (coarse := (lost > LOST * exact.var(0, correction=0).mean()).nonzero()).numel():
         column = int(coarse[0])

@@ -116,6 +116,9 @@ class Request(BaseModel):
     @classmethod
     def _parse(cls, value: Any) -> Any:
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            for model, item in value.items():
+                if isinstance(item, dict) and item:
+                    raise ValueError(f"{{{model}: {{...}}}} is no value; write {model}.{next(iter(item))}: VALUE")
             return [_override(key, item) for key, item in value.items()]
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(item, str | Override) for item in items):

@@ -78,6 +78,30 @@ def test_what_a_page_would_obey_is_shown(table: pd.DataFrame, folder: Path) -> N
 
 @pytest.mark.parametrize(
     ("keys", "words"),
+    [
+        ({"at": 8}, "at = 8: give prices"),
+        ({"columns": 3}, "columns = 3: give names"),
+        ({"columns": "fuv"}, "Unknown metric in --columns 'fuv'. Did you mean 'fvu'"),
+        ({"results": None}, "results = None: give the path"),
+    ],
+)
+def test_what_is_no_argument_is_said(folder: Path, table: pd.DataFrame, keys: dict, words: str) -> None:
+    with pytest.raises(bench.BenchError, match=words):
+        bench.leaderboard(**{"results": folder, **keys})
+
+
+def test_columns_are_chosen_with_a_price_and_without(folder: Path, table: pd.DataFrame) -> None:
+    """By their names, or by their headings."""
+    board = bench.leaderboard(folder, columns=["probe", "l0"])
+    header = str(board).splitlines()[1]
+    assert "FVU" not in header
+    assert header.index("probe") < header.index("L0")
+    assert "FVU" in str(bench.leaderboard(folder, columns="fvu,L0"))
+    assert "probe" in str(bench.leaderboard(folder, at="l0=2", columns="probe"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
     [({"at": "l00=3"}, "l0"), ({"at": "l0=2", "columns": "fvuu"}, "Did you mean 'fvu'"), ({"at": "l0"}, "l0")],
 )
 def test_a_price_that_is_none_is_said(folder: Path, table: pd.DataFrame, keys: dict, words: str) -> None:

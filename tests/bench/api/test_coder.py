@@ -89,6 +89,11 @@ def test_one_seed_gives_one_model_and_leaves_the_caller_his_numbers(x: np.ndarra
         ({"model": "vae", "normalise": "none"}, ValueError, "likelihood"),
         ({"model": "nmf"}, ValueError, "values of 0 or more"),
         ({"max_steps": 0}, bench.BenchError, "max_steps = 0: give 1 or more"),
+        ({"max_steps": "10"}, bench.BenchError, "max_steps = '10': give 1 or more"),
+        ({"model": None}, bench.BenchError, "model = None: give a name"),
+        ({"model": bench.SparseCoder}, bench.BenchError, "model = <class .*: give a name"),
+        ({"hyperparameters": ["k=4"]}, bench.BenchError, "hyperparameters = .'k=4'.: give a mapping"),
+        ({"model": "vsc"}, ValueError, "choose another with hyperparameters={'likelihood': 'gaussian'}$"),
         ({"model": f"sae:{MADE / 'saelens-topk'}"}, bench.BenchError, "is trained already"),
         ({"model": "vsc-aligned", **{"hyperparameters": ANY_NUMBERS["vsc"]}}, ValueError, "label"),
     ],
@@ -96,6 +101,11 @@ def test_one_seed_gives_one_model_and_leaves_the_caller_his_numbers(x: np.ndarra
 def test_what_cannot_be_fitted_is_said(x: np.ndarray, options: dict, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         bench.SparseCoder(**options).fit(x)
+
+
+def test_numbers_that_float32_would_round_off_are_refused(x: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"column 0 has a mean of 1e\+10 .*Subtract the mean first"):
+        bench.SparseCoder("pca", 2).fit(x + 1e10)
 
 
 def test_a_sample_may_lack_its_class(x: np.ndarray) -> None:

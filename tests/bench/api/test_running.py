@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 import bench
 from bench.store.runs import RunStore
@@ -88,6 +89,38 @@ def test_numbers_of_numpy_and_half_precision_are_taken(x: np.ndarray, tmp_path: 
     pd.testing.assert_frame_equal(table, same)
 
 
+def test_arrays_may_come_as_in_an_npz_and_tables_in_types_of_pandas(
+    x: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    table = pd.DataFrame(x.round()).astype({0: "Int64", 1: "Float64"})
+    data = {
+        "pair": (x.round(), labels),
+        "named": {"x": x.round(), "labels": labels},
+        "typed": (table, pd.Series(labels, dtype="Int64")),
+        "mixed": (table.assign(**{"2": table[2] > 0}).drop(columns=2), labels),
+    }
+    runs = bench.run("pca", data, 1, results=tmp_path, **REQUEST)
+    values = {name: runs[runs.dataset == name].set_index("metric").value.dropna().to_dict() for name in data}
+    assert values["pair"] == values["named"] == values["typed"]
+    assert "probe_accuracy" in values["mixed"]
+    lacking = pd.Series(labels, dtype="Int64").mask(np.arange(300) < 40)
+    assert len(bench.run("pca", {"lacking": (x, lacking)}, 1, results=tmp_path, **REQUEST).dropna(subset="value"))
+
+
+def test_paths_devices_and_ranges_are_taken(x: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "mine.npy", x)
+    monkeypatch.chdir(tmp_path)
+    keys = {"results": tmp_path / "runs", "device": torch.device("cpu"), **REQUEST}
+    grid = {"kmeans.n_latents": range(2, 4), "kmeans.samples": torch.tensor(1000)}
+    table = bench.run("kmeans", Path("mine.npy"), 1, set=grid, **keys)
+    assert table.run.nunique() == 2
+    folder = tmp_path / "runs" / table.run[0]
+    model = bench.load(folder, datasets=Path("mine.npy"), device=torch.device("cpu"))
+    assert model.n_latents in (2, 3)
+    one = bench.evaluate(model, (x, np.zeros(300, int)), metrics="fvu")
+    assert one.value.item() == bench.evaluate(model, x, np.zeros(300, int), metrics="fvu").value.item()
+
+
 def test_a_name_whose_array_was_refused_is_free(x: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(bench.BenchError, match="nan"):
         bench.run("mean", {"mine": np.where(x > 20, x, np.nan)}, 1, results=tmp_path, **REQUEST)
@@ -134,6 +167,15 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
         ({"datasets": {3.5: [[1.0]]}}, "no plain word"),
         ({"datasets": np.zeros((50, 3))}, "give it a name, {'mine': x}"),
         ({"device": None}, "Unknown --device 'None'"),
+        ({"workers": "2"}, "workers = '2': give a number of runs at a time, 1 or more"),
+        ({"workers": True}, "workers = True: give a number"),
+        ({"results": None}, "results = None: give the path of a folder"),
+        ({"data_dir": 3}, "data_dir = 3: give the path"),
+        ({"models": Path("none.py:Mine")}, "none.py"),
+        ({"set": {"topk": {"k": 4}}}, "write topk.k: VALUE"),
+        ({"datasets": {"a": np.ma.masked_less(np.eye(9), 1)}}, "'a' is no array: it has a mask over 72"),
+        ({"datasets": {"a": csr_array(np.eye(9))}}, r"it is a sparse csr_array; give it.toarray\(\)"),
+        ({"datasets": {"a": (np.eye(9), np.arange(9) / 2)}}, "looks continuous"),
         ({"datasets": {"a": np.full((50, 3), np.nan)}}, "a.npz. has nan at row 0, column 0"),
         ({"datasets": {}}, "name at least one"),
     ],

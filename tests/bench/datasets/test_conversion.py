@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from bench.datasets.base import Split
 from bench.datasets.conversion import DataError, as_inputs, as_labels
@@ -110,6 +112,23 @@ def test_inputs_that_could_mean_anything_are_refused(values: Any, words: str) ->
 def test_labels_that_could_mean_anything_are_refused(values: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         Split(X, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.ma.masked_less(np.array(VALUES), 0), r"mask over 1 of its values.*x\.filled\(0\)"),
+        (csr_array(np.array(VALUES)), r"sparse csr_array; give x\.toarray\(\)"),
+        (SimpleNamespace(X=np.array(VALUES), obs=None), "give its X, and a column of its obs"),
+    ],
+)
+def test_arrays_that_numpy_would_make_others_of_are_refused(values: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        as_inputs(values)
+
+
+def test_a_mask_over_nothing_is_none() -> None:
+    assert torch.equal(as_inputs(np.ma.array(VALUES)), X)
 
 
 def test_factors_have_a_row_for_each_sample() -> None:
