@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -80,11 +80,30 @@ def evaluate(
         deadline = time.monotonic() + PATIENCE
         for run_id in [run_id for run_id, outcome in outcomes.items() if outcome == "held"]:
             outcomes[run_id] = evaluate_one(run_id, give_up=lambda: time.monotonic() > deadline)
-    counts = Counter(outcomes.values())
+    for words in _why_failed(store, {run_id for run_id, outcome in outcomes.items() if outcome == "failed"}, names):
+        say(words)
+    say(_counts(outcomes.values()))
+    raise typer.Exit(EXIT_FAILED if {"failed", "held"} & {*outcomes.values()} else 0)
+
+
+def _counts(outcomes: Iterable[Outcome]) -> str:
+    """'3 runs evaluated, 1 up to date, 0 failed.'"""
+    counts = Counter(outcomes)
     held = f", {counts['held']} left to another command" if counts["held"] else ""
     evaluated = counted(counts["evaluated"], "run")
-    say(f"{evaluated} evaluated, {counts['up to date']} up to date, {counts['failed']} failed{held}.")
-    raise typer.Exit(EXIT_FAILED if counts["failed"] or counts["held"] else 0)
+    return f"{evaluated} evaluated, {counts['up to date']} up to date, {counts['failed']} failed{held}."
+
+
+def _why_failed(store: RunStore, run_ids: Set[str], names: Sequence[str]) -> list[str]:
+    """'nanm failed in 31 runs: ValueError: the metric is NaN', each reason once, of the metrics that were asked for."""
+    from bench.plugins.registry import METRIC_REGISTRY
+
+    records = [record for record in store.scan().records if record.run_id in run_ids] if run_ids else []
+    asked = [plugin.name for plugin in METRIC_REGISTRY.choose(names)]
+    counts = Counter(
+        (name, record.metric_errors[name]) for name in asked for record in records if name in record.metric_errors
+    )
+    return [f"{name} failed in {counted(n, 'run')}: {first_line(error)}" for (name, error), n in counts.items()]
 
 
 def _evaluate(

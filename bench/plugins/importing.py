@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO, cast
 
+from pydantic import PydanticUserError
+
 from bench.errors import BenchError, first_line
 from bench.plugins.apart import as_written, import_apart
 from bench.plugins.sources import OURS, Origin, find_module, origin_of
@@ -139,18 +141,22 @@ def _watch_forks() -> None:
 
 
 def _own_frames(error: BaseException) -> str:
-    """The error's traceback without the frames of this room and of the import machinery."""
+    """The error's traceback without the frames of this room, of the import machinery and of what makes a Config."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).parent != Path(__file__).parent and "importlib" not in frame.filename
+        if Path(frame.filename).parent != Path(__file__).parent
+        and "importlib" not in frame.filename
+        and "pydantic" not in Path(frame.filename).parts
     ]
     words = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
     return as_written(words).rstrip()
 
 
 def _hint(error: BaseException, origin: Origin | None) -> str:
-    """How a file imports what lies beside it, where it has tried in another way."""
+    """How a Config declares a field, or a file imports what lies beside it, where it has tried in another way."""
+    if isinstance(error, PydanticUserError) and error.code == "model-field-missing-annotation":
+        return "\nA hyperparameter has a type: `class MyConfig(GradientConfig): l1: float = 0.1`."
     if not isinstance(error, ImportError) or origin is None:
         return ""
     name = error.name or ""

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, describe_validation, message_of
 from bench.plugins.plugin import Plugin
+from models.base import ModelConfig
 
 S = TypeVar("S")
 """What is checked."""
@@ -69,7 +70,15 @@ def described(error: BaseException, plugin: Plugin) -> str:
         return f"{describe_validation(error.title, error)}.".replace("\n", ". ")
     name = type(error).__name__
     words = f"{name}: {message}" if message else f"{name}"
-    return words + place("".join(traceback.format_exception(error)), plugin)
+    return words + place("".join(traceback.format_exception(error)), plugin) + _undeclared(error)
+
+
+def _undeclared(error: BaseException) -> str:
+    """How a Config gets the field that a model asks it for; "" for another error."""
+    if not isinstance(error, AttributeError) or not isinstance(error.obj, ModelConfig):
+        return ""
+    base = type(error.obj).__name__
+    return f". Declare it: `class MyConfig({base}): {error.name}: float = 0.1`, and `Config = MyConfig` in the model."
 
 
 def place(trace: str, plugin: Plugin) -> str:

@@ -168,6 +168,14 @@ def test_an_error_is_shown_with_the_frames_of_the_plugin_alone(tmp_path: Path) -
     ]
 
 
+def test_a_hyperparameter_without_a_type_is_shown_with_the_remedy(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "from models.base import GradientConfig\nclass Mine(GradientConfig):\n    l1 = 0.1\n")
+    _, place, line, error, *_, last = said.splitlines()
+    assert (place, line) == ('  File "FOLDER/mine.py", line 2, in <module>', "    class Mine(GradientConfig):")
+    assert "A non-annotated attribute was detected: `l1 = 0.1`" in error
+    assert last == "A hyperparameter has a type: `class MyConfig(GradientConfig): l1: float = 0.1`."
+
+
 def test_a_file_that_failed_is_imported_anew_when_it_is_mended(tmp_path: Path) -> None:
     refusal(tmp_path, "Mine = absent\n")
     assert getattr(load(tmp_path, "Mine = 3\n"), "Mine", None) == 3

@@ -36,6 +36,19 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
     (
         """
         def __init__(self, config, n_features):
+            super().__init__(config, n_features)
+            self.l1 = config.l1
+        """,
+        {
+            models.makes: (
+                "AttributeError: 'SoundConfig' object has no attribute 'l1' (line 36 of mine.py). Declare it: `class "
+                "MyConfig(SoundConfig): l1: float = 0.1`, and `Config = MyConfig` in the model."
+            ),
+        },
+    ),
+    (
+        """
+        def __init__(self, config, n_features):
             torch.nn.Module.__init__(self)
             self.n_features = n_features
         """,
