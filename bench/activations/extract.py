@@ -132,6 +132,11 @@ def place_of(out: Path, layer: str, layers: Sequence[str]) -> Path:
     return out if len(layers) == 1 else out / layer
 
 
+def lock_of(out: Path) -> Path:
+    """The lock that whoever writes activations there holds."""
+    return out / ".lock"
+
+
 def _folders(manifests: Mapping[str, Manifest], out: Path) -> dict[str, Folder]:
     layers = list(manifests)
     return {layer: Folder(place_of(out, layer, layers), manifest) for layer, manifest in manifests.items()}
@@ -141,7 +146,7 @@ def _folders(manifests: Mapping[str, Manifest], out: Path) -> dict[str, Folder]:
 def _alone(out: Path, stop: Callable[[], bool] | None = None) -> Iterator[Lock]:
     """Hold the folder's lock. BenchError where another process does, unless it is to be waited for."""
     require_writable(out, "--out")
-    path = out / ".lock"
+    path = lock_of(out)
     while (lock := acquire(path, str(worker.describe().get("job", "")))) is None:
         owner = describe(read_owner(path))
         if stop is None:

@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel
 from rich.console import Console
 
-from bench.activations.extract import Request, extract, folders_of, load, place_of
+from bench.activations.extract import Request, extract, folders_of, load, lock_of, place_of
 from bench.activations.shards import Folder
 from bench.cluster.node import differences
 from bench.cluster.profiles import require_accepted
@@ -184,7 +184,7 @@ def _state(look: Look, submission: Submission, extraction: Extraction) -> RunSta
     if submission.sent.user == user():  # a stranger's submission does not say where to look
         if extraction.complete:
             return replace(state, state="done")
-        owner = living_owner(extraction.out / ".lock")
+        owner = living_owner(lock_of(extraction.out))
     return look.on_its_way(state, owner, [(place, each) for each in jobs]) or look.absent(state, place)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.cluster.logs import Logs
-from bench.cluster.submission import PREFIX, Place, Submission, identity, places, root, user
+from bench.cluster.submission import PREFIX, Place, Submission, identity, lock_of, places, user
 from bench.store.lock import Owner, living_owner
 from bench.store.parsing import UnreadableRecord
 from bench.store.record import Record
@@ -207,7 +207,7 @@ class Look:
 
     def _not_submitted(self, state: RunState, place: Place) -> RunState:
         if self._submitting is None:
-            owner = living_owner(root(self.store.root) / "lock")
+            owner = living_owner(lock_of(self.store.root))
             self._submitting = owner is not None and owner.pid != os.getpid()
         if self._submitting:
             return replace(state, note="being submitted")

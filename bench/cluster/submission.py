@@ -141,6 +141,11 @@ def root(results: Path) -> Path:
     return results / ".slurm"
 
 
+def lock_of(results: Path) -> Path:
+    """The lock that whoever submits from a results folder holds."""
+    return root(results) / "lock"
+
+
 def new_id(results: Path) -> str:
     """One more than the greatest number there, and a random tail. To be called by whoever has the submit lock.
 

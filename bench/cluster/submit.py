@@ -17,6 +17,7 @@ from bench.cluster.submission import (
     Sent,
     Submission,
     identity,
+    lock_of,
     new_id,
     root,
     scan,
@@ -168,11 +169,12 @@ class Slurm(Executor):
 @contextmanager
 def one_at_a_time(results: Path) -> Iterator[Lock]:
     """Let no other command submit from the same results folder meanwhile; whoever submits looks at the lock first."""
-    root(results).mkdir(parents=True, exist_ok=True)
+    path = lock_of(results)
+    path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 120
-    while (lock := acquire(root(results) / "lock", "submitting")) is None:
+    while (lock := acquire(path, "submitting")) is None:
         if time.monotonic() > deadline:
-            raise BenchError(f"Another command is submitting from '{results}' (see {root(results) / 'lock'}).")
+            raise BenchError(f"Another command is submitting from '{results}' (see {path}).")
         time.sleep(0.5)
     try:
         yield lock
