@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ def describe_validation(owner: str, error: ValidationError) -> str:
 def first_line(text: str) -> str:
     """The first line that says something, as much of it as can be read."""
     return clipped(next((line.strip() for line in text.splitlines() if line.strip()), "(no message)"))
+
+
+def listed(names: Sequence[str], most: int = 300) -> str:
+    """'a, b, c', or 'a, b and 5 others' of more than can be read in a line."""
+    ends = list(accumulate(len(name) + len(", ") for name in names))
+    shown = max(1, sum(end <= most for end in ends))
+    rest = len(names) - shown
+    return clipped(", ".join(names[:shown]), most) + (f" and {counted(rest, 'other')}" if rest > 0 else "")
 
 
 def counted(n: int, noun: str) -> str:

@@ -52,10 +52,12 @@ class Reading:
     FVU: those that do are no fair sample."""
 
     def ranks(self, column: Column) -> dict[str, tuple[int, int]]:
-        """Label -> lowest and highest rank that the tests allow; {} where a column has no ranks."""
+        """Label -> lowest and highest rank that the tests allow; {} where a column, or a row alone, has no ranks."""
         if column.info.direction == "none" or column.info.against:
             return {}
-        values = {row.label: row.values.get(column.name, {}) for row in self.compared}
+        values = {row.label: row.values[column.name] for row in self.compared if column.name in row.values}
+        if len(values) < 2:
+            return {}
         return rank_intervals(values, column.info.direction == "max") or {}
 
     @property

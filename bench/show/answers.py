@@ -12,7 +12,7 @@ from bench.compare.marks import MARK_SEEDS
 from bench.compare.prices import Price
 from bench.compare.readings import NEAR, Reading
 from bench.compare.sweeps import Sweep
-from bench.errors import clipped, counted
+from bench.errors import clipped, counted, listed
 from bench.show.tables import format_interval, format_number
 
 MOST_NAMES = 3
@@ -184,8 +184,13 @@ def _rest(reading: Reading) -> str:
     """Who is not in the sentence, and what is not alike."""
     missing = [row.label for row in reading.ranked if not row.n_done]
     some = 0 < len(missing) < len(reading.ranked)
-    absent = f" Not reached by {clipped(', '.join(missing))}." if some else ""
-    return f".{absent}{native(reading.source)}"
+    told = f" {lacking(reading)}: {listed(missing)}." if some else ""
+    return f".{told}{native(reading.source)}"
+
+
+def lacking(reading: Reading) -> str:
+    """What is said of rows that cannot be read at a price; at one that is a quality, they may be better anywhere."""
+    return "Not reached" if reading.column.info.direction == "none" else "No setting there"
 
 
 def native(board: Board) -> str:
@@ -208,7 +213,7 @@ def wary_at(reading: Reading) -> list[str]:
     lost = [f"{row.label} ({_reach(sweep, reading)})" for row, sweep in pairs if not row.n_done]
     wide = [f"{sweep.label} ({gap})" for row, sweep in pairs if row.n_done and (gap := _gap(sweep, reading.price))]
     said = {
-        f"Not reached, {name} from the lowest to the highest of their means": lost,
+        f"{lacking(reading)}, {name} from the lowest to the highest of their means": lost,
         "Reached by some seeds, the mean is of these": [words for words, partial in some if not partial],
         "Not ranked, as only the better or the worse of their seeds reach it": [
             words for words, partial in some if partial
@@ -233,17 +238,18 @@ def wary_of_curves(reading: Reading) -> list[str]:
     unlike = [c.header for c in reading.board.columns if c.info.against and c.info.direction != "none"]
     order = f"{name} does not rise or fall steadily with what is swept, so settings are read in the order of {name}"
     said = {
-        "One setting, so no curve: read only where it stands": alone,
+        "One setting, so no curve: read only where it stands": [] if len(alone) == len(pairs) > 1 else alone,
         order: folded,
         "All settings of these have something other than the default": settings,
         f"For some models, more {name} does not always mean {better}": back,
         "Not ranked, as it is bought with what is not alike here": unlike,
     }
-    return _lines(said)
+    none = ["No row has a curve: each is one setting, and read only where it stands."]
+    return [*(none if len(alone) == len(pairs) > 1 else ()), *_lines(said)]
 
 
 def _lines(said: Mapping[str, Sequence[str]]) -> list[str]:
-    return [f"{words}: {clipped(', '.join(labels))}." for words, labels in said.items() if labels]
+    return [f"{words}: {listed(labels)}." for words, labels in said.items() if labels]
 
 
 def _settings(row: Row) -> str:

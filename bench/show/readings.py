@@ -9,17 +9,15 @@ from functools import partial
 from bench.compare.boards import Column, Row
 from bench.compare.readings import Reading
 from bench.show import fitting
-from bench.show.answers import at, level
+from bench.show.answers import at, lacking, level
 from bench.show.tables import FIRST_METRIC, Mark, format_interval, starred
-
-NOT_REACHED = "not reached"
 
 
 def cells(reading: Reading, row: Row) -> list[str]:
     """A row's numbers with their intervals; (3/5) where some seeds that reach the price lack one; else why it lacks."""
     columns = reading.board.columns
     if not row.n_done:
-        return [NOT_REACHED, *("" for _ in columns[1:])]
+        return [lacking(reading).lower(), *("" for _ in columns[1:])]
     return [_cell(row, column) for column in columns]
 
 

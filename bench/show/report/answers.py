@@ -8,7 +8,7 @@ from typing import Any
 from bench.compare.answers import Answer
 from bench.compare.boards import Column, Row
 from bench.compare.readings import Reading
-from bench.show.answers import at, level, native, sentence, wary_at, wary_of_curves, where
+from bench.show.answers import at, lacking, level, native, sentence, wary_at, wary_of_curves, where
 from bench.show.readings import cells, is_marked, rank_text, seeds
 from bench.show.report.explained import of_board, of_column, of_models
 
@@ -48,6 +48,7 @@ def _reading(reading: Reading) -> dict[str, Any]:
         "at": reading.price.value,
         "columns": [{"name": c.name, "header": c.header, "tip": of_column(c), **_read_as(c)} for c in columns],
         "rows": [_row(reading, row, ranks, n_ranked) for row in reading.board.rows],
+        "lacking": lacking(reading).lower(),
         "wary_here": wary_at(reading),
         "wary": wary_of_curves(reading),
     }

@@ -65,10 +65,10 @@ def _environment(made: Provenance) -> str:
     parts = []
     if made.hardware:
         parts = [words for words in (made.hardware.cpu, made.hardware.platform) if words]
-        parts += [f"{made.hardware.cores} cores"] if made.hardware.cores else []
+        parts += [counted(made.hardware.cores, "core")] if made.hardware.cores else []
         parts += made.hardware.gpus
     parts += [f"device {made.device}"] if made.device else []
-    parts += [f"{made.threads} threads"] if made.threads else []
+    parts += [counted(made.threads, "thread")] if made.threads else []
     return "; ".join(part for part in (", ".join(versions), ", ".join(parts)) if part) or "not recorded"
 
 

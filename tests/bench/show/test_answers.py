@@ -143,7 +143,7 @@ def test_runs_at_unlike_prices_are_not_compared() -> None:
     )
     some = said([*native, *runs("vsc", (10,), line(0.7, 0))])
     assert "topk k=10 reconstructs best" in some
-    assert some.endswith(f" Not reached by mp k=30.{NATIVE}")
+    assert some.endswith(f" Not reached: mp k=30.{NATIVE}")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_runs_at_unlike_prices_are_not_compared() -> None:
     [
         (1, "no model reaches it: the settings of the models lie at L0 4 to 1,023."),
         (3000, "no model reaches it: the settings of the models lie at L0 4 to 1,023."),
-        (600, "only mp reaches it: the settings of the models lie at L0 4 to 1,023. Not reached by topk."),
+        (600, "only mp reaches it: the settings of the models lie at L0 4 to 1,023. Not reached: topk."),
     ],
 )
 def test_a_level_that_few_models_reach_is_said_to_be_one(level: float, words: str) -> None:
@@ -191,6 +191,31 @@ def test_a_study_without_a_price_says_so() -> None:
 )
 def test_what_a_curve_lacks_is_said(records: list[Record], price: Price, words: str) -> None:
     assert any(each.startswith(words) for each in wary_of(records, price))
+
+
+def test_a_row_that_is_better_wherever_it_stands_does_not_lack_the_level() -> None:
+    board = board_of([*runs("topk", (4, 32), line(1.0, -0.2)), *runs("mp", (30,), line(0.5, -0.1))])
+    reading = read(board, Price("fvu", 0.5, 0.5), answering(board), ())
+    assert "no setting there" in text(reading)
+    assert "not reached" not in text(reading) + sentence(answer(board, ()), reading) + " ".join(wary(reading)).lower()
+
+
+def test_long_lists_end_with_how_many_are_left_out() -> None:
+    many = [run for i in range(40) for run in runs(f"a-long-name-{i:02}", (4, 8), line(1, -0.2))]
+    (told,) = [words for words in wary_of([*many, *TWO], Price("l0", 30, 30)) if words.startswith("Not reached")]
+    assert told.endswith(") and 28 others.")
+    assert len(told) < 400
+
+
+def test_where_no_row_has_a_curve_that_is_said_once() -> None:
+    native = [*runs("topk", (10,), line(0.5, 0)), *runs("mp", (10,), line(0.4, 0))]
+    assert "No row has a curve: each is one setting, and read only where it stands." in wary_of(native)
+    assert not any("One setting" in words for words in wary_of(native))
+
+
+def test_a_row_alone_has_no_rank() -> None:
+    board = board_of([*runs("topk", (10,), line(0.5, 0)), *runs("mp", (30,), line(0.4, 0))])
+    assert "[1]" not in text(read(board, L0_10, answering(board), ()))
 
 
 @pytest.mark.parametrize("price", [Price("l0", 4, 4), Price("l0", 32, 32), Price("l0", 2, 4)])

@@ -106,6 +106,15 @@ const coded = text => text.split("`").map((part, i) => (i % 2 ? make("code", {},
 // "a, b and c", or another word before the last.
 const listed = (names, last = "and") => [names.slice(0, -1).join(", "), ...names.slice(-1)].filter(Boolean).join(` ${last} `);
 
+// "a, b and 5 others" of more than can be read in a line.
+function listedShort(names, most = 300) {
+  let [shown, length] = [0, 0];
+  while (shown < names.length && (length += names[shown].length + 2) <= most) shown++;
+  const rest = names.length - Math.max(shown, 1);
+  const others = rest > 0 ? ` and ${rest} ${rest === 1 ? "other" : "others"}` : "";
+  return clip(names.slice(0, Math.max(shown, 1)).join(", "), most) + others;
+}
+
 // The controls behind the choice of a board depend on it, and are made again.
 function keepFirst(place) {
   while (place.children.length > 1) place.lastChild.remove();

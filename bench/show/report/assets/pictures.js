@@ -77,11 +77,12 @@ function painted({shape, steps, signed, lines}, words) {
   const [nRows, nColumns, height, width, channels = 1] = shape;
   const gap = lines ? 1 : Math.max(1, Math.round(width / 14));
   const size = {width: nColumns * (width + gap) - gap, height: nRows * (height + gap) - gap};
-  const canvas = make("canvas", {...size, role: "img", "aria-label": words});
+  const diverges = signed && channels === 1;
+  const canvas = make("canvas", {...size, class: diverges ? "diverging" : null, role: "img", "aria-label": words});
   if (lines) canvas.style.height = `${Math.min(26, Math.max(4, size.height / 2))}rem`;
   const image = new ImageData(size.width, size.height); // transparent, which gaps remain
   const pixels = new Uint32Array(image.data.buffer);
-  const colours = palette(signed && channels === 1 ? DIVERGING : GREY);
+  const colours = palette(diverges ? DIVERGING : GREY);
   for (let i = 0; i < steps.length / channels; i++) {
     const tile = Math.floor(i / (width * height));
     const y = Math.floor(tile / nColumns) * (height + gap) + (Math.floor(i / width) % height);

@@ -124,7 +124,7 @@ function sentenceAt(rows, heads, price, at, native) {
   const verdicts = [...told.filter(text => !text.startsWith("no model")), ...told.filter(text => text.startsWith("no model"))];
   const said = verdicts.length ? hedge(heads) + verdicts.join("; ") : "no ranked metric is there for two models";
   const missing = ranked.filter(row => !row.n).map(row => row.label);
-  const absent = missing.length && reached.length ? ` Not reached by ${clip(missing.join(", "), 200)}.` : "";
+  const absent = missing.length && reached.length ? ` ${lacking(price)}: ${listedShort(missing)}.` : "";
   const found = ranked.length && reached.length < 2 ? hardlyReached(ranked, reached, price) : said;
   return `At ${at}, ${found}.${absent}${native}`;
 }
@@ -137,6 +137,9 @@ function hedge(heads) {
   const few = areTold ? `for a mark, which takes ${data.mark_seeds}` : "to tell models apart";
   return `too few seeds ${few}, but on average `;
 }
+
+// What is said of rows that cannot be read at a price; at one that is a quality, they may be better anywhere.
+const lacking = price => (data.columns[price].direction === "none" ? "Not reached" : "No setting there");
 
 // That no model reaches a level, or one alone, and where their settings lie.
 function hardlyReached(ranked, reached, price) {
@@ -160,7 +163,7 @@ function waryAt(rows, price, level, n) {
   const some = partial =>
     rows.filter(row => !row.fixed && 0 < row.n && row.n < n && row.partial === partial).map(row => `${row.label} (${row.n}/${n})`);
   const said = {
-    [`Not reached, ${name} from the lowest to the highest of their means`]: rows
+    [`${lacking(price)}, ${name} from the lowest to the highest of their means`]: rows
       .filter(row => !row.n)
       .map(row => `${row.label} (${ends(paidBy(row, price))})`),
     "Reached by some seeds, the mean is of these": some(false),
@@ -168,7 +171,7 @@ function waryAt(rows, price, level, n) {
     [`Read between settings that are far apart in ${name}`]: rows.filter(gap).map(row => `${row.label} (${gap(row)})`),
   };
   const lines = Object.entries(said).filter(([, labels]) => labels.length);
-  return lines.map(([words, labels]) => make("li", {class: "here"}, `${words}: ${clip(labels.join(", "), 300)}.`));
+  return lines.map(([words, labels]) => make("li", {class: "here"}, `${words}: ${listedShort(labels)}.`));
 }
 
 // The columns of a reading; the sign of those that are ranked says which way is better.
@@ -189,25 +192,27 @@ function readingAt(like, board, price, level) {
   const valuesOf = k => Object.fromEntries(compared.map(row => [row.label, row.values[k]]));
   heads.forEach((head, k) => {
     head.marked = head.sign ? marked(valuesOf(k), head.sign) : null;
-    head.ranks = head.sign ? rankIntervals(valuesOf(k), head.sign) : {};
+    const isAlone = compared.filter(row => row.cells[k]).length < 2; // which needs no rank
+    head.ranks = head.sign && !isAlone ? rankIntervals(valuesOf(k), head.sign) : {};
   });
   const at = `${like.dataset.label} ${Number(level.toPrecision(6))} on ${like.parentNode.dataset.where}`;
   made.querySelector(".scroll").setAttribute("aria-label", `At ${at}`);
   made.querySelector(".sentence").replaceChildren(...coded(sentenceAt(rows, heads, price, at, like.parentNode.dataset.native)));
   const names = new Map([...made.querySelectorAll("tbody th")].map(node => [node.textContent, node]));
   const ranked = compared.filter(row => row.n).length;
-  const lines = rows.map(row => readingRow(row, heads, names.get(row.label), board.seeds.length, ranked));
+  const absent = lacking(price).toLowerCase();
+  const lines = rows.map(row => readingRow(row, heads, names.get(row.label), board.seeds.length, ranked, absent));
   made.querySelector("tbody").replaceChildren(...lines);
   for (const node of made.querySelectorAll("li.here")) node.remove();
   made.querySelector("ul").prepend(...waryAt(rows, price, level, board.seeds.length));
   return made;
 }
 
-function readingRow(row, heads, name, n, ranked) {
+function readingRow(row, heads, name, n, ranked, absent) {
   const seeds = make("td", {}, row.fixed ? "fixed" : `${row.n}/${n}`);
   const head = name ?? make("th", {scope: "row"}, row.label);
   const line = make("tr", {class: row.floor ? "floor" : null}, head, seeds);
-  if (!row.n) line.append(make("td", {class: "na unreached", colspan: heads.length}, "not reached"));
+  if (!row.n) line.append(make("td", {class: "na unreached", colspan: heads.length}, absent));
   else line.append(...heads.map((head, k) => readingCell(row, head, k, ranked)));
   return line;
 }

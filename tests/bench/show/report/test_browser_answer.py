@@ -12,7 +12,7 @@ from bench.compare.answers import Answer, answer, answering
 from bench.compare.pairs import compare
 from bench.compare.prices import Price
 from bench.compare.readings import read
-from bench.show.answers import sentence, wary
+from bench.show.answers import lacking, sentence, wary
 from bench.show.readings import cells, is_marked, rank_text, seeds
 from bench.show.tables import format_interval
 from tests.bench.show.report import factory
@@ -52,14 +52,14 @@ def read_by_python(answer: Answer, price: Price) -> tuple[list[Any], str, list[s
     ranks = [reading.ranks(column) for column in columns]
     rows: list[Any] = []
     for row in reading.board.rows:
-        texts = cells(reading, row) if row.n_done else ["not reached"]
+        texts = cells(reading, row) if row.n_done else [lacking(reading).lower()]
         parts = zip(texts, columns, ranks, strict=False)
         told = [
             [text, rank_text(of.get(row.label)) if row.n_done else "", is_marked(reading, row, column)]
             for text, column, of in parts
         ]
         rows.append([row.label, [seeds(reading, row), "", False], *told])
-    told = re.sub(r"\. Curves cross: .*?(?=\.( Not| Sizes|$))", "", sentence(answer, reading))
+    told = re.sub(r"\. Curves cross: .*?(?=\.( Not| No| Sizes|$))", "", sentence(answer, reading))
     return rows, told.replace("`", ""), wary(reading)
 
 

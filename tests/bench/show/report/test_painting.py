@@ -206,3 +206,13 @@ def test_a_row_without_a_run_has_no_pictures(open_page: Open) -> None:
     opened.page.locator("#structure").get_by_label("Row", exact=True).select_option(label="vae")
     assert settled(opened).text_content() == "No pictures of vae."
     assert opened.complaints == []
+
+
+def test_what_is_not_there_has_no_colour_in_the_dark(open_page: Open) -> None:
+    opened = open_page(one_run())
+    settled(opened)
+    opened.page.emulate_media(color_scheme="dark")
+    colour = "node => getComputedStyle(node).backgroundColor"
+    backgrounds = [node.evaluate(colour) for node in opened.page.locator(".sheet canvas.diverging").all()]
+    assert backgrounds
+    assert set(backgrounds) == {"rgba(0, 0, 0, 0)"}

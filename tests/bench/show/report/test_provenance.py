@@ -37,3 +37,8 @@ def test_runs_name_the_command_of_their_study_by_its_number() -> None:
     found = provenance(factory.boards_of(runs), Labs())
     assert found["studies"] == ["python -m bench run --models all", "python -m bench run --models a"]
     assert [run["study"] for run in found["runs"]] == [1, 1, 2]
+
+
+def test_one_thread_is_one() -> None:
+    (environment,) = provenance(factory.boards_of([factory.record("a", metrics={"fvu": 1.0})]), Labs())["environments"]
+    assert environment.endswith("2 cores, device cpu, 1 thread")
