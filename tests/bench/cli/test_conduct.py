@@ -38,8 +38,9 @@ class Scripted(Executor):
     def execute(self, specs: Sequence[RunSpec], job: Job, on_event: OnEvent) -> None:
         raise AssertionError("laid out, not executed")
 
-    def require(self, specs: Sequence[RunSpec], job: Job) -> None:
+    def require(self, specs: Sequence[RunSpec], job: Job) -> list[str]:
         self.calls.append("require")
+        return ["digits: of its data, a note."]
 
     def alone(self, results: Path) -> AbstractContextManager[object]:
         self.calls.append("alone")
@@ -77,7 +78,8 @@ def test_the_steps_of_a_plan_come_in_order(tmp_path: Path, capsys: pytest.Captur
     executor = Scripted(words="One truck broke down.")
     assert conducted(tmp_path, executor)
     assert executor.calls == ["require", "alone", "survey", "lay out", "hand over", "follow"]
-    said = capsys.readouterr().out.splitlines()
+    note, *said = capsys.readouterr().out.splitlines()
+    assert note == "digits: of its data, a note."
     assert said[0] == "Plan: 1 run = 1 model x 1 dataset x 1 seed (a test)"
     assert said[1] == "  0 done, 0 failed, 1 to run; executor: elsewhere; no estimate yet"
     assert said[2:] == ["  in one lorry", "Handed over.", "One truck broke down."]
