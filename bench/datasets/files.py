@@ -108,7 +108,8 @@ class FileSource(DatasetSource):
 
     def _read(self) -> dict[str, Samples]:
         path, other = self.place.path, self.place.embedding
-        parts = _read(path, self.place.options.get("labels"))
+        labels, matrix = (self.place.options.get("labels"), self.place.matrix)
+        parts = read_samples(path, labels, matrix) if matrix else _read(path, labels)
         return embedded(parts, path, _read(other, None), other) if other else parts
 
     def _bytes(self) -> int:

@@ -19,7 +19,9 @@ NORMALISATIONS = ("auto", "none", "center", "standardise", "rms", "unit")
 OPTION = re.compile(r"(.+):(\w+)=([^:/]*|(?<=:embedding=)[^:]*)")
 """One option behind a path. A slash in the value belongs to a path; in an embedding's, that is to be said."""
 
-OPTIONS = ("labels", "normalise", "patches", "embedding")
+MATRICES = ("layer", "obsm")
+"""Options of an .h5ad file: which of its matrices are the inputs."""
+OPTIONS = ("labels", "normalise", "patches", "embedding", *MATRICES)
 """What may follow a path, as `:NAME=VALUE`."""
 
 
@@ -36,12 +38,18 @@ class Place(NamedTuple):
         """What boards call it: the file's name without its extension, and what else was said of how it is read."""
         name = self.path.resolve().name if self.path.is_dir() else self.path.stem
         words = {"labels": "", "normalise": "{}", "patches": "patches of {}", "embedding": "embedded by {}"}
+        words |= dict.fromkeys(MATRICES, "{}")
         return " ".join(filter(None, [name, *(words[key].format(word) for key, word in self.options.items())]))
 
     @property
     def reference(self) -> str:
         """What names it from any folder."""
         return ":".join([os.path.abspath(self.path), *(f"{key}={value}" for key, value in self.options.items())])
+
+    @property
+    def matrix(self) -> tuple[str, str] | None:
+        """Where an .h5ad file has the inputs, "layer" or "obsm", and under which name; None for its X."""
+        return next(((key, self.options[key]) for key in MATRICES if key in self.options), None)
 
     @property
     def embedding(self) -> Path | None:
@@ -89,6 +97,9 @@ def place_of(reference: str) -> Place | None:
     side = options.get("patches")
     if side is not None and not (is_folder and side.isdecimal() and 4 <= int(side) <= 64):
         raise BenchError(f"patches={side} of '{path}': give the side of patches of a folder's images, 4 to 64 pixels.")
+    given = [f"{key}={options[key]}" for key in MATRICES if key in options]
+    if given and (len(given) > 1 or Path(path).suffix != ".h5ad"):
+        raise BenchError(f"{' and '.join(given)} of '{path}': give one of them, of an .h5ad file.")
     place = Place(Path(path), options)
     if "embedding" in options:
         _require_beside(place)

@@ -19,7 +19,7 @@ from bench.datasets.beside import beside
 from bench.datasets.saved import saved_content
 from bench.datasets.stored import Rows, npy_rows, safetensors_rows
 from bench.datasets.unreadable import unreadable
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError, first_line, unknown
 
 INPUTS = ("x", "X", "activations", "data", "features", "images", "image", "embeddings", "embedding", "hidden_states")
 """Names of the inputs in a file that holds several arrays."""
@@ -67,7 +67,7 @@ class Samples:
             object.__setattr__(self, "labels", self.labels[:, 0])
 
 
-def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
+def read_samples(path: Path, labels: str | None = None, matrix: tuple[str, str] | None = None) -> dict[str, Samples]:
     """The samples of a file: under "all", or under the names of the splits that it has.
 
     Parameters
@@ -76,13 +76,16 @@ def read_samples(path: Path, labels: str | None = None) -> dict[str, Samples]:
         A file with an extension of `READERS`, or the folder of a saved data set.
     labels : str, optional
         The array or the column that holds the labels, where it has not one of the usual names.
+    matrix : tuple of str, optional
+        Of an .h5ad file, where its inputs are, "layer" or "obsm", and under which name; by default they are its X.
 
     Raises
     ------
     BenchError
         The file cannot be read, holds code, or holds no inputs.
     """
-    content = _content(path, saved_content if path.is_dir() else READERS[path.suffix])
+    reader = partial(_h5ad, matrix=matrix) if matrix else saved_content if path.is_dir() else READERS[path.suffix]
+    content = _content(path, reader)
     if isinstance(content, Tensor | Rows):
         return completed({"all": Samples(content)}, path)
     if not isinstance(content, Mapping):
@@ -167,13 +170,20 @@ def _parquet(path: Path) -> Any:
     return pd.read_parquet(path)
 
 
-def _h5ad(path: Path) -> dict[str, Any]:
+def _h5ad(path: Path, matrix: tuple[str, str] | None = None) -> dict[str, Any]:
     try:
         import anndata
     except ImportError as error:
         raise ImportError("an .h5ad file needs anndata: pip install anndata") from error
     table = anndata.read_h5ad(path)
-    x = table.X.toarray() if hasattr(table.X, "toarray") else table.X
+    x = table.X
+    if matrix:
+        kind, name = matrix
+        matrices = table.layers if kind == "layer" else table.obsm
+        if name not in matrices:
+            raise unknown(f"{kind} of '{path}'", name, matrices)
+        x = matrices[name]
+    x = x.toarray() if hasattr(x, "toarray") else np.asarray(x)
     taken = {*INPUTS, *CLASS_NAMES, *CATEGORIES, *NAMES}
     columns = {name: table.obs[name].to_numpy() for name in table.obs.columns if name not in taken}
     return columns | {"x": x, "names": table.obs_names.to_numpy()}

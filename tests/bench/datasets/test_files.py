@@ -386,6 +386,29 @@ def test_an_annotated_matrix(tmp_path: Path) -> None:
         load(f"{tmp_path}/cells.h5ad:labels=sort")
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_other_matrices_of_an_annotated_one(tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata")
+    cells = anndata.AnnData(X, obs=pd.DataFrame({"kind": WORDS}, index=[f"cell {i}" for i in range(N)]))
+    cells.layers["counts"] = csr_array(np.float32(3) * X)
+    cells.obsm["X_pca"] = X[:, :2]
+    path = f"{tmp_path}/cells.h5ad"
+    cells.write_h5ad(path)
+    plain = load(f"{path}:labels=kind:normalise=none")
+    counts = load(f"{path}:labels=kind:layer=counts:normalise=none")
+    torch.testing.assert_close(counts.train.x, 3 * plain.train.x)
+    assert (counts.train.labels.tolist(), counts.train.names) == (plain.train.labels.tolist(), plain.train.names)
+    torch.testing.assert_close(load(f"{path}:obsm=X_pca:labels=kind:normalise=none").test.x, plain.test.x[:, :2])
+    assert checksum(f"{path}:layer=counts") != checksum(path)
+    for asked, words in {
+        "cells.h5ad:layer=count": "Did you mean 'counts'",
+        "cells.h5ad:layer=counts:obsm=X_pca": "give one of them",
+        "acts.npy:layer=counts": "of an .h5ad file",
+    }.items():
+        with pytest.raises(BenchError, match=words):
+            load(npy(tmp_path).parent / asked)
+
+
 def test_an_option_tells_a_folder_from_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     npy(tmp_path)
     monkeypatch.chdir(tmp_path.parent)
