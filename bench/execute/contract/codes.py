@@ -53,7 +53,7 @@ def decodes_nothing(subject: Subject) -> str:
 def repeats(subject: Subject) -> str:
     """Encoding twice gives the same codes."""
     first, second = (subject.trained.encode(subject.inputs).dense() for _ in range(2))
-    return _difference("codes", second, first, "encode() draws no noise; sample() may.")
+    return _difference("codes of a second call", second, first, "encode() draws no noise and keeps no state.")
 
 
 @torch.no_grad()

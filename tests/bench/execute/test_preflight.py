@@ -56,7 +56,7 @@ def refusal(root: Path, *metrics: str, **keys: object) -> str:
         (LOSS, "def prepare(self, x, labels): x.mul_(2)", "changes x in place"),
         (LOSS, "def after_step(self): raise KeyError('lr')", "KeyError: 'lr'"),
         (LOSS, "def encode(self, x): return x", "encode() returns Tensor; expected models.base.DenseCodes"),
-        (LOSS, "def encode(self, x): return DenseCodes(x + torch.rand(1))", "codes differ by up to"),
+        (LOSS, "def encode(self, x): return DenseCodes(x + torch.rand(1))", "codes of a second call differ by up to"),
         (
             LOSS,
             HIDING,

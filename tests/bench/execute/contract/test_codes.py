@@ -84,7 +84,7 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
             return DenseCodes(self.encoder(x + torch.rand_like(x)).relu())
         """,
         {
-            codes.repeats: "codes differ by up to #: encode() draws no noise; sample() may.",
+            codes.repeats: "codes of a second call differ by up to #: encode() draws no noise and keeps no state.",
         },
     ),
     (
