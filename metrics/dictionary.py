@@ -53,7 +53,7 @@ def coherence(atoms: Tensor) -> float:
     direction="none",
     range="[0, r]",
     source="Tropp 2004, section 2.2",
-    curve=Axis.single("size", SIZES, log=True),
+    curve=Axis.single("nearest atoms", SIZES, log=True),
 )
 def babel(atoms: Tensor) -> dict[str, float] | NotApplicable:
     """Babel function mu_1(r): the largest sum of |D_i . D_j| over the r atoms closest to one atom D_j.

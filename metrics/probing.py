@@ -92,7 +92,7 @@ def _trained_layer(inputs: Tensor, targets: Tensor, n_classes: int) -> nn.Module
     return layer
 
 
-@metric(label="probe of largest", direction="max", range="[0, 1]", source=REGULARISED, curve=Axis.single("size", KEPT))
+@metric(label="probe of largest", direction="max", range="[0, 1]", source=REGULARISED, curve=Axis.single("units", KEPT))
 def truncated_probe(
     z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor
 ) -> dict[str, float] | NotApplicable:
@@ -112,7 +112,7 @@ def truncated_probe(
     direction="max",
     range="[0, 1]",
     source=GURNEE,
-    curve=Axis.single("size", K_SPARSE, log=True),
+    curve=Axis.single("units", K_SPARSE, log=True),
 )
 def sparse_probe(z: Matrix, labels: Tensor, train_z: Matrix, train_labels: Tensor) -> dict[str, float] | NotApplicable:
     """Balanced accuracy of a probe of k units for one class against the rest, k = 1, 2, 5, 10: mean over classes.
