@@ -40,6 +40,8 @@ def describe_validation(owner: str, error: ValidationError) -> str:
         parts = [*([owner] if owner else []), *(str(part) for part in item["loc"] if part != "function-after")]
         shown = f" = {item['input']!r:.80}" if item["loc"] and item["type"] != "missing" else ""
         message = item["msg"].removeprefix("Value error, ")
+        if isinstance(item["input"], tuple):  # a value of some fields, and of others meant as a grid
+            message += f"; a grid is a list, {list(item['input'])}"
         lines.append(f"{'.'.join(parts)}{shown}: {message}" if parts else message)
     return "\n".join(lines)
 

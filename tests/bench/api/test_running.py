@@ -172,6 +172,7 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
         ({"results": None}, "results = None: give the path of a folder"),
         ({"data_dir": 3}, "data_dir = 3: give the path"),
         ({"models": Path("none.py:Mine")}, "none.py"),
+        ({"set": {"topk.k": (4, 8)}}, r"a grid is a list, \[4, 8\]"),
         ({"set": {"topk": {"k": 4}}}, "write topk.k: VALUE"),
         ({"datasets": {"a": np.ma.masked_less(np.eye(9), 1)}}, "'a' is no array: it has a mask over 72"),
         ({"datasets": {"a": csr_array(np.eye(9))}}, r"it is a sparse csr_array; give it.toarray\(\)"),
