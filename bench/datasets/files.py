@@ -40,6 +40,8 @@ TRIED = 20_000
 """Rows that are looked at, evenly spaced, for whether float32 can hold them."""
 FAIR = 5
 """Samples of a class, on average, at the least: labels of more values are no classes."""
+FEW_CLASSES = 10
+"""Values that may be classes of however few samples."""
 
 Part = TypeVar("Part", Split, Stream)
 """A split, in memory or on disk."""
@@ -226,7 +228,7 @@ def _require_classes(place: Place, labels: list[np.ndarray]) -> None:
     values = {value for part in known for value in np.unique(part).tolist()}
     n = sum(map(len, known))
     numbers = all(isinstance(value, int | float) for value in values)
-    if len(values) * FAIR > n and len(values) > 2:
+    if len(values) > max(n / FAIR, FEW_CLASSES):
         words = "looks continuous" if numbers else "looks like names of samples"
         raise BenchError(f"{what} {words} ({len(values):,} values in {n:,} samples); {remedy}.")
     if numbers and (parts := sorted(value for value in values if value % 1)):

@@ -176,7 +176,7 @@ def test_the_caller_keeps_his_random_numbers_and_threads(x: np.ndarray, tmp_path
         ({"set": {"topk": {"k": 4}}}, "write topk.k: VALUE"),
         ({"datasets": {"a": np.ma.masked_less(np.eye(9), 1)}}, "'a' is no array: it has a mask over 72"),
         ({"datasets": {"a": csr_array(np.eye(9))}}, r"it is a sparse csr_array; give it.toarray\(\)"),
-        ({"datasets": {"a": (np.eye(9), np.arange(9) / 2)}}, "looks continuous"),
+        ({"datasets": {"a": (np.eye(9), np.arange(9) / 2)}}, "has 0.5, and classes are whole numbers or words"),
         ({"datasets": {"a": np.full((50, 3), np.nan)}}, "a.npz. has nan at row 0, column 0"),
         ({"datasets": {}}, "name at least one"),
     ],
