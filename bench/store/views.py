@@ -120,10 +120,13 @@ class Views:
         return str(self.unit_roles[unit]) if unit < len(self.unit_roles) else ""
 
     def class_of(self, place: int) -> int:
-        """Index of the class in which the shown unit at a place is on most; -1 where it is of all, or of several."""
-        rates = self.unit_rates[place] if self.unit_rates.size else np.empty(0)
-        most = np.flatnonzero(rates == rates.max(initial=0))
-        return int(most[0]) if len(most) == 1 and self.role_of(place) != "global" else -1
+        """Index of the class in which the shown unit at a place is on more than in all others; -1 where there is none.
+
+        Of classes of one size, it is that of more than half of the samples that the unit is on for.
+        """
+        rates = self.unit_rates[place] if self.unit_rates.size else np.zeros(1)
+        most = int(rates.argmax())
+        return most if 2 * rates[most] > rates.sum() and self.role_of(place) != "global" else -1
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """By name, what there is."""

@@ -175,7 +175,12 @@ def test_arrays_of_a_later_version_are_passed_over() -> None:
 
 @pytest.mark.parametrize(
     ("rates", "role", "found"),
-    [([0.1, 0.9, 0.2], "exclusive", 1), ([1.0, 0.5, 1.0], "no role", -1), ([0.8, 0.9, 0.7], "global", -1)],
+    [
+        ([0.1, 0.9, 0.2], "exclusive", 1),
+        ([1.0, 0.5, 1.0], "no role", -1),
+        ([0.01, 0.02, 0.01], "no role", -1),
+        ([0.8, 0.9, 0.7], "global", -1),
+    ],
 )
 def test_a_unit_is_mostly_of_one_class_unless_it_is_of_all_or_of_several(
     rates: list[float], role: str, found: int

@@ -14,10 +14,12 @@ from tests.bench.show.report.test_units import words
 
 def test_pictures_are_a_row_a_unit() -> None:
     rng = np.random.default_rng(0)
-    views = factory.views_of(rng, rng.random((10, 256)), (4, 6))
+    rates = 0.1 * rng.random((10, 256))
+    rates[7, 2] = 0.9
+    views = factory.views_of(rng, rates, (4, 6))
     figure = units(views)
     assert len(labels(figure, "y")) == 20
-    assert labels(figure, "y")[1] == f"unit 2 · mostly class {views.unit_rates[1].argmax()}"
+    assert labels(figure, "y")[1] == "unit 2 · mostly class 7"
     np.testing.assert_allclose(pixels(figure)[5:9, :6], views.shown_inputs[1].reshape(4, 6), rtol=1e-5)
     assert fits(figure)
 
