@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.compare.answers import floors_among
+from bench.api.boards import build_boards
+from bench.compare.answers import floors_of
 from bench.plugins.registry import METRIC_REGISTRY
 from bench.store.runs import RunStore
 from tests.bench.cli.helpers import bench, carry_out, make
@@ -110,7 +111,8 @@ def test_a_floor_is_not_ranked_though_its_legend_is_lost(tmp_path: Path) -> None
     store = RunStore(tmp_path)
     carry_out(make(tmp_path, models="mean,random,topk"), tmp_path)
     runs = store.scan().records
-    assert floors_among(runs, store) == {"mean", "random"}
+    (board,) = build_boards(runs, store)
+    assert floors_of(board, store) == {"mean", "random"}
     for record in runs:
         (store.folder(record.run_id).path / "legend.json").unlink()
-    assert floors_among(runs, store) == {"mean", "random"}
+    assert floors_of(board, store) == {"mean", "random"}
