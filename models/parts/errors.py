@@ -8,7 +8,7 @@ from torch import Tensor
 
 def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
     """||x - x_hat||^2, mean over samples: x_hat (N, D), x (N, D) -> ()."""
-    return F.mse_loss(x_hat, x, reduction="sum") / len(x)  # its gradient is one pass, that of a square of a sum four
+    return F.mse_loss(x_hat, x, reduction="sum") / len(x)  # one pass back, where a sum of squares takes four
 
 
 def summed_variance(x: Tensor) -> Tensor:
