@@ -77,7 +77,7 @@ class AuxK(nn.Module):
         `residual` (N, D) is x minus the reconstruction from these codes.
         """
         auxiliary = self._rebuild(model, x, values.detach(), selection, residual.detach())
-        return Losses(fvu + self.config.auxk_weight * auxiliary, {"fvu": fvu, "auxk": auxiliary})
+        return Losses(fvu.add(auxiliary, alpha=self.config.auxk_weight), {"fvu": fvu, "auxk": auxiliary})
 
     def _rebuild(
         self, model: LinearAutoencoder, x: Tensor, values: Tensor, selection: Selection, residual: Tensor
@@ -93,28 +93,35 @@ class AuxK(nn.Module):
         if self.config.auxk == 0 or len(alive) == 0:
             return x.new_zeros(())
         encoder, encoder_bias = _rows(model.encoder, dead), _rows(model.encoder_bias, dead)
-        pre = centred_linear(x, encoder, encoder_bias, model.bias).masked_fill(alive, 0.0)
-        top, positions = top_k(pre.abs() if self.signed else pre, min(self.config.auxk, len(alive)))
-        top = pre.gather(1, positions) if self.signed else top.relu()
+        pre = centred_linear(x, encoder, encoder_bias, model.bias)
+        sizes, positions = self._largest(pre.detach().masked_fill(alive, 0.0))
         if dead is not None and may_wait(x):
+            top = pre.gather(1, positions)
+            top = top if self.signed else top.relu()
             rebuilt = decode(top, Selection(dead[positions], len(self.silence)), model.dictionary)
         else:  # of the few candidates a large part is active: a dense product costs a GPU less than to gather atoms
-            rebuilt = torch.zeros_like(pre).scatter(1, positions, top) @ _rows(model.dictionary, dead)
-        error = F.mse_loss(rebuilt, residual, reduction="sum") / residual.square().sum().clamp_min(1e-12)
-        return error.masked_fill(alive.all(), 0.0)
+            dropped = torch.ones_like(pre, dtype=torch.bool).scatter(1, positions, sizes <= 0)
+            rebuilt = pre.masked_fill(dropped, 0.0) @ _rows(model.dictionary, dead)
+        energy = residual.square().sum().clamp_min(1e-12)
+        # Where no unit is dead, the loss is zero: an infinite energy says so to its gradient as well.
+        return F.mse_loss(rebuilt, residual, reduction="sum") / energy.masked_fill(alive.all(), torch.inf)
+
+    def _largest(self, pre: Tensor) -> tuple[Tensor, Tensor]:
+        """Sizes and positions of the `auxk` pre-activations that reconstruct, of those of candidates (N, C)."""
+        return top_k(pre.abs() if self.signed else pre, min(self.config.auxk, pre.shape[1]))
 
     def _candidates(self) -> tuple[Tensor | None, Tensor]:
         """Units that may reconstruct the residual, None for all; and which of them are alive, so that they may not."""
         most = min(MOST_CANDIDATES * self.config.auxk, len(self.silence))
-        is_dead = self.silence > self.dead_after
+        alive = self.silence <= self.dead_after
         if may_wait(self.silence):
-            dead = is_dead.nonzero().squeeze(1)
+            dead = (~alive).nonzero().squeeze(1)
             if len(dead) <= most:
                 return dead, torch.zeros_like(dead, dtype=torch.bool)
-        if most == len(is_dead):
-            return None, ~is_dead
+        if most == len(alive):
+            return None, alive
         longest = self.silence.topk(most).indices
-        return longest, ~is_dead[longest]
+        return longest, alive[longest]
 
 
 def _rows(parameter: Tensor, units: Tensor | None) -> Tensor:

@@ -66,33 +66,28 @@ class Selection:
     def transposed_product(self, values: Tensor, dense: Tensor) -> Tensor:
         """Z^T @ dense, (M, D), for the code matrix Z of `values`, shaped as the indices, and a dense (N, D)."""
         starts, samples, slots = self._transpose
-        return _sums(values.reshape(-1)[slots], samples, starts, dense)
+        return _sums(samples, starts, dense, values.reshape(-1), slots)
 
     def product(self, values: Tensor, dense: Tensor) -> Tensor:
         """Z @ dense, (N, D), for the code matrix Z of `values` and a dense (M, D); differentiable in the values."""
         if not may_wait(dense):
-            result: Tensor = _Product.apply(values.flatten(), self.indices.flatten(), *self._rows, dense)
+            result: Tensor = _Product.apply(values.flatten(), dense, self)
             return result
         if self.samples is None:
             return F.embedding_bag(self.indices, dense, per_sample_weights=values, mode="sum")
-        return _sums(values, self.indices, self._rows[1], dense)
+        return _sums(self.indices, self.bags, dense, values)
 
     @cached_property
-    def _rows(self) -> tuple[Tensor, Tensor]:
-        """Sample of each entry, and start of each sample's bag and end of the last (N + 1,)."""
-        if self.samples is not None:
-            bags = torch.arange(self.n_samples + 1, device=self.samples.device)
-            return self.samples, torch.searchsorted(self.samples, bags)
-        n, k = self.indices.shape
-        return (
-            torch.arange(n * k, device=self.indices.device) // k,
-            torch.arange(0, n * k + 1, k, device=self.indices.device),
-        )
+    def bags(self) -> Tensor | int:
+        """Entries of each sample: k; of a list, start of each sample's and end of the last, (N + 1,)."""
+        if self.samples is None:
+            return self.indices.shape[1]
+        return torch.searchsorted(self.samples, torch.arange(self.n_samples + 1, device=self.samples.device))
 
     def sum_rows(self, rows: Tensor) -> Tensor:
         """Of each unit, the sum of the rows (N, k, D) of its slots: (M, D)."""
         starts, _, slots = self._transpose
-        return _sums(rows.new_ones(len(slots)), slots, starts, rows.flatten(0, -2))
+        return _sums(slots, starts, rows.flatten(0, -2))
 
     def sum_by_unit(self, values: Tensor) -> Tensor:
         """Column sums of the code matrix of `values`: (M,)."""
@@ -147,29 +142,40 @@ def sort_numbers(numbers: Tensor, end: int) -> tuple[Tensor, Tensor]:
     return numbers.to(torch.int16 if end <= 2**15 - 1 else torch.int32).sort(stable=True)
 
 
-def _sums(weights: Tensor, rows: Tensor, starts: Tensor, dense: Tensor) -> Tensor:
-    """Of each bag, the weighted sum of its rows of dense (R, D): (B, D), by a kernel where there is one."""
-    result = attempt("bags.sums", dense, weights, rows, starts, dense)
+def _sums(
+    rows: Tensor, bags: Tensor | int, dense: Tensor, weights: Tensor | None = None, order: Tensor | None = None
+) -> Tensor:
+    """Of each bag, the weighted sum of its rows of dense (R, D): (B, D); see `models.parts.kernels.bags.sums`."""
+    result = attempt("bags.sums", dense, rows, bags, dense, weights, order)
     if result is not None:
         return result  # type: ignore[no-any-return]
-    return F.embedding_bag(
-        rows, dense, offsets=starts, per_sample_weights=weights, mode="sum", include_last_offset=True
-    )
+    if weights is not None and order is not None:
+        weights = weights[order]
+    if isinstance(bags, int):
+        weights = weights if weights is None else weights.view(-1, bags)
+        return F.embedding_bag(rows.view(-1, bags), dense, per_sample_weights=weights, mode="sum")
+    return F.embedding_bag(rows, dense, offsets=bags, per_sample_weights=weights, mode="sum", include_last_offset=True)
 
 
 class _Product(torch.autograd.Function):
-    """Z @ dense of a list of entries, differentiable in their values; the dense matrix gets no gradient."""
+    """Z @ dense, differentiable in the values (E,) of Z; the dense matrix gets no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, units: Tensor, samples: Tensor, starts: Tensor, dense: Tensor) -> Tensor:
-        ctx.save_for_backward(units, samples, dense)
-        return _sums(values, units, starts, dense)
+    def forward(ctx: Any, values: Tensor, dense: Tensor, selection: Selection) -> Tensor:
+        ctx.selection = selection
+        ctx.save_for_backward(dense)
+        return _sums(selection.indices.flatten(), selection.bags, dense, values)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        units, samples, dense = ctx.saved_tensors
-        result = attempt("bags.products", dense, samples, units, grad, dense)
-        return (grad[samples] * dense[units]).sum(1) if result is None else result, None, None, None, None
+        (dense,) = ctx.saved_tensors
+        units, samples = ctx.selection.indices.flatten(), ctx.selection.samples
+        of_sample = ctx.selection.bags if samples is None else samples
+        result = attempt("bags.products", dense, of_sample, units, grad, dense)
+        if result is None:
+            rows = grad.repeat_interleave(of_sample, 0) if samples is None else grad[samples]
+            result = (rows * dense[units]).sum(1)
+        return result, None, None
 
 
 class _AtomGradient(torch.autograd.Function):
@@ -197,7 +203,7 @@ class _SelectedLinear(torch.autograd.Function):
     ) -> Tensor:
         ctx.selection = selection
         ctx.save_for_backward(weight, centred)
-        return values.clone()
+        return values.view_as(values)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:

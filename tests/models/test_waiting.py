@@ -15,6 +15,7 @@ from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
 from models.base import Losses, Model
 from models.capabilities import Fittable
+from models.parts import kernels
 
 N, D, M = 24, 30, 64
 VARIANTS: dict[str, list[dict[str, Any]]] = {
@@ -59,6 +60,7 @@ def as_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the CPU, take the paths of a GPU."""
     for module in (
         "parts.sparse",
+        "parts.largest",
         "parts.batch_topk",
         "parts.auxk",
         "parts.pursuit",
@@ -107,30 +109,52 @@ def test_a_copy_from_the_host_is_found() -> None:
         torch.tensor([1.0, 2.0]).to("cuda")
 
 
+def descend(
+    cls: type[Model], variant: dict[str, Any], dtype: torch.dtype, progress_of: Any, n: int = N, n_steps: int = 6
+) -> list[torch.Tensor]:
+    """The last loss, its gradients and the state after some steps on n samples, in which units are dead and some
+    samples have no class."""
+    x = torch.rand(4 * n, D, generator=torch.Generator().manual_seed(1)).to(dtype)
+    labels = torch.arange(4 * n) % 5 - 1
+    torch.manual_seed(0)
+    model = build(cls, variant).to(dtype).train()
+    model.prepare(x, labels)
+    if hasattr(model, "auxk"):
+        model.auxk.dead_after = n - 1
+    for i in range(n_steps):
+        rows = torch.arange(i * n, (i + 1) * n) % len(x)
+        model.zero_grad()
+        losses = step(model, x[rows], labels[rows], progress_of(i / 5))
+        gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.sub_(0.01 * parameter.grad if parameter.grad is not None else 0.0)
+    if hasattr(model, "auxk"):
+        assert (model.auxk.silence > model.auxk.dead_after).any(), "no unit is dead"
+    return [losses.total.detach(), *gradients, *(value.to(dtype) for value in model.state_dict().values())]
+
+
 @pytest.mark.parametrize(("cls", "variant"), list(trained()))
 def test_a_step_of_fixed_sizes_is_that_of_sizes_that_depend_on_values(
     cls: type[Model], variant: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The path of a GPU, carried out on the CPU, beside the path of the CPU: units that are dead and samples without
-    a class included."""
-    results = []
-    x = torch.rand(4 * N, D, generator=torch.Generator().manual_seed(1))
-    labels = torch.arange(4 * N) % 5 - 1
-    for wait in (True, False):
-        if not wait:
-            as_on_gpu(monkeypatch)
-        torch.manual_seed(0)
-        model = build(cls, variant).double().train()
-        model.prepare(x.double(), labels)
-        if hasattr(model, "auxk"):
-            model.auxk.dead_after = 2 * N
-        for i in range(6):
-            rows = torch.arange(i * N, (i + 1) * N) % len(x)
-            model.zero_grad()
-            progress = torch.tensor(i / 5, dtype=torch.float64) if not wait else i / 5
-            losses = step(model, x[rows].double(), labels[rows], progress)
-            with torch.no_grad():
-                for parameter in model.parameters():
-                    parameter.sub_(0.01 * parameter.grad if parameter.grad is not None else 0.0)
-        results.append([losses.total.detach(), *(value.double() for value in model.state_dict().values())])
-    torch.testing.assert_close(results[1], results[0], rtol=1e-6, atol=1e-9)
+    """The path of a GPU, carried out on the CPU, beside the path of the CPU."""
+    expected = descend(cls, variant, torch.float64, float)
+    as_on_gpu(monkeypatch)
+    torch.testing.assert_close(descend(cls, variant, torch.float64, torch.tensor), expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="`make test-gpu` runs the kernels on the GPU")
+@pytest.mark.parametrize(("cls", "variant"), list(trained()))
+def test_a_step_by_kernels_is_that_of_the_torch_code(
+    cls: type[Model], variant: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of a GPU with its kernels, by Triton's interpreter: gradients go wherever those of the torch code go."""
+    pytest.importorskip("triton")
+    expected = descend(cls, variant, torch.float32, float, n=5, n_steps=2)
+    as_on_gpu(monkeypatch)
+    monkeypatch.setattr("models.parts.kernels.problems", {})
+    monkeypatch.setattr("models.parts.kernels.takes", lambda x: x.dtype == torch.float32)
+    result = descend(cls, variant, torch.float32, torch.tensor, n=5, n_steps=2)
+    torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5)
+    assert not kernels.problems

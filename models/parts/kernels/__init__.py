@@ -17,12 +17,17 @@ problems: dict[str, str] = {}
 """Kernels that were given up, by name, with the reason."""
 
 
+def takes(x: Tensor) -> bool:
+    """Whether kernels take tensors like x."""
+    return x.device.type == "cuda" and x.dtype == torch.float32
+
+
 def attempt(name: str, like: Tensor, *arguments: Any) -> Any:
     """What the kernel `name`, "module.function" of this folder, returns; None where it cannot be used for such tensors.
 
     torch.OutOfMemoryError, since no other code would need less.
     """
-    if like.device.type != "cuda" or like.dtype != torch.float32 or name in problems:
+    if not takes(like) or name in problems:
         return None
     if importlib.util.find_spec("triton") is None:
         problems[name] = "Triton is not installed"

@@ -53,8 +53,11 @@ def launch_all(n: int, m: int, d: int, k: int) -> None:
     numbers, starts = torch.empty(n * k, dtype=torch.int64), torch.empty(m + 1, dtype=torch.int64)
     atoms.project(dictionary, dictionary)
     atoms.normalise(dictionary, 1e-12)
-    bags.sums(weights, numbers, starts, dictionary)
+    bags.sums(numbers, starts, dictionary)
+    bags.sums(numbers, starts, x, weights, numbers)
+    bags.sums(numbers, k, dictionary, weights)
     bags.products(numbers, numbers, x, dictionary)
+    bags.products(k, numbers, x, dictionary)
     jump.forward(pre, per_unit)
     jump.backward(pre, per_unit, pre, per_sample, 0.1)
     if m <= 4096:

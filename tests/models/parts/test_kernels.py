@@ -25,11 +25,31 @@ def test_sums_and_products_of_gathered_rows(n_bags: int, n_rows: int, width: int
     rows, weights = torch.randint(0, n_rows, (n_entries,)), torch.randn(n_entries)
     dense, other = torch.randn(n_rows, width), torch.randn(n_bags, width)
     used = int(starts[-1])
-    expected = F.embedding_bag(rows[:used], dense, offsets=starts[:-1], per_sample_weights=weights[:used], mode="sum")
-    torch.testing.assert_close(bags.sums(weights, rows, starts, dense), expected, rtol=1e-5, atol=1e-5)
+    bags_of = {"offsets": starts[:-1], "mode": "sum"}
+    expected = F.embedding_bag(rows[:used], dense, per_sample_weights=weights[:used], **bags_of)
+    torch.testing.assert_close(bags.sums(rows, starts, dense, weights), expected, rtol=1e-5, atol=1e-5)
+    order = torch.randperm(n_entries)
+    shuffled = torch.empty_like(weights).index_put_((order,), weights)
+    torch.testing.assert_close(bags.sums(rows, starts, dense, shuffled, order), expected, rtol=1e-5, atol=1e-5)
+    unweighted = F.embedding_bag(rows[:used], dense, **bags_of)
+    torch.testing.assert_close(bags.sums(rows, starts, dense), unweighted, rtol=1e-5, atol=1e-5)
     others = torch.randint(0, n_bags, (n_entries,))
     products = bags.products(others, rows, other, dense)
     torch.testing.assert_close(products, (other[others] * dense[rows]).sum(1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("n_bags", "length", "n_rows", "width"), [(1, 1, 1, 1), (5, 3, 7, 33), (3, 20, 2, 1030)])
+def test_sums_and_products_where_all_bags_are_alike(n_bags: int, length: int, n_rows: int, width: int) -> None:
+    from models.parts.kernels import bags
+
+    rows, weights = torch.randint(0, n_rows, (n_bags, length)), torch.randn(n_bags, length)
+    dense, other = torch.randn(n_rows, width), torch.randn(n_bags, width)
+    expected = (weights[..., None] * dense[rows]).sum(1)
+    sums = bags.sums(rows.flatten(), length, dense, weights.flatten())
+    torch.testing.assert_close(sums, expected, rtol=1e-5, atol=1e-5)
+    products = bags.products(length, rows.flatten(), other, dense)
+    inner = (dense[rows] * other[:, None]).sum(2)
+    torch.testing.assert_close(products.view(n_bags, length), inner, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("choice", ["nonnegative", "signed", "absolute"])
