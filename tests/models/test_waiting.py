@@ -14,7 +14,7 @@ import models
 from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
 from models.base import Losses, Model
-from models.capabilities import Fittable
+from models.capabilities import Budgeted, Fittable
 from models.parts import kernels
 
 N, D, M = 24, 30, 64
@@ -112,8 +112,8 @@ def test_a_copy_from_the_host_is_found() -> None:
 def descend(
     cls: type[Model], variant: dict[str, Any], dtype: torch.dtype, progress_of: Any, n: int = N, n_steps: int = 6
 ) -> list[torch.Tensor]:
-    """The last loss, its gradients and the state after some steps on n samples, in which units are dead and some
-    samples have no class."""
+    """The last loss, its gradients, and the state and codes after some steps on n samples, in which units are dead and
+    some samples have no class."""
     x = torch.rand(4 * n, D, generator=torch.Generator().manual_seed(1)).to(dtype)
     labels = torch.arange(4 * n) % 5 - 1
     torch.manual_seed(0)
@@ -131,7 +131,12 @@ def descend(
                 parameter.sub_(0.01 * parameter.grad if parameter.grad is not None else 0.0)
     if hasattr(model, "auxk"):
         assert (model.auxk.silence > model.auxk.dead_after).any(), "no unit is dead"
-    return [losses.total.detach(), *gradients, *(value.to(dtype) for value in model.state_dict().values())]
+    with torch.no_grad():
+        codes = model.eval().encode(x[:n])
+        coded = [codes.dense(), model.decode(codes)]
+        if isinstance(model, Budgeted):
+            coded.append(model.encode_with_budget(x[:n], 3).dense())
+    return [losses.total.detach(), *gradients, *coded, *(value.to(dtype) for value in model.state_dict().values())]
 
 
 @pytest.mark.parametrize(("cls", "variant"), list(trained()))
