@@ -47,7 +47,8 @@ class RunState:
     note: str = ""
     """What there is to say: where it runs, what it waits for, how it was lost."""
     never_submitted: bool = False
-    """It is lost since the command that was to submit it ended before it did."""
+    """It is lost, and no job was ever to carry it out here: the command that was to submit it ended before it did, or
+    this folder is a copy."""
 
     @property
     def active(self) -> bool:
@@ -145,7 +146,7 @@ class Look:
         place = given_to[-1]
         pending = self._pending(record, given_to)
         jobs = tuple(job for _, job in pending)
-        state = RunState(run_id, "queued", place.submission, self.queue.listed(place) or next(iter(jobs), None), jobs)
+        state = RunState(run_id, "queued", place.submission, self._mine(place) or next(iter(jobs), None), jobs)
         if (status := _recorded(run_id, record, place.submission)) is not None and not jobs:
             return replace(state, state=status)
         if here := self.on_its_way(state, self.store.folder(run_id).owner(), pending):
@@ -153,6 +154,9 @@ class Look:
         self.store.folder(run_id).refresh()
         if (status := recorded(run_id, self.store, place.submission)) is not None:
             return replace(state, state=status)
+        if place.submission.copied:
+            note = f"its job works for '{place.submission.sent.results}', of which this folder is a copy"
+            return replace(state, state="lost", note=note, never_submitted=True)
         return self.absent(state, place)
 
     def on_its_way(
@@ -173,8 +177,13 @@ class Look:
 
     def _pending(self, record: Record | None, given_to: Sequence[Place]) -> list[tuple[Place, JobState]]:
         """The active jobs that will carry the run out, since they find no record that stops them."""
-        listed = [(place, job) for place in given_to if (job := self.queue.listed(place)) and job.active]
+        listed = [(place, job) for place in given_to if (job := self._mine(place)) and job.active]
         return [(place, job) for place, job in listed if not _settled(record, place.submission)]
+
+    def _mine(self, place: Place) -> JobState | None:
+        """A job as squeue lists it; None for one that works for the folder of which this is a copy."""
+        job = self.queue.listed(place)
+        return None if job and place.submission.copied else job
 
     def _waiting(self, state: RunState, pending: Sequence[tuple[Place, JobState]]) -> RunState:
         """A run that has an active job, and no process yet."""

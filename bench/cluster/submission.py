@@ -18,6 +18,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,8 +100,26 @@ class Submission:
     @property
     def moved(self) -> bool:
         """Whether the results folder was moved since: its jobs look for it where it was."""
+        return self._elsewhere is not None and not self._elsewhere.exists()
+
+    @cached_property
+    def copied(self) -> bool:
+        """Whether this is a copy of one in another results folder, which its jobs write to.
+
+        Told by inodes alone: one file system may be mounted at two places, as two devices.
+        """
+        if self._elsewhere is None:
+            return False
+        try:
+            return (self._elsewhere / SUBMISSION).stat().st_ino != (self.folder / SUBMISSION).stat().st_ino
+        except OSError:
+            return False
+
+    @property
+    def _elsewhere(self) -> Path | None:
+        """Where its jobs look for it, unless it is where this is."""
         there = self.sent.results
-        return there is not None and there != self.folder.parents[1].absolute() and not there.exists()
+        return root(there) / self.id if there and there != self.folder.parents[1].absolute() else None
 
 
 class Place(NamedTuple):

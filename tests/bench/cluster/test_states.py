@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -202,6 +203,20 @@ def test_a_job_that_waits_for_a_folder_that_was_moved_is_lost(tmp_path: Path) ->
     assert (found.state, found.jobs) == ("lost", (job(0, "PENDING", "Priority"),))
     assert f"job 7_0 will look for '/old/place', from where the results folder was moved to '{tmp_path}'" == found.note
     assert "it looked for '/old/place'" in state_of(tmp_path, spec, job(0, "FAILED")).note
+
+
+def test_the_jobs_of_the_folder_that_was_copied_are_not_those_of_the_copy(tmp_path: Path) -> None:
+    spec, first, second = plan_of(tmp_path / "first").specs[0], tmp_path / "first", tmp_path / "second"
+    submitted(first, [[spec.run_id]], results=str(first))
+    shutil.copytree(first, second)
+    for waits in (job(0, "PENDING", "Priority"), job(0, "RUNNING")):
+        found = state_of(second, spec, waits)
+        assert (found.state, found.jobs, found.never_submitted) == ("lost", (), True)
+        assert found.note == f"its job works for '{first}', of which this folder is a copy"
+        assert state_of(first, spec, waits).state == "queued"
+    ours = submitted(second, [[spec.run_id]], name="20260102-000000-bbbb", results=str(second))
+    again = job(0, "PENDING", name=ours.arrays[0].name)
+    assert state_of(second, spec, job(0, "RUNNING"), again).jobs == (again,)
 
 
 def test_the_newest_submission_of_a_run_counts(tmp_path: Path) -> None:

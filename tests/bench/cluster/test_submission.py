@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,15 @@ def test_a_folder_that_was_moved(tmp_path: Path) -> None:
     assert (here.moved, moved.moved) == (False, True)
     (tmp_path / "old").symlink_to(tmp_path / "new")
     assert not moved.moved, "a link leads there"
+
+
+def test_a_folder_that_was_copied(tmp_path: Path) -> None:
+    first = submitted(tmp_path / "first", [["a"]], results=str(tmp_path / "first"))
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    (tmp_path / "link").symlink_to(tmp_path / "first")
+    (copy,), (linked,) = (submissions.read_all(tmp_path / name) for name in ("second", "link"))
+    assert (first.copied, copy.copied, linked.copied) == (False, True, False)
+    assert not copy.moved
+    shutil.rmtree(first.folder)
+    (copy,) = submissions.read_all(tmp_path / "second")
+    assert (copy.copied, copy.moved) == (False, True), "its jobs look for what is not there any more"
