@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.cluster.extraction import extractions
 from bench.cluster.states import RunState, ask_queue, recorded, states_of
@@ -10,7 +10,7 @@ from bench.cluster.submission import places, read_all, user
 from bench.errors import BenchError, counted
 from bench.store.failure import ended_record
 from bench.store.record import ClusterJob
-from bench.store.runs import RunStore, match
+from bench.store.runs import RunStore, fits, match
 from slurm import watcher
 
 
@@ -31,10 +31,10 @@ def cancel(names: Sequence[str], store: RunStore) -> list[str]:
         raise BenchError(f"Nothing was cancelled: {queue.silence}")
     found = states_of(places(submissions), store, submissions, queue)
     states = {run_id: state for run_id, state in found.items() if state.jobs or state.state in ("queued", "running")}
-    extracting = {s.run_id: s for s in extractions(store, queue, submissions).values() if s.jobs}
+    extractable = {state.run_id: state for state in extractions(store, queue, submissions).values()}
+    extracting = {run_id: state for run_id, state in extractable.items() if state.jobs}
     states |= extracting
-    hint = "It is not queued or running; `bench status` lists what is."
-    chosen = {match(name, states, hint) for name in names} if names else set(states)
+    chosen = {_match(name, states, found | extractable) for name in names} if names else set(states)
     jobs = {job.job_id for run_id, state in states.items() if run_id in chosen for job in state.jobs}
     needed = {job.job_id for run_id, state in states.items() if run_id not in chosen for job in state.jobs}
     cancelled, problems = sorted(chosen & extracting.keys()), []
@@ -48,6 +48,14 @@ def cancel(names: Sequence[str], store: RunStore) -> list[str]:
         failed = f"the jobs of {counted(len(problems), 'run')} that got no record: {problems[0]}"
         raise BenchError(f"{len(cancelled)} cancelled, and {failed}")
     return cancelled
+
+
+def _match(name: str, states: Mapping[str, RunState], submitted: Mapping[str, RunState]) -> str:
+    """What is on its way and fits `name`. BenchError where nothing does; it says how that ended which would."""
+    ended = [state for run_id, state in submitted.items() if fits(name, run_id)]
+    if ended and not any(fits(name, run_id) for run_id in states):
+        raise BenchError(f"There is nothing to cancel: {', '.join(f'{s.run_id} is {s.state}' for s in ended[:5])}.")
+    return match(name, states, "It is not queued or running.")
 
 
 def _record_cancelled(state: RunState, store: RunStore) -> bool:

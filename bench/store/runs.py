@@ -183,10 +183,15 @@ class RunStore:
         return spec
 
 
+def fits(name: str, run_id: str) -> bool:
+    """Whether a run's id starts or ends with `name`."""
+    return name != "" and (run_id.startswith(name) or run_id.endswith(name))
+
+
 def match(name: str, run_ids: Iterable[str], hint: str) -> str:
     """The one run whose id starts or ends with `name`. BenchError where there is none, or more than one."""
     ids = sorted(run_ids)
-    matches = [run_id for run_id in ids if name and (run_id.startswith(name) or run_id.endswith(name))]
+    matches = [run_id for run_id in ids if fits(name, run_id)]
     if not matches:
         raise unknown("run", name, ids[:20], hint)
     if len(matches) > 1:

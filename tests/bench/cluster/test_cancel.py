@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.store.runs import RunStore
 from slurm import watcher
 from tests.bench.cluster.helpers import ended, job, plan_of, queue_of, submitted
+from tests.results import put
 
 
 @pytest.mark.parametrize("name", ["", "random", "s1"])
@@ -25,6 +26,18 @@ def test_cancel_wants_one_run_by_name(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(BenchError, match="run"):
         cancel([name], RunStore(tmp_path))
     assert not RunStore(tmp_path).scan().records
+
+
+def test_cancel_says_how_a_run_ended_and_offers_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, specs = RunStore(tmp_path), plan_of(tmp_path, seeds=2).specs
+    first, second = (spec.run_id for spec in specs)
+    ours = submitted(tmp_path, [[first], [second]])
+    put(store, ended(specs[0], "done", ours.id))
+    monkeypatch.setattr(cancelling, "ask_queue", lambda: queue_of(job(1, "PENDING")))
+    monkeypatch.setattr(watcher, "cancel", lambda ids: pytest.fail(f"cancelled {ids}"))
+    with pytest.raises(BenchError) as caught:
+        cancel([first], store)
+    assert str(caught.value) == f"There is nothing to cancel: {first} is done."
 
 
 def test_an_unreadable_record_does_not_stop_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
