@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from slurm.errors import SlurmError
 
@@ -26,6 +27,10 @@ RESERVED = {
     **dict.fromkeys(("nodes", "ntasks", "ntasks-per-node"), "nothing: a job is one task on one node"),
     **dict.fromkeys(("array", "job-name", "output", "error", "open-mode", "wrap", "parsable"), "nothing: it is set"),
 }
+GPU_OPTIONS = ("gpus", "gpus-per-node", "gpus-per-socket", "gpus-per-task")
+
+Name = Annotated[str, Field(coerce_numbers_to_str=True)]
+"""Of something that the cluster has: an account may be all digits."""
 
 
 class Profile(BaseModel):
@@ -33,13 +38,13 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    partition: str | None = None
+    partition: Name | None = None
     """Set of nodes to run on; None: SBATCH_PARTITION, else the cluster's default."""
-    account: str | None = None
+    account: Name | None = None
     """Account to charge; None: SBATCH_ACCOUNT, else the cluster's default."""
-    qos: str | None = None
+    qos: Name | None = None
     """Quality of service; None: SBATCH_QOS, else the cluster's default."""
-    constraint: str | None = None
+    constraint: Name | None = None
     """Features that a node must have; None: SBATCH_CONSTRAINT, else the cluster's default."""
     gpus: int = Field(default=0, ge=0)
     """GPUs of a job."""
@@ -57,6 +62,14 @@ class Profile(BaseModel):
     """Shell lines that run before Python starts, e.g. "module load cuda"."""
     sbatch: dict[str, str | int | float | bool] = {}
     """Any other options of sbatch, e.g. {"exclude": "node7"}; False removes an option that is set by default."""
+
+    @field_validator("setup", "sbatch", mode="before")
+    @classmethod
+    def _not_one_line(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            wanted = "a list of shell lines, [module load cuda]" if info.field_name == "setup" else "{exclude: node7}"
+            raise ValueError(f"write it as {wanted}")
+        return value
 
     @field_validator("sbatch")
     @classmethod
@@ -83,9 +96,17 @@ class Profile(BaseModel):
             )
         if self.runs_per_gpu > 1 and not self.gpus:
             raise ValueError(f"runs_per_gpu = {self.runs_per_gpu} needs gpus >= 1, but gpus = 0")
+        idle = [f"{name} = {value}" for name, value in self.sbatch.items() if _asks_for_gpus(name, value)]
+        if idle and not self.gpus:
+            raise ValueError(f"sbatch has {idle[0]}, but gpus = 0, so that runs would be on the CPU; set gpus too")
         return self
 
     @property
     def n_workers(self) -> int:
         """Runs at a time in one job."""
         return max(1, self.gpus * self.runs_per_gpu)
+
+
+def _asks_for_gpus(option: str, value: str | int | float | bool) -> bool:
+    """Whether an option of sbatch asks for GPUs."""
+    return bool(value) and (option in GPU_OPTIONS or (option == "gres" and "gpu" in str(value)))

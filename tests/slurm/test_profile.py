@@ -38,6 +38,10 @@ def test_the_default_asks_for_nothing_that_a_site_must_name() -> None:
         ({"sbatch": {"--cpus_per_task": 5}}, "'cpus-per-task' cannot be given here; use the field cpus"),
         ({"sbatch": {"array": "0-3"}}, "'array' cannot be given here"),
         ({"sbatch": {"ntasks": 2}}, "a job is one task on one node"),
+        ({"sbatch": {"gres": "gpu:a100:1"}}, "gres = gpu:a100:1, but gpus = 0, so that runs would be on the CPU"),
+        ({"sbatch": {"gpus_per_node": "a100:1"}}, "gpus-per-node = a100:1, but gpus = 0"),
+        ({"sbatch": "exclude=node7"}, r"write it as {exclude: node7}"),
+        ({"setup": "module load cuda"}, r"write it as a list of shell lines, \[module load cuda\]"),
     ],
 )
 def test_refuses(fields: dict[str, Any], message: str) -> None:
@@ -45,12 +49,18 @@ def test_refuses(fields: dict[str, Any], message: str) -> None:
         Profile(**fields)
 
 
+def test_what_asks_for_no_gpu_or_has_a_number_is_taken() -> None:
+    assert Profile(sbatch={"gres": "tmpdisk:100", "gpus": 0}).gpus == 0
+    assert Profile(gpus=1, sbatch={"gres": "gpu:a100:1"}).gpus == 1
+    assert Profile.model_validate({"account": 1234}).account == "1234"
+
+
 def test_the_shortest_job_that_can_be_told_in_time() -> None:
     assert Profile(minutes=2, signal_delay=89).minutes == 2
 
 
 def test_options_of_sbatch_keep_their_type_and_have_one_spelling() -> None:
-    options = Profile(sbatch={"gpus_per_node": "a100:2", "exclusive": True, "nice": 5, "requeue": False}).sbatch
+    options = Profile(gpus=2, sbatch={"gpus_per_node": "a100:2", "exclusive": True, "nice": 5, "requeue": False}).sbatch
     assert options == {"gpus-per-node": "a100:2", "exclusive": True, "nice": 5, "requeue": False}
     assert options["exclusive"] is True
 
