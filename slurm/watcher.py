@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from slurm.errors import SlurmError, SlurmUnavailable, quoted
+from slurm.errors import SILENCE, SlurmError, SlurmUnavailable, advice, quoted
 
 __all__ = ["JobState", "Limits", "SlurmUnavailable", "ask", "cancel", "end_of", "limits", "queue", "run", "withdraw"]
 
@@ -168,7 +168,9 @@ def ask(command: list[str], timeout: float) -> str:
     done = run(command, timeout)
     if done.returncode:
         words = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-        raise SlurmUnavailable(f"{command[0]} failed: {words or f'exit status {done.returncode}'}")
+        hint = advice(words, SILENCE)
+        words = f"{words.rstrip('.')}. {hint}" if hint else words or f"exit status {done.returncode}"
+        raise SlurmUnavailable(f"{command[0]} failed: {words}")
     return done.stdout
 
 

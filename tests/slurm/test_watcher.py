@@ -181,6 +181,18 @@ def test_a_command_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert time.monotonic() - start < 10
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [("fatal: Could not establish a configuration source", "use a login node"), ("no idea", "failed: no idea$")],
+)
+def test_silence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, advice: str) -> None:
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n", encoding="utf-8")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(SlurmUnavailable, match=advice):
+        queue("x")
+
+
 @pytest.mark.cluster
 def test_limits_of_the_cluster(cluster: Cluster) -> None:
     assert limits() == Limits("loop", 1001)
@@ -209,7 +221,7 @@ def test_cancelling_what_has_ended_is_no_error(cluster: Cluster, results: Path) 
 def test_a_controller_that_is_down_is_no_empty_queue(cluster: Cluster, results: Path) -> None:
     cluster.stop("slurmctld")
     try:
-        with pytest.raises(SlurmUnavailable, match=r"squeue (failed: .*contact|did not answer)"):
+        with pytest.raises(SlurmUnavailable, match=r"squeue (failed: .*contact.* try again later|did not answer)"):
             queue("x")
         with pytest.raises(SlurmError, match=r"sbatch refused 'down-0': .*contact.* try again later"):
             submit(Array("down-0", (("a",),)), SMALL, results, WORK, None)
