@@ -268,7 +268,7 @@ def _how_lost(place: Place, job: JobState | None, logs: Logs) -> str:
         return f"{how}; it looked for {_moved(place.submission)}"
     if logs.out_of_memory(place):
         return f"{how} for want of memory, says its log; ask for more with --slurm memory_gb=N"
-    if logs.find(place):
+    if logs.find(place) or (job and job.state == "CANCELLED"):  # one that is cancelled as it waits has no log
         return how
     node = f"node {job.node} shares" if job and job.node else "all nodes share"
     return f"{how} and left no log: is '{place.submission.folder}' on a file system that {node}?"

@@ -76,7 +76,7 @@ def _extractions(status: Status, width: int | None) -> str:
     how = "Issue the command of a lost extraction again: it goes on. `bench logs` with its id shows its log."
     lost = any(state.state == "lost" for state in status.extractions.values())
     shown = table(header, rows, width, words={4: 24, 5: 16}, right=(2,)) if rows else ""
-    return f"{shown}\n{how}" if lost else shown
+    return f"{shown}\n{paragraph(how, width)}" if lost else shown
 
 
 def _stopped(status: Status, width: int | None) -> str:
@@ -105,5 +105,8 @@ def _wrong(status: Status, width: int | None) -> str:
     unknown = Counter(state.note for state in status.states.values() if state.state == "unknown")
     lines += [f"{count} unknown (submitted, no record yet): {note}" for note, count in unknown.items()]
     if lost:
-        lines.append("Issue the command that submitted them again with --retry-failed.")
+        lines.append(
+            "`bench logs` with the id of a lost run shows what its job wrote. Issue the command that submitted them "
+            "again with --retry-failed."
+        )
     return "\n".join(paragraph(line, width) for line in lines)

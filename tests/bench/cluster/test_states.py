@@ -20,7 +20,7 @@ from bench.store.spec import RunSpec
 from slurm import watcher
 from slurm.errors import SlurmUnavailable
 from slurm.watcher import JobState
-from tests.bench.cluster.helpers import ended, job, plan_of, queue_of, submitted
+from tests.bench.cluster.helpers import NAME, ended, job, plan_of, queue_of, submitted
 from tests.results import put
 
 
@@ -39,6 +39,7 @@ def state_of(folder: Path, spec: RunSpec, *jobs: JobState, answers: bool = True)
         ([job(0, "PENDING", "launch failed requeued held")], "lost", "waits for ever"),
         ([job(0, "NODE_FAIL")], "lost", "job 7_0 ended (NODE_FAIL)"),
         ([job(0, "COMPLETED")], "lost", "COMPLETED"),
+        ([JobState(f"bench-{NAME}-0", 0, "7_0", "CANCELLED", "", "None")], "lost", "job 7_0 ended (CANCELLED)"),
         ([], "lost", "job 0 of bench-20260101-000000-aaaa-0 has left the queue"),
         ([job(1, "RUNNING")], "lost", "has left the queue"),
         ([job(0, "RUNNING", name="bench-another-0")], "lost", "has left the queue"),
@@ -52,6 +53,7 @@ def test_a_run_without_a_record_is_where_its_job_is(
     found = state_of(tmp_path, spec, *jobs)
     assert found.state == expected
     assert note in found.note
+    assert ("left no log" in found.note) == ("NODE_FAIL" in note or "COMPLETED" in note or "has left" in note)
     assert found.active == (expected == "queued")
 
 

@@ -40,6 +40,7 @@ def test_status_tells_where_everything_is(tmp_path: Path, monkeypatch: pytest.Mo
     assert f"lost: {ids[3]}: job 7_3 ended (FAILED)" in text
     assert f"lost: {ids[4]}: job 4 of " in text
     assert "1 queued: Priority" in text
+    assert "`bench logs` with the id of a lost run" in text
     assert "--retry-failed" in text
 
 
