@@ -72,10 +72,11 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
         if execution.dry_run:
             print_raw(console, f"\n{variants_text(plan, room())}")
         batch = executor.lay_out(survey, job, seconds)
-        for text in (batch.description, f"\n{batch.script}" if execution.dry_run and batch.script else ""):
-            if text:
-                print_raw(console, text)
+        if batch.description:
+            print_raw(console, paragraph(batch.description, room()))
         if execution.dry_run:
+            if batch.script:
+                print_raw(console, f"\n{batch.script}")
             return False
         if words := batch.hand_over():
             print_raw(console, words)

@@ -255,9 +255,10 @@ def describe(submission: Submission, profile: Profile, seconds: Mapping[str, flo
     guess = sum(seconds.values()) / 3600 * (profile.gpus / profile.n_workers if profile.gpus else profile.cpus)
     estimate = f", {guess:.2g} by runs like {len(seconds)} of them" if seconds else ""
     return (
-        f"  {counted(len(sizes), 'array')} of {' + '.join(map(str, sizes))} jobs for "
+        f"  {counted(len(sizes), 'array')} of {' + '.join(map(str, sizes))} job{'s' * (sum(sizes) != 1)} for "
         f"{counted(len(submission.run_ids), 'run')}; each job: {gpus}{counted(profile.cpus, 'core')}, "
-        f"{profile.memory_gb:g} GiB, {profile.minutes} min; {unit} hours: {hours:.3g} at most{estimate}"
+        f"{profile.memory_gb:g} GiB, {profile.minutes} min; {unit} hours: {hours:.3g} at most{estimate}; "
+        "more where a job is queued again"
     )
 
 

@@ -60,7 +60,8 @@ def test_a_plan_is_packed_into_jobs(tmp_path: Path, no_slurm: None) -> None:
     put(store, Record(run_id=spec.run_id, spec=spec, status="done", timings={"total": 200.0}))
     assert sizes(cpu) == [3, 3, 3, 1], "jobs of ten minutes"
     text = describe(pack(plan.todo, run, four, Layout(), seconds()), four, seconds())
-    assert "1 array of 1 jobs for 10 runs; each job: 2 GPUs, 2 cores, 8 GiB, 60 min; GPU hours: 2 at most" in text
+    assert "1 array of 1 job for 10 runs; each job: 2 GPUs, 2 cores, 8 GiB, 60 min; GPU hours: 2 at most, 0.28" in text
+    assert text.endswith("; more where a job is queued again")
     assert list(tmp_path.glob(".slurm/*")) == [], "a layout writes nothing"
     many = plan_of(tmp_path, seeds=1100)
     with pytest.raises(BenchError, match=r"--max-parallel 1 cannot be kept by 2 arrays.*--runs-per-job"):
