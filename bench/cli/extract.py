@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,4 +131,4 @@ def _print_folder(folder: Folder) -> None:
         n = sum(sample.left_out for sample in longer)
         say(f"  {counted(len(longer), 'text')} longer than the context: {counted(n, 'token')} left out.")
     place = path if path.is_absolute() else f"./{path}"
-    say(f"Next: python -m bench run --models topk,mp,pca --datasets {place}")
+    say(f"Next: python -m bench run --models topk,mp,pca --datasets {shlex.quote(str(place))}")

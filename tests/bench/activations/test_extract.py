@@ -74,8 +74,9 @@ def test_patches_keep_their_sample_and_their_place(tmp_path: Path, images: tuple
     assert "1280 rows of 4 numbers (float32), each of a patch, of 20 samples" in done.stdout
     acts = tmp_path / "acts"
     values = rows(acts).reshape(20, 8, 8, 4)
-    assert extract(tmp_path, *images, "--layer", "act", "--out", "pooled").returncode == 0
-    np.testing.assert_allclose(values.mean((1, 2)), rows(tmp_path / "pooled"), atol=1e-6)
+    pooled = extract(tmp_path, *images, "--layer", "act", "--out", "its means")
+    assert pooled.stdout.endswith("--datasets './its means'\n"), "as a shell takes it"
+    np.testing.assert_allclose(values.mean((1, 2)), rows(tmp_path / "its means"), atol=1e-6)
     assert np.load(acts / "sample.npy").tolist() == np.repeat(np.arange(20), 64).tolist()
     assert np.load(acts / "position.npy").tolist() == list(range(64)) * 20
     assert np.load(acts / "labels.npy").tolist() == np.repeat([0, 1], 640).tolist()
