@@ -29,6 +29,10 @@ HINTS = {
     "qos": "Set qos in the profile; `sacctmgr show qos` lists them.",
     "time limit": "Lower minutes in the profile, or choose another partition.",
     "feature": "Change constraint in the profile; `sinfo --format='%P %f'` lists features.",
+    "temporarily unable": (
+        "The cluster takes no more jobs for now, mostly by its MaxJobCount: issue the same command again when jobs "
+        "have ended, or pack more runs into each with --runs-per-job."
+    ),
     "gres specification": "Say how many GPUs with gpus, and of which type with sbatch, {gpus-per-node: a100:1}.",
     "node configuration": (
         "Ask for less in the profile: cpus, memory_gb, gpus or constraint. "

@@ -136,6 +136,16 @@ def test_without_slurm(tmp_path: Path, no_slurm: None) -> None:
             "QOSMaxSubmitJobPerUserLimit; Job violates accounting/QOS policy "
             "(job submit limit, user's size and/or time limits). Submit fewer jobs, or pack more runs",
         ),
+        (
+            "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying\n"
+            "sbatch: error: Batch job submission failed: Resource temporarily unavailable",
+            "Slurm temporarily unable to accept job, sleeping and retrying; Resource temporarily unavailable. "
+            "The cluster takes no more jobs for now, mostly by its MaxJobCount: issue the same command again",
+        ),
+        (
+            "sbatch: error: Invalid GRES specification (with and without type identification)",
+            "Invalid GRES specification (with and without type identification). Say how many GPUs with gpus",
+        ),
         ("", "it did not say why. Change the profile accordingly."),
     ],
 )
