@@ -7,14 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import ValidationError
+
 from bench.datasets.base import Dataset, DatasetSource
 from bench.datasets.place import place_of
-from bench.errors import BenchError, message_of
+from bench.errors import BenchError, describe_validation, message_of
 from bench.plugins.checkpoints import imported_class
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from bench.plugins.sources import digest_of
-from metrics.base import Metric
+from bench.store.legend import MetricEntry
+from metrics.base import Axis, Metric
 from metrics.needs import misspelt
 
 if TYPE_CHECKING:
@@ -168,8 +171,20 @@ def load_metric(plugin: Plugin) -> Metric[..., Any]:
     found = METRIC_REGISTRY.load(plugin)
     if not isinstance(found, Metric):
         raise BenchError(f"The metric '{plugin.reference}' has no declaration: {UNDECORATED}")
-    _require_none("metric", plugin, misspelt(found))
+    _require_none("metric", plugin, metric_problems(found))
     return found
+
+
+def metric_problems(metric: Metric[..., Any]) -> list[str]:
+    """What is wrong with how a metric is declared, in words: a legend that it stands in could not be read again."""
+    info = metric.info
+    curve = vars(info.curve) if isinstance(info.curve, Axis) else info.curve
+    try:
+        MetricEntry.model_validate({"info": {**vars(info), "curve": curve}})
+    except ValidationError as error:
+        said = [line.removeprefix("info.") for line in describe_validation("", error).splitlines()]
+        return [*said, *misspelt(metric)]
+    return misspelt(metric)
 
 
 def load_metrics(names: Sequence[str] = ("all",)) -> dict[str, Metric[..., Any]]:

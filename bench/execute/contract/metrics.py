@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import Parameter
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,10 +30,9 @@ from bench.execute.evaluation import evaluate
 from bench.execute.outputs import Outputs
 from bench.execute.ranges import ends_of
 from bench.execute.seeding import seed_everything
-from bench.plugins.loading import UNDECORATED
+from bench.plugins.loading import UNDECORATED, metric_problems
 from bench.plugins.plugin import Plugin
-from metrics.base import Dimension, Direction, Metric, NotApplicable
-from metrics.needs import misspelt
+from metrics.base import Dimension, Metric, NotApplicable
 
 ALIKE = 1e-4
 """Relative difference that the order of sums may make."""
@@ -97,7 +96,7 @@ def check_metric(plugin: Plugin, found: Any) -> list[Outcome]:
     """Try everything that the harness asks of a metric."""
     if not isinstance(found, Metric):
         return [Outcome(DECLARED, f"the function {plugin.object_name} has no declaration: {UNDECORATED}")]
-    problems = misspelt(found)
+    problems = metric_problems(found)
     if problems:
         return [Outcome(DECLARED, problem) for problem in problems]
     outcomes = [Outcome(DECLARED), *run_checks([Check(is_read), Check(has_an_interval)], found, plugin)]
@@ -115,18 +114,11 @@ def check_metric(plugin: Plugin, found: Any) -> list[Outcome]:
 
 
 def is_read(metric: Metric[..., Any]) -> str:
-    """Its declaration has a label, a source, a docstring, and words that boards know."""
+    """Its declaration has a label, a source and a docstring."""
     info = metric.info
     missing = [name for name, word in {"label": info.label, "source": info.source}.items() if not word.strip()]
     missing += [] if info.explanation else ["docstring: one line that says what it measures"]
-    if missing:
-        return f"it has no {listed(missing)}."
-    if info.direction not in get_args(Direction):
-        return f"direction is '{info.direction}'; valid: {', '.join(get_args(Direction))}."
-    strange = [each for each in info.dimensions if each not in get_args(Dimension)]
-    if strange:
-        return f"dimensions has '{strange[0]}'; valid: {', '.join(get_args(Dimension))}."
-    return ""
+    return f"it has no {listed(missing)}." if missing else ""
 
 
 def has_an_interval(metric: Metric[..., Any]) -> str:

@@ -41,6 +41,24 @@ def test_a_metric_that_asks_for_an_unknown_need(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("direction='down'", "direction = 'down': Input should be 'min', 'max' or 'none'"),
+        ("unit=None", "unit = None: Input should be a valid string"),
+        ("curve=Axis('k', {'a': 1.0})", "curve.places.a = 1.0: "),
+        ("curve=3", "curve = 3: "),
+        ("source='long' * 1000", "a text has more than 1,000 characters"),
+    ],
+)
+def test_a_metric_whose_declaration_could_not_be_read_again(tmp_path: Path, change: str, said: str) -> None:
+    """In a run's legend it would take the words of all other metrics with it."""
+    made = "mine = metric(**dict(label='mine', direction='min', range='[0, 1]', source='me') | dict("
+    text = f"from metrics.base import Axis, metric\n\ndef share(x):\n    return 0.0\n\n{made}{change}))(share)\n"
+    _, problem = said_of_metric(tmp_path, text).splitlines()
+    assert problem.startswith(said)
+
+
 def test_a_metric_without_the_decorator(tmp_path: Path) -> None:
     assert said_of_metric(tmp_path, "def mine(x):\n    return 0.0\n") == (
         f"The metric 'FOLDER/mine.py:mine' has no declaration: {UNDECORATED}"

@@ -80,7 +80,7 @@ BROKEN: list[tuple[str, dict[Key, str]]] = [
             return 0.0
         """,
         {
-            metrics.is_read: "direction is 'lower'; valid: min, max, none.",
+            DECLARED: "direction = 'lower': Input should be 'min', 'max' or 'none'",
         },
     ),
     (
@@ -91,7 +91,7 @@ BROKEN: list[tuple[str, dict[Key, str]]] = [
             return x[:, 0]
         """,
         {
-            metrics.is_read: "dimensions has 'row'; valid: class, unit, sample, measure.",
+            DECLARED: "dimensions.0 = 'row': Input should be 'class', 'unit', 'sample' or 'measure'",
         },
     ),
     (
