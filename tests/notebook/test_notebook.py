@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -23,3 +25,10 @@ def test_the_notebook(tmp_path: Path) -> None:
     assert np.corrcoef(centre, names["adds"])[0, 1] > 0.9
     assert len(set(names["labels"][strongest])) <= 2
     assert names["measured"].value[0] > one
+
+
+def test_where_it_lies_nothing_hides_what_it_imports() -> None:
+    """Jupyter works in the notebook's folder, and imports from there first."""
+    words = [sys.executable, "-c", "import bench, numpy; bench.run"]
+    done = subprocess.run(words, cwd=NOTEBOOK.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
