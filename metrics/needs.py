@@ -32,6 +32,9 @@ class Need(NamedTuple):
 NO_GAMMA = "the codes are dense: no unit is ever off, and none has an activation probability"
 """Why inputs that follow from gamma are missing."""
 
+NO_TRAINING_SAMPLES = "training samples are not at hand: only the model and what it is measured on were given"
+"""Why inputs of training samples are missing that a model always has."""
+
 NO_TRUTH = "the data set has no known {}"
 """Why inputs that describe how the data were made are missing."""
 
@@ -82,7 +85,7 @@ NEEDS: dict[str, Need] = {
     "embedding": Need(
         "what another network makes of the inputs (N, E), or else the inputs themselves", of_samples=True
     ),
-    "mean_embedding": Need("their mean over the training samples (E,)"),
+    "mean_embedding": Need("their mean over the training samples (E,)", NO_TRAINING_SAMPLES),
     "own_units": Need(
         "function: inputs -> the same in the data's own units", "the inputs are not normalised", of_data=True
     ),
@@ -150,4 +153,6 @@ def misspelt(metric: Metric[..., Any]) -> list[str]:
 def why_absent(metric: Metric[..., Any], name: str) -> str:
     """Why a metric that asks for `name` does not apply if that input is missing."""
     need = find_need(name)
-    return (need.absent if need else "") or f"the data set does not know '{name}'"
+    if need is None:
+        return f"the data set does not know '{name}'"
+    return need.absent or NO_TRAINING_SAMPLES

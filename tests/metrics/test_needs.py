@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from metrics.base import Metric, metric
-from metrics.needs import NEEDS, NO_GAMMA, find_need, misspelt, why_absent
+from metrics.needs import NEEDS, NO_GAMMA, NO_TRAINING_SAMPLES, find_need, misspelt, why_absent
 
 
 def declared(function: Callable[..., float], **needs: str) -> Metric[..., Any]:
@@ -110,6 +110,8 @@ def test_only_what_has_a_row_a_sample_is_there_of_training_samples() -> None:
         ("train_labels", "no sample has a label"),
         ("gamma", NO_GAMMA),
         ("true_atoms", "the data set has no known atoms"),
+        ("train_z", NO_TRAINING_SAMPLES),
+        ("mean_embedding", NO_TRAINING_SAMPLES),
         ("train_gates", "the data set has no known factors"),
         ("angles", "the data set does not know 'angles'"),
     ],

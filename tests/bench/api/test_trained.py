@@ -57,7 +57,7 @@ def test_an_estimator_is_measured_without_its_training_data(x: np.ndarray, label
     coder = bench.SparseCoder("pca", n_latents=2).fit(x)
     values = bench.evaluate(coder, x, labels, metrics="fvu,probe_accuracy").set_index("metric")
     assert values.value["fvu"] == pytest.approx(1 - coder.score(x), rel=1e-4)
-    assert values.reason["probe_accuracy"].startswith("n/a: ")
+    assert values.reason["probe_accuracy"].startswith("n/a: training samples are not at hand")
 
 
 def test_another_data_set_is_taken_in_its_own_units(x: np.ndarray, model, tmp_path: Path) -> None:
