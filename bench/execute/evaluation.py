@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import message_of, printable
+from bench.errors import clipped, message_of, printable
 from bench.execute.intact import intact
 from bench.execute.outputs import Outputs
 from bench.execute.ranges import require_in
@@ -107,8 +107,10 @@ def _compute(
 
 
 def _require_dimensions(value: Tensor, metric: Metric[..., Any], lengths: Mapping[Dimension, int]) -> None:
-    """ValueError where an array is not of the dimensions that its metric declares."""
+    """ValueError where an array is not of the dimensions that its metric declares; TypeError for complex numbers."""
     shape = tuple(value.shape)
+    if value.is_complex():
+        raise TypeError("it returns complex numbers; return real ones")
     if not metric.info.dimensions:
         raise ValueError(
             f"it returns an array of the shape {shape} and does not declare its dimensions: say "
@@ -124,7 +126,7 @@ def _require_dimensions(value: Tensor, metric: Metric[..., Any], lengths: Mappin
 def _reason(value: NotApplicable) -> str:
     if not isinstance(value.reason, str) or not value.reason.strip():
         raise TypeError(f"NotApplicable takes the reason as words, not {value.reason!r:.60}")
-    return printable(value.reason)
+    return clipped(printable(value.reason))
 
 
 def _scalar(value: Any) -> float:

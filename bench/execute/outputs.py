@@ -218,6 +218,8 @@ def _require(what: str, values: Matrix, shape: tuple[int, ...], low: float = -ma
     if tuple(values.shape) != shape:
         raise InvalidOutputError(f"{what} returned the shape {tuple(values.shape)}, expected {shape}")
     numbers = entries(values)
+    if numbers.is_complex():
+        raise InvalidOutputError(f"{what} returned {numbers.dtype}, expected real numbers")
     bad = int((~numbers.isfinite()).sum())
     if bad:
         raise InvalidOutputError(f"{what} returned {bad} values that are NaN or infinite, of {numbers.numel()}")

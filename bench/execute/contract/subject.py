@@ -111,6 +111,8 @@ def flaw_of_values(what: str, values: object, shape: tuple[int, ...]) -> str:
         return f"{what} is {type(values).__name__}; expected a tensor."
     if tuple(values.shape) != shape:
         return f"{what} has the shape {tuple(values.shape)}; expected {shape}."
+    if values.is_complex():
+        return f"{what} is {values.dtype}; expected real numbers."
     if bad := int((~values.isfinite()).sum()):
         return f"{what} has values that are NaN or infinite: {bad} of {values.numel()}."
     return ""

@@ -66,6 +66,17 @@ def test_a_bad_metric_is_a_failed_cell_and_the_others_stand(model: TopK, dataset
     assert "NaN" in result.errors["nan"]
 
 
+def test_complex_numbers_and_endless_reasons_are_not_kept(model: TopK, dataset: Dataset) -> None:
+    """A run's legend, which could not be read with a longer text, would cost its numbers."""
+    chosen = {
+        "complex": own(lambda x: torch.complex(x, x)[:, 0], "sample"),
+        "long": own(lambda x: NotApplicable("it rains" * 1000)),
+    }
+    result = measured(model, dataset, chosen)
+    assert result.errors == {"complex": "TypeError: it returns complex numbers; return real ones"}
+    assert len(result.not_applicable["long"]) < 400
+
+
 @pytest.mark.parametrize(
     ("dimensions", "shape", "words"),
     [

@@ -185,6 +185,19 @@ BROKEN: list[tuple[str, dict[Callable[..., str | None], str]]] = [
     (
         """
         def atoms(self):
+            return self.decoder.weight.T + 1j
+        """,
+        {
+            codes.has_atoms: "atoms() is torch.complex64; expected real numbers.",
+            running.runs: (
+                "pictures cannot be drawn: atoms: InvalidOutputError: atoms returned torch.complex64, "
+                "expected real numbers."
+            ),
+        },
+    ),
+    (
+        """
+        def atoms(self):
             return self.decoder.weight
         """,
         {
