@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,11 +136,15 @@ def _holds(path: Path, content: Mapping[str, np.ndarray]) -> bool:
         raise BenchError(f"'{path}' cannot be read: {error}. Remove it.") from error
 
 
+_one_at_a_time = threading.RLock()
+"""Random numbers are the whole process's: two threads that draw from them in turn would both get other ones."""
+
+
 @contextmanager
 def settings_restored() -> Iterator[None]:
-    """Leave the caller's random numbers, threads and treatment of denormals as they were."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng():
+    """Leave the caller's random numbers, threads and treatment of denormals as they were; in one block at a time."""
+    with _one_at_a_time, torch.random.fork_rng():
+        threads = torch.get_num_threads()
         try:
             yield
         finally:

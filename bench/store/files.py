@@ -69,7 +69,7 @@ def require_writable(folder: Path, option: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another thread has the same
     except OSError as error:
         raise BenchError(
             f"The folder '{folder}' cannot be written ({error.strerror}). "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,17 @@ def test_one_seed_gives_one_model_and_leaves_the_caller_his_numbers(x: np.ndarra
     assert torch.rand(1) == expected
     np.testing.assert_array_equal(codes[0], codes[1])
     assert not np.array_equal(codes[0], codes[2])
+
+
+def test_fits_in_threads_are_those_of_one_after_the_other(x: np.ndarray) -> None:
+    """All draw their noise from the generator of the whole process."""
+
+    def codes(seed: int) -> np.ndarray:
+        fields = {"likelihood": "gaussian", "epochs": 20}
+        return bench.SparseCoder("vae", 8, hyperparameters=fields, random_state=seed).fit_transform(x)
+
+    with ThreadPoolExecutor(2) as threads:
+        np.testing.assert_array_equal(list(threads.map(codes, (1, 2))), [codes(1), codes(2)])
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
-from bench.store.files import expanded, require_new, sweep, whole_folder, write_atomically, write_text
+from bench.store.files import expanded, require_new, require_writable, sweep, whole_folder, write_atomically, write_text
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -86,3 +87,9 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         require_new(tmp_path / "out", "--out")
     with pytest.raises(BenchError, match="Name another with --into DIR"), whole_folder(Path("/proc/no/x"), "--into"):
         pass
+
+
+def test_threads_may_try_one_folder_at_a_time(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: require_writable(tmp_path, "--results"), range(400)))
+    assert not list(tmp_path.iterdir())
