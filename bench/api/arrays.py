@@ -100,7 +100,7 @@ def plain(name: str, values: Any) -> np.ndarray:
             f"'{name}' is {type(values).__name__} of {array.dtype}; give numbers (N, D), or a pair (x, labels) of them "
             "and labels (N,), which are numbers or words: of a table, table[columns] and table[column]."
         )
-    return array
+    return np.ascontiguousarray(array)  # files, and so runs, are known by their bytes
 
 
 def _numbers(values: Any) -> np.ndarray:

@@ -14,6 +14,7 @@ import torch
 from scipy.sparse import csr_array
 
 import bench
+from bench.api.arrays import kept
 from bench.store.runs import RunStore
 from tests.bench.api.conftest import REQUEST
 from tests.bench.cli import helpers
@@ -63,6 +64,12 @@ def test_the_same_array_is_the_same_data(x: np.ndarray, labels: np.ndarray, fold
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*/record.json")} == records
     with pytest.raises(bench.BenchError, match="holds other numbers under the name 'mine'"):
         bench.run("pca", {"mine": x}, 1, results=folder, **REQUEST)
+
+
+def test_an_array_is_one_data_set_however_it_lies_in_memory(x: np.ndarray, tmp_path: Path) -> None:
+    orders = {"rows": x, "columns": np.asfortranarray(x), "slices": np.repeat(x, 2, axis=1)[:, ::2]}
+    paths = [kept({"mine": array}, RunStore(tmp_path / order))[0] for order, array in orders.items()]
+    assert len({Path(path).read_bytes() for path in paths}) == 1
 
 
 def test_labels_may_be_words_and_may_lack(x: np.ndarray, tmp_path: Path) -> None:
