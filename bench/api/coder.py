@@ -119,7 +119,12 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                     f"{self.model} cannot be fitted (n_samples = {len(x)}): {_in_python(error)}"
                 ) from error
         self.trained_ = Trained(self.model, model.eval(), scaling)
+        self._address = MODEL_REGISTRY.find(self.model).address
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have a pickle import the model's code before its parts: only this process knows a file's module by name."""
+        return _unpickled, (type(self), getattr(self, "_address", None)), self.__getstate__()
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Codes (N, M) of X (N, D), with exact zeros where a unit is off."""
@@ -179,6 +184,13 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             require("model", self.model, str, "a name")
             tags.input_tags.positive_only = load_model_class(MODEL_REGISTRY.find(self.model)).nonnegative
         return tags
+
+
+def _unpickled(cls: type[SparseCoder], address: str | None) -> SparseCoder:
+    """One without its state, and the code of its model imported if it is fitted."""
+    if address:
+        load_model_class(MODEL_REGISTRY.find(address))
+    return cls.__new__(cls)
 
 
 def _in_python(error: ValueError) -> str:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +23,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import bench
 from models import MODELS
+from tests.bench.execute.helpers import MODEL
 from tests.exchange.made import MADE
 
 ANY_NUMBERS = {name: {"likelihood": "gaussian"} for name in ("vae", "vsc", "vsc-aligned")}
@@ -87,6 +94,18 @@ def test_fits_in_threads_are_those_of_one_after_the_other(x: np.ndarray) -> None
 
     with ThreadPoolExecutor(2) as threads:
         np.testing.assert_array_equal(list(threads.map(codes, (1, 2))), [codes(1), codes(2)])
+
+
+def test_a_pickle_of_a_model_of_ones_own_is_read_by_another_process(x: np.ndarray, tmp_path: Path) -> None:
+    text = MODEL.format(name="Mine", loss="total = self.bias.square().sum()", more="")
+    (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+    with chdir(tmp_path):
+        coder = bench.SparseCoder("./mine.py:Mine", 8, max_steps=1).fit(x)
+    (tmp_path / "coder.pickle").write_bytes(pickle.dumps(coder))
+    read = f"import pickle; print(pickle.load(open({str(tmp_path / 'coder.pickle')!r}, 'rb')).trained_.n_latents)"
+    done = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True)
+    assert done.stdout == "8\n", done.stderr
+    np.testing.assert_array_equal(deepcopy(coder).transform(x), coder.transform(x))
 
 
 @pytest.mark.parametrize(
