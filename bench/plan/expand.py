@@ -25,6 +25,10 @@ MATCHED = {"n_latents": 256, "batch_size": 128, "learning_rate": 1e-3}
 """Hyperparameters that all models share in the matched setting; each model sweeps its own sparsity grid."""
 
 
+OF_LISTS = ("list_type", "tuple_type", "set_type", "frozen_set_type")
+"""How pydantic calls it where a field that is a list gets something else."""
+
+
 @dataclass(frozen=True)
 class ModelChoice:
     """A requested model."""
@@ -152,7 +156,9 @@ def _validate(choice: ModelChoice, values: dict[str, Any]) -> ModelConfig:
     try:
         return choice.cls.Config(**values)
     except ValidationError as error:
-        raise BenchError(describe_validation(choice.plugin.name, error)) from error
+        one_of_a_grid = any(each["type"] in OF_LISTS and len(each["loc"]) == 1 for each in error.errors())
+        hint = "\nA list is a grid: for one value that is a list write [[8, 4]]." if one_of_a_grid else ""
+        raise BenchError(describe_validation(choice.plugin.name, error) + hint) from error
 
 
 def _dump(choice: ModelChoice, values: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +207,9 @@ def _check_overrides(overrides: Sequence[Override], models: Sequence[ModelChoice
     fields |= {name: set() for name in settled}
     for model, field, values in overrides:
         if model is not None and model not in fields:
+            owner, _, outer = model.rpartition(".")
+            if outer in fields.get(owner, ()):
+                raise BenchError(f"--set {model}.{field}: fields in {outer} go together, {model}={{{field}: VALUE}}.")
             raise unknown("model in --set", model, fields, "It must be one of --models.")
         valid = fields[model] if model else set().union(*fields.values())
         if model in settled or len(settled) == len(fields):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,38 @@ def test_a_value_that_a_model_cannot_have_is_one_clear_message(keys: dict[str, A
         specs(**keys)
     for word in words:
         assert word in str(caught.value)
+
+
+NESTED = """\
+from pydantic import BaseModel
+from models.topk import TopK, TopKConfig
+
+class Part(BaseModel):
+    gain: float = 1.0
+
+class MineConfig(TopKConfig):
+    sizes: tuple[int, ...] = (32, 16)
+    part: Part = Part()
+
+class Mine(TopK):
+    Config = MineConfig
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (
+            "sizes=[8, 4]",
+            "Mine.sizes = 8: Input should be a valid tuple\nA list is a grid: for one value that is a list write [[",
+        ),
+        ("Mine.part.gain=2", "--set Mine.part.gain: fields in part go together, Mine.part={gain: VALUE}."),
+    ],
+)
+def test_fields_that_hold_several_values_are_told_how_to_be_set(tmp_path: Path, override: str, words: str) -> None:
+    (tmp_path / "mine.py").write_text(NESTED, encoding="utf-8")
+    own = f"{tmp_path / 'mine.py'}:Mine"
+    with pytest.raises(BenchError, match=re.escape(words)):
+        specs(own, set=[override])
+    (run,) = specs(own, set=["sizes=[[8, 4]]", "part={gain: 2}"])
+    assert (run.config["sizes"], run.config["part"]) == ([8, 4], {"gain": 2.0})
