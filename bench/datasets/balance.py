@@ -10,6 +10,8 @@ from bench.datasets.base import Dataset
 SHARE, TIMES = 0.5, 3.0
 """Of the squared deviation of the training split, the share that is told of one sample or dimension: half, and three
 times its fair share, as one of two dimensions may well have half."""
+FEWEST = 0.02
+"""Share of the training samples that deviate most: where these have half of the squared deviation, they are told."""
 LARGEST, OF_TWO = 2.0, 0.75
 """Times its fair share of the test samples that the largest class has, where it is told; and of two classes, its
 share."""
@@ -22,7 +24,7 @@ ROWS = 8192
 
 
 def outweighed(dataset: Dataset) -> list[str]:
-    """A clause each for one sample, one dimension and one class that outweigh all others; none where all is even."""
+    """A clause each for one sample or few, or one dimension, and one class that outweigh all others; else none."""
     return [words for words in (_of_deviations(dataset), _of_classes(dataset)) if words]
 
 
@@ -35,13 +37,18 @@ def _of_deviations(dataset: Dataset) -> str:
     of_samples, of_columns = torch.cat([rows for rows, _ in sums]), torch.stack([each for _, each in sums]).sum(0)
     row, column = _heaviest(of_samples), _heaviest(of_columns)
     if row is not None:
-        place = int((x[row] - mean).abs().argmax())
-        value = (dataset.scaling.undone(x[row : row + 1]) if dataset.scaling else x[row : row + 1])[0, place]
-        called = f" ('{dataset.train.names[row]}')" if dataset.train.names else ""
+        named, value = _sample(dataset, row, mean)
         return (
-            f"sample {row}{called} of the training split, from 0, has {_share(of_samples, row)} of its squared "
-            f"deviation, with {value.item():.4g} in {_column(dataset, place)}: scaling, training and FVU follow it; "
-            "leave it out, clip it, or take logarithms"
+            f"{named}, has {_share(of_samples, row)} of its squared deviation, with {value}: scaling, training and FVU "
+            "follow it; leave it out, clip it, or take logarithms"
+        )
+    few = of_samples.topk(int(FEWEST * len(of_samples)))
+    if few.values.sum() > SHARE * of_samples.sum():
+        named, value = _sample(dataset, int(few.indices[0]), mean)
+        return (
+            f"{len(few.values):,} of {len(x):,} training samples have {few.values.sum() / of_samples.sum():.1%} of the "
+            f"squared deviation, such as {named}, with {value}: scaling, training and FVU follow them, whatever "
+            "becomes of the others; leave them out, as is usual with the first tokens of texts, or clip them"
         )
     if column is not None:
         return (
@@ -49,6 +56,15 @@ def _of_deviations(dataset: Dataset) -> str:
             "split: training and FVU follow it; leave it out, or weigh all alike with :normalise=standardise"
         )
     return ""
+
+
+def _sample(dataset: Dataset, row: int, mean: Tensor) -> tuple[str, str]:
+    """A training sample by its number and name, and where it deviates most."""
+    x = dataset.train.x[row : row + 1]
+    place = int((x[0] - mean).abs().argmax())
+    value = (dataset.scaling.undone(x) if dataset.scaling else x)[0, place].item()
+    called = f" ('{dataset.train.names[row]}')" if dataset.train.names else ""
+    return f"sample {row}{called} of the training split, from 0", f"{value:.4g} in {_column(dataset, place)}"
 
 
 def _heaviest(squares: Tensor) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_one_sample_or_one_column_with_most_of_the_deviation_is_named(tmp_path: 
     assert words.startswith("column 3 ('gene3') has 99.")
     assert ":normalise=standardise" in words
     assert said(tmp_path, mixed, EVEN, "standardise") == []
+
+
+def test_few_samples_with_most_of_the_deviation_are_told_as_the_first_tokens_of_texts_are(tmp_path: Path) -> None:
+    sinks = X.copy()
+    sinks[[10, 50, 90], 5] = 300 + np.arange(3)  # alike, so that none has half
+    (words,) = said(tmp_path, sinks, EVEN)
+    assert re.match(r"[23] of 160 training samples have 9\d\.\d% of the squared deviation, such as sample ", words)
+    assert re.search(r"\('cell\d+'\) of the training split, from 0, with 30\d in column 5", words)
 
 
 @pytest.mark.parametrize(
