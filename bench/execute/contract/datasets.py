@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bench.datasets import soundness
 from bench.datasets.balance import outweighed
@@ -114,7 +113,7 @@ def loads_again(subject: Subject) -> str:
 
 def has_separate_splits(subject: Subject) -> str:
     """Hardly any sample is in two splits: less than 1 in 1,000; samples without any contrast do not count."""
-    rows = {name: _rows(split.x) for name, split in subject.splits.items()}
+    rows = {name: _whole(split) for name, split in subject.splits.items()}
     problems = []
     for first, second in combinations(rows, 2):
         where = {row: i for i, row in reversed(rows[first].items())}
@@ -128,11 +127,17 @@ def has_separate_splits(subject: Subject) -> str:
     return " ".join(problems)
 
 
-def _rows(x: Tensor) -> dict[int, bytes]:
-    """The bytes of each sample that is not constant, by its index."""
-    array = np.ascontiguousarray(x.cpu().numpy())
-    varied = (array != array[:, :1]).any(1).nonzero()[0]
-    return {int(i): array[i].tobytes() for i in varied}
+def _whole(split: Split) -> dict[int, bytes]:
+    """The bytes of each sample that is not constant, by the index of its first row.
+
+    A text or image of several rows is one sample: causal networks return the same for all texts that begin alike.
+    """
+    array = np.ascontiguousarray(split.x.cpu().numpy())
+    varied = (array != array[:, :1]).any(1)
+    groups = split.factors.get("group", torch.arange(len(array))).cpu().numpy()
+    first = np.flatnonzero(np.diff(groups, prepend=-1))
+    bounds = zip(first, [*first[1:], len(array)], strict=True)
+    return {int(i): array[i:end].tobytes() for i, end in bounds if varied[i:end].any()}
 
 
 SOURCE = (
