@@ -182,8 +182,10 @@ def _categories(path: Path, table: pd.DataFrame, labels: np.ndarray, names: Sequ
 def _in_splits(path: Path, whole: Inputs, words: Sequence[Any]) -> Inputs:
     """The samples split after split, by what a column says of each."""
     known = {word: split for split, all_words in SPLITS.items() for word in all_words}
-    if strange := next((word for word in words if word not in known), None):
-        raise BenchError(f"'{path}' has the split '{strange}'; valid: {', '.join(known)}.")
+    for number, word in enumerate(words, 1):
+        if word not in known:
+            has = f"the split '{word}'" if isinstance(word, str) and word else "no split"
+            raise BenchError(f"'{path}' has {has} for sample {number}; valid: {', '.join(known)}.")
     places = np.array([list(SPLITS).index(known[word]) for word in words])
     order = places.argsort(kind="stable")
     texts = [whole.items[i] for i in order]

@@ -161,6 +161,7 @@ def read_extracted(folder: Path, manifest: Manifest) -> dict[str, Samples]:
             f"'{folder}' has {done:,} of {manifest.samples:,} samples: its extraction has not ended. "
             "Issue the same `bench extract` again."
         )
+    _require_all(folder, manifest)
     rows = sum(shard.rows for shard in manifest.shards)
     labels, sample, position = (_column(folder / f"{name}.npy", rows) for name in ("labels", "sample", "position"))
     x = concatenated([_shard(folder, manifest, number) for number in range(len(manifest.shards))])
@@ -185,12 +186,24 @@ def pictures_of(manifest: Manifest) -> Callable[[str], np.ndarray] | None:
     return partial(small_picture, folder) if manifest.row != "token" and folder.is_dir() else None
 
 
+def _require_all(folder: Path, manifest: Manifest) -> None:
+    """BenchError where a manifest promises other samples than its shards have, or divides them otherwise."""
+    held, splits = sum(shard.samples for shard in manifest.shards), manifest.splits
+    if held != manifest.samples or (splits and (sum(splits.values()) != held or min(splits.values()) < 0)):
+        parts = f", in splits {splits}" if splits else ""
+        raise BenchError(
+            f"'{folder / MANIFEST}' promises {manifest.samples:,} samples{parts}, and its shards have {held:,}: it was "
+            "edited. Extract again."
+        )
+
+
 def _bounds(splits: Mapping[str, int], sample: np.ndarray) -> dict[str, tuple[int, int]]:
-    """The first row of each split, and the one behind its last."""
+    """The first row of each split that has any, and the one behind its last."""
     if not splits:
         return {"all": (0, len(sample))}
     ends = np.searchsorted(sample, np.cumsum(list(splits.values())))
-    return dict(zip(splits, zip([0, *ends[:-1]], ends, strict=True), strict=True))
+    bounds = zip(splits, zip([0, *ends[:-1]], ends, strict=True), strict=True)
+    return {split: (first, end) for split, (first, end) in bounds if first < end}
 
 
 def _shard(folder: Path, manifest: Manifest, number: int) -> Rows:

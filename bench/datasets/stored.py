@@ -64,6 +64,7 @@ class Stored:
             raise BenchError(f"'{self.path}' cannot be read: {error}.") from error
         if len(found) < (stop - start) * row:
             raise BenchError(CUT_SHORT.format(self.path))
+        found = found.reshape(stop - start, row)  # of no rows, torch views the bytes only so
         return torch.from_numpy(found).view(self.dtype).reshape(stop - start, *self.shape[1:])
 
     def read_into(self, found: np.ndarray, rows: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bench.datasets.extracted import pictures_of, read_manifest, samples_in
 from bench.datasets.files import FileSource
 from bench.datasets.place import place_of
 from bench.datasets.splitting import stratified
+from bench.errors import BenchError
 from bench.plugins.importing import import_target
 from bench.store.lock import acquire
 from tests.bench.activations.nets import image_net, photos, text_net, texts
@@ -236,7 +238,8 @@ def test_bad_input_is_said_before_anything_is_written(
     [
         ('{"text": "a"}\n{"text": "  "}\n', "empty text, of sample 2"),
         ('{"words": "a"}\n', "has no column 'text'; it has words"),
-        ('{"text": "a", "split": "tset"}\n', "has the split 'tset'"),
+        ('{"text": "a", "split": "tset"}\n', "has the split 'tset' for sample 1; valid: train"),
+        ('{"text": "a", "split": "test"}\n{"text": "a"}\n', "has no split for sample 2; valid: train"),
         ("{", "cannot be read"),
     ],
 )
@@ -244,6 +247,28 @@ def test_bad_texts_are_named(tmp_path: Path, sentences: tuple[str, ...], content
     (tmp_path / "texts.jsonl").write_text(content, encoding="utf-8")
     refused = extract(tmp_path, *sentences, "--out", "acts")
     assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+
+
+def test_a_split_without_samples_is_made_of_others_and_other_splits_than_extracted_are_refused(
+    tmp_path: Path, sentences: tuple[str, ...]
+) -> None:
+    splits = ["train"] * 19 + ["val"] + ["test"] * 21  # of every other, none is for validation
+    lines = [{"text": " ".join("abcd"[i % 4 :]), "split": split} for i, split in enumerate(splits)]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    done = extract(tmp_path, *sentences, "--limit", "20", "--out", "acts")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "acts" / "manifest.json"
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    assert whole["splits"] == {"train": 10, "validation": 0, "test": 10}
+    place = place_of(str(tmp_path / "acts"))
+    assert place is not None
+    dataset = FileSource(place).load(tmp_path)
+    assert len(dataset.train) + len(dataset.validation) == sum(len(line["text"].split()) + 1 for line in lines[:19:2])
+    assert len(dataset.validation)
+    for edit in ({"splits": {"train": 12, "test": 4}}, {"splits": {"train": 30, "test": -10}}, {"samples": 19}):
+        file.write_text(json.dumps(whole | edit), encoding="utf-8")
+        with pytest.raises(BenchError, match=r"manifest\.json' promises .* its shards have 20: it was edited"):
+            FileSource(place).load(tmp_path)
 
 
 def test_mixed_sizes_need_a_transform(tmp_path: Path, images: tuple[str, ...]) -> None:

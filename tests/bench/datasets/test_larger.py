@@ -17,6 +17,7 @@ from bench.datasets.base import Dataset
 from bench.datasets.extracted import MANIFEST, Manifest, Sample, Shard, shard_name
 from bench.datasets.files import FileSource
 from bench.datasets.place import NORMALISATIONS, place_of
+from bench.datasets.stored import npy_rows
 from bench.datasets.stream import Stream
 from bench.errors import BenchError
 
@@ -212,3 +213,9 @@ def test_a_file_that_shrinks_while_it_is_used(tmp_path: Path) -> None:
         data.read_blocks(torch.tensor([0]))
     with pytest.raises(BenchError, match="cut short while it was in use"):
         data.at(torch.tensor([0, 2000]))
+
+
+def test_of_no_rows_there_are_none(tmp_path: Path) -> None:
+    none = npy_rows(npy(tmp_path))
+    assert none
+    assert none.between(7, 7).read().shape == (0, D)
