@@ -143,10 +143,12 @@ class Tokens:
         return [np.array([*special[:1], *ids[i : i + n], *special[1:]], np.int32) for i in range(0, len(ids), n)]
 
     def one(self, text: str | np.ndarray) -> Text:
-        """The tokens of a text that the network sees: its start, and the special tokens."""
+        """The tokens of a text that the network sees: its start, and the special tokens. BenchError for none."""
         if not isinstance(text, str):
             return Text(text)
         ids = self._ids(text)
+        if not ids:
+            raise BenchError(f"The text {text!r:.80} has no token for the tokenizer; leave it out.")
         left_out = max(0, len(ids) - self.context)
         if left_out:
             ids = self._ids(text, truncation=True, max_length=self.context)
