@@ -74,7 +74,10 @@ def psnr(x: Tensor, x_hat: Tensor, own_units: OwnUnits | None = None) -> float |
 
 @metric(label="cosine", direction="max", range="[-1, 1]", source="definition", against="l0")
 def cosine(x: Tensor, x_hat: Tensor) -> float:
-    """Mean cosine between an image and its reconstruction; 0 where one of them is zero."""
+    """Mean cosine between an image and its reconstruction; 0 where one of them is zero.
+
+    It is of the inputs as models get them: of data that were centred, it is not that of the data themselves.
+    """
     pairs = zip(blocks(x), blocks(x_hat), strict=True)
     sums = [torch.cosine_similarity(a.double(), b.double(), dim=1, eps=1e-12).sum() for a, b in pairs]
     return torch.stack(sums).sum().item() / len(x)
