@@ -118,7 +118,8 @@ class Checkpoints:
         with torch.no_grad():
             for name, tensor in _tensors(model).items():
                 tensor.copy_(content["model"][name])
-        optimiser.load_state_dict(content["optimiser"])
+        # How it steps belongs to this device, wherever the checkpoint is from: only a GPU's Adam is `capturable`.
+        optimiser.load_state_dict(content["optimiser"] | {"param_groups": optimiser.state_dict()["param_groups"]})
         _set_random_state(content["random"], _device(model))
         state = TrainingState(**content["state"])
         state.pending = [losses.to(_device(model)) for losses in state.pending]
