@@ -75,8 +75,11 @@ def settle_process(job: Job) -> None:
     if job.threads:
         torch.set_num_threads(job.threads)
         threadpool_limits(job.threads)  # numpy's, which metrics use, has threads of its own
-    if job.device.startswith("cuda") and job.gpu_share < 1:
-        torch.cuda.set_per_process_memory_fraction(job.gpu_share, job.device)
+    device = torch.device(job.device)
+    if device.index is not None:
+        torch.cuda.set_device(device)  # what names no device goes by the current one
+    if device.type == "cuda" and job.gpu_share < 1:
+        torch.cuda.set_per_process_memory_fraction(job.gpu_share, device)
 
 
 @dataclass(frozen=True)

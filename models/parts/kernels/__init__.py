@@ -6,7 +6,6 @@ A kernel that does not compile here is given up for the rest of the process, and
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -29,19 +28,27 @@ def attempt(name: str, like: Tensor, *arguments: Any) -> Any:
     """
     if not takes(like) or name in problems:
         return None
-    if importlib.util.find_spec("triton") is None:
-        problems[name] = "Triton is not installed"
-        return None
+    return guarded(name, _launch, name, like.device, *arguments)
+
+
+def _launch(name: str, device: torch.device, *arguments: Any) -> Any:
     module, function = name.split(".")
-    return guarded(name, getattr(importlib.import_module(f"{__name__}.{module}"), function), *arguments)
+    kernel = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    with torch.cuda.device(device):  # Triton launches on the current device, wherever the tensors are
+        return kernel(*arguments)
 
 
 def guarded(name: str, kernel: Callable[..., Any], *arguments: Any) -> Any:
-    """What a kernel returns; None where it does not compile or launch: then it is given up."""
+    """What a kernel returns; None where it does not compile or launch: then it is given up.
+
+    What goes wrong while a graph is captured is raised: the kernel has run before, and the capture is at fault.
+    """
     try:
         return kernel(*arguments)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
+        if torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing():
+            raise
         problems[name] = (str(error).splitlines() or [type(error).__name__])[0]
         return None

@@ -52,6 +52,19 @@ def test_the_same_spec_gives_the_same_numbers_bit_for_bit(tmp_path: Path, model:
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_a_process_that_is_given_one_of_several_gpus_computes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What names no device, a CUDA graph or a plug-in's kernel, goes by the current one."""
+    current, shares = [], []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *share: shares.append(share))
+    for device in ("cpu", "cuda", "cuda:1"):
+        running.settle_process(job(tmp_path, device=device, gpu_share=0.5))
+    assert current == [torch.device("cuda:1")]
+    assert shares == [(0.5, torch.device("cuda")), (0.5, torch.device("cuda:1"))]
+
+
 @pytest.mark.parametrize("settings", ["native", "matched"])
 def test_every_model_runs_in_both_settings(tmp_path: Path, settings: str) -> None:
     """Of a grid the two ends."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from models.parts import kernels
 from models.parts.orthogonal_pursuit import DEPENDENT, _factors
@@ -158,3 +162,33 @@ def test_a_kernel_that_fails_is_given_up_with_its_reason(monkeypatch: pytest.Mon
     assert kernels.guarded("bags.sums", broken) is None
     assert kernels.problems == {"bags.sums": "no such card"}
     assert kernels.attempt("bags.sums", torch.zeros(1)) is None
+
+
+def test_a_kernel_that_fails_while_a_graph_is_captured_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "problems", {})
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    with pytest.raises(ZeroDivisionError):
+        kernels.guarded("bags.sums", lambda: 1 / 0)
+    assert not kernels.problems
+
+
+def test_a_kernel_is_launched_on_the_device_of_its_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.parts.kernels import atoms as fast
+
+    current = ["cuda:0"]
+
+    @contextmanager
+    def device(other: torch.device) -> Iterator[None]:
+        current.append(str(other))
+        yield
+        current.pop()
+
+    monkeypatch.setattr(kernels, "problems", {})
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(fast, "normalise", lambda *_: current[-1])
+    with FakeTensorMode():
+        atoms = torch.empty(2, 3, device="cuda:1")
+        assert kernels.attempt("atoms.normalise", atoms, atoms, 1e-12) == "cuda:1"
+    assert current == ["cuda:0"]
+    assert not kernels.problems
