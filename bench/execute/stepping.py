@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.errors import first_line
 from models.base import Model
 
 WARM_STEPS = 10
@@ -71,10 +72,14 @@ class Stepper:
     def _capture(self, x: Tensor, labels: Tensor) -> None:
         try:
             self._captured = _Captured(self, x, labels)
-        except RuntimeError as error:
-            torch.cuda.synchronize()
+        except Exception as error:  # a plug-in may say that it can be captured, and do anything
+            torch.cuda.synchronize(x.device)
             self.captures = False
-            self.note = f"steps are not replayed as a CUDA graph: {str(error).splitlines()[0]}"
+            cause = str(error.__context__ or error)  # that a capture failed says less than what failed in it
+            self.note = f"steps are not replayed as a CUDA graph: {first_line(cause)}"
+            # Up to torch 2.11 the generator believes that it is captured still, and refuses to draw.
+            generator = torch.cuda.default_generators[x.device.index]
+            generator.graphsafe_set_state(generator.clone_state())
 
 
 class _Captured:
@@ -84,8 +89,11 @@ class _Captured:
         self.x, self.labels, self.progress = x.clone(), labels.clone(), x.new_zeros(())
         self.graph = torch.cuda.CUDAGraph()
         stepper.optimiser.zero_grad(set_to_none=True)  # gradients are made anew in the graph's memory
-        torch.cuda.synchronize()
-        with torch.cuda.graph(self.graph):
+        before, device = torch.cuda.current_stream(x.device), x.device
+        # On the device of the batch, which need not be the current one: there a graph would be empty. Other threads go
+        # on meanwhile: those that read batches pin memory, which "global" forbids.
+        capture = torch.cuda.graph(self.graph, stream=torch.cuda.Stream(device), capture_error_mode="thread_local")
+        with torch.cuda.stream(before), capture:  # the former comes back where the latter fails, too
             self.losses = stepper.eager(self.x, self.labels, self.progress)
 
     def replay(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from bench.execute.stepping import Stepper
 from bench.execute.training import train
 from models.base import Losses, Model
 from models.topk import TopK
+from models.vsae import VSAE
 from tests.models.test_waiting import M, N, build, step, trained
 
 pytestmark = pytest.mark.gpu
@@ -84,25 +87,44 @@ def test_a_replayed_step_is_the_eager_one_and_gives_the_same_bits_each_time(
     )  # fmt: skip
 
 
-class Waits(TopK):
-    """A plug-in that says that it can be captured, and cannot."""
-
-    capturable = True
-
-    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
-        total, terms = super().loss(x, labels, progress)
-        return Losses(total * (1.0 if total.item() >= 0 else 2.0), terms)
-
-
 class Inherits(TopK):
     """A plug-in that does not say it: its base class cannot speak for it."""
 
 
-def test_a_plugin_that_waits_falls_back_with_a_note() -> None:
+@pytest.mark.parametrize("wait", [Tensor.item, np.asarray])
+def test_a_plugin_that_cannot_be_captured_falls_back_with_a_note(wait: Callable[[Tensor], Any]) -> None:
+    class Waits(VSAE):
+        """A plug-in that says that it can be captured, and cannot."""
+
+        capturable = True
+
+        def loss(self, x: Tensor, labels: Tensor, progress: float) -> Losses:
+            losses = super().loss(x, labels, progress)
+            if isinstance(progress, Tensor):  # in the capture alone
+                wait(progress)
+            return losses
+
     torch.manual_seed(0)
+    stream = torch.cuda.current_stream()
     training = train(build(Waits, {}).cuda(), data(6 * N, "cuda"), 3, max_steps=30)
     assert training.steps == 30
     assert "not replayed as a CUDA graph" in (training.note or "")
+    assert torch.cuda.current_stream() == stream
+    next_one = train(build(VSAE, {}).cuda(), data(6 * N, "cuda"), 3, max_steps=30)  # draws noise, and is captured
+    assert next_one.note is None
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="this machine has no second GPU")
+def test_the_second_gpu_trains_as_the_first() -> None:
+    """Whichever is the current one: kernels are launched there, and graphs captured."""
+    weights = []
+    for device in ("cuda:0", "cuda:1"):
+        torch.manual_seed(0)
+        model = build(TopK, {}).to(device)
+        assert train(model, data(6 * N + 7, device), 3, max_steps=60).note is None
+        weights.append([value.cpu() for value in model.state_dict().values()])
+    assert torch.cuda.current_device() == 0
+    torch.testing.assert_close(weights[1], weights[0])
 
 
 def test_a_subclass_is_captured_only_if_it_says_so() -> None:

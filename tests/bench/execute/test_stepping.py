@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -33,3 +36,25 @@ def test_a_step_is_captured_before_steps_are_timed(whole: int, monkeypatch: pyte
         stepper(x, torch.zeros(len(x)).long(), 0.0)
     assert len(captured) == 1
     assert 0 < captured[0] < WARM_STEPS
+
+
+def test_a_step_is_captured_on_the_device_of_its_batch_and_leaves_other_threads_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What torch is asked for; that a graph of the second GPU is not empty is tested where there are two."""
+    devices, options = [], {}
+
+    def graph(graph: object, **given: Any) -> nullcontext[None]:
+        options.update(given)
+        return nullcontext()
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "current_stream", devices.append)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: devices.append(device) or "side")
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    stepper = Stepper(TopK(TopK.Config(n_latents=8, k=2, batch_size=4), 3))
+    x = torch.rand(4, 3)
+    stepping._Captured(stepper, x, torch.zeros(4).long())
+    assert devices == [x.device, x.device]
+    assert options == {"stream": "side", "capture_error_mode": "thread_local"}
