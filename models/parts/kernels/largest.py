@@ -25,7 +25,7 @@ def _top_k(scores, groups, values, columns, n_columns, n_entries, n_groups, k, W
         column = group + n_groups * (entry % WIDTH)
     score = tl.load(scores + row * n_columns + column, mask=inside, other=0.0)
     bits = score.to(tl.int32, bitcast=True)
-    key = tl.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    key = tl.where(score != score, 0x7FFFFFFF, tl.where(bits < 0, bits ^ 0x7FFFFFFF, bits))  # NaN first, as in torch
     low, high = tl.full((), -(2**31), tl.int64), tl.max(tl.where(inside, key, -(2**31)), axis=0).to(tl.int64) + 1
     count = tl.full((), 0, tl.int32) + n_entries
     while (high - low > 1) & (count != k):  # at least k keys are >= low, fewer are >= high

@@ -11,6 +11,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from models.parts.kernels.pursuit import nan_first
+
 WIDEST = 4096
 """Correlations that a program reads at a time."""
 
@@ -29,7 +31,7 @@ def _pursue(correlations, gram, rounding, directions, lower, along, indices, n_a
     c = tl.load(correlations + sample * n_atoms + atoms, mask=inside, other=0.0)
     least = tl.load(rounding + sample)
     for step in range(k):
-        best = tl.minimum(tl.argmax(tl.abs(c), axis=0), n_atoms - 1).to(tl.int64)  # no later one where all is NaN
+        best = tl.argmax(nan_first(tl.abs(c)), axis=0).to(tl.int64)
         value = tl.sum(tl.where(atoms == best, c, 0.0), axis=0)
         overlaps = tl.load(directions + steps * n_atoms + best, mask=steps < step, other=0.0)
         distance = 1 - tl.sum(overlaps * overlaps, axis=0)
@@ -67,14 +69,13 @@ def _step(correlations, residual, dictionary, rounding, directions, lower, along
     tl.store(correlations + tried, 0.0, mask=steps < step)
     tl.debug_barrier()  # the zeros are there for all threads
     top = -1.0
-    best = 0
+    best = tl.full((), 0, tl.int64)
     for start in range(0, n_atoms, ATOMS):
         atoms = start + tl.arange(0, ATOMS)
-        sizes = tl.abs(tl.load(correlations + atoms, mask=atoms < n_atoms, other=0.0))
+        sizes = nan_first(tl.abs(tl.load(correlations + atoms, mask=atoms < n_atoms, other=0.0)))
         size, position = tl.max(sizes, axis=0, return_indices=True)
         best = tl.where(size > top, start + position, best)
         top = tl.maximum(size, top)
-    best = tl.minimum(best, n_atoms - 1).to(tl.int64)  # no later one where all is NaN
     old = tl.load(residual + sample * width + features, mask=inside, other=0.0)
     new = tl.load(dictionary + best * width + features, mask=inside, other=0.0)
     value = tl.sum(old * new, axis=0)  # in float32, whatever the product's precision is

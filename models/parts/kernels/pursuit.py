@@ -12,6 +12,12 @@ from torch import Tensor
 
 
 @triton.jit
+def nan_first(x):
+    """NaN as infinity: the largest, as torch has it. Triton's maximum may pass it over, or be past the end."""
+    return tl.where(x == x, x, float("inf"))
+
+
+@triton.jit
 def _pursue(correlations, gram, rounding, values, indices, n_atoms, k, ABSOLUTE: tl.constexpr, SIGNED: tl.constexpr,
             BLOCK: tl.constexpr):  # fmt: skip
     sample = tl.program_id(0).to(tl.int64)
@@ -20,8 +26,8 @@ def _pursue(correlations, gram, rounding, values, indices, n_atoms, k, ABSOLUTE:
     c = tl.load(correlations + sample * n_atoms + atoms, mask=inside, other=0.0)
     least = tl.load(rounding + sample)
     for step in range(k):
-        score = tl.where(inside, tl.abs(c) if ABSOLUTE else c, float("-inf"))
-        best = tl.minimum(tl.argmax(score, axis=0), n_atoms - 1).to(tl.int64)  # no later one where all is NaN
+        score = tl.where(inside, nan_first(tl.abs(c) if ABSOLUTE else c), float("-inf"))
+        best = tl.argmax(score, axis=0).to(tl.int64)
         value = tl.sum(tl.where(atoms == best, c, 0.0), axis=0)
         size = tl.abs(value) if SIGNED else value
         value = tl.where(size <= least, 0.0, value)

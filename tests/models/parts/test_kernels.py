@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import get_args
 
 import pytest
 import torch
@@ -92,7 +94,7 @@ def test_atoms_rotate_and_keep_their_norm(m: int, d: int) -> None:
 
 
 @pytest.mark.parametrize(("n", "m", "k"), [(1, 1, 1), (3, 7, 7), (5, 37, 4), (4, 100, 1), (3, 1000, 10), (2, 64, 64)])
-@pytest.mark.parametrize("kind", ["normal", "zeros", "ties", "infinite"])
+@pytest.mark.parametrize("kind", ["normal", "zeros", "ties", "infinite", "nan"])
 def test_the_largest_of_rows(n: int, m: int, k: int, kind: str) -> None:
     from models.parts.kernels import largest
 
@@ -103,9 +105,12 @@ def test_the_largest_of_rows(n: int, m: int, k: int, kind: str) -> None:
         scores = torch.randint(-2, 3, (n, m)).float()
     elif kind == "infinite":
         scores[0], scores[-1, 0] = -torch.inf, torch.inf
+    elif kind == "nan":
+        scores[0, m // 2], scores[-1, -1] = torch.nan, -torch.tensor(torch.nan)
     values, columns = largest.top_k(scores, k)
-    assert torch.equal(values.sort(descending=True).values, scores.topk(k).values)
-    assert torch.equal(scores.gather(1, columns), values)
+    same = partial(torch.testing.assert_close, rtol=0, atol=0, equal_nan=True)
+    same(values.sort(descending=True).values, scores.topk(k).values)
+    same(scores.gather(1, columns), values)
     assert (columns.diff() > 0).all(), "no column twice"
 
 
@@ -139,6 +144,28 @@ def test_orthogonal_pursuit_takes_the_same_atoms(by_gram: bool, n: int, m: int, 
     assert (lower.diagonal(dim1=1, dim2=2) > 0).all()
     torch.testing.assert_close(along, expected[1], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(lower, expected[0], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("which", ["atom", "sample"])
+@pytest.mark.parametrize("m", [37, 5000])
+def test_pursuits_do_not_pass_over_what_is_nan(which: str, m: int) -> None:
+    """It shows in the loss then, as by the code for a CPU."""
+    from models.parts.kernels import orthogonal, pursuit as fast
+
+    atoms, residual, limits = F.normalize(torch.randn(m, 4), dim=1), torch.randn(2, 4), (torch.full((2,), 1e-6), 1e-5)
+    (atoms if which == "atom" else residual)[-1] = torch.nan
+    gram = atoms @ atoms.T
+    expected = torch.tensor([which == "atom", True])
+    for choice in get_args(Choice):
+        assert torch.equal(fast.pursue(residual, atoms, gram, limits[0], 3, choice)[0].isnan().all(1), expected)
+        assert torch.equal(pursue(residual, atoms, 3, gram, choice)[0].isnan().all(1), expected)
+    for _, along, indices in (
+        orthogonal.by_gram(residual, atoms, gram, *limits, 3),
+        orthogonal.by_residual(residual, atoms, *limits, 3),
+        _factors(residual, atoms, gram, *limits, 3),
+    ):
+        assert torch.equal(along.isnan().all(1), expected)
+        assert indices.max() < m
 
 
 @pytest.mark.parametrize(("n", "m", "width", "k"), [(1, 8, 4, 2), (3, 60, 4, 5), (2, 256, 32, 3)])
