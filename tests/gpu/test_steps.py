@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Split
+from bench.datasets.stored import npy_rows
+from bench.datasets.stream import Stream
 from bench.execute.seeding import seed_everything
 from bench.execute.stepping import Stepper
 from bench.execute.training import train
@@ -125,6 +127,17 @@ def test_the_second_gpu_trains_as_the_first() -> None:
         weights.append([value.cpu() for value in model.state_dict().values()])
     assert torch.cuda.current_device() == 0
     torch.testing.assert_close(weights[1], weights[0])
+
+
+def test_threads_that_pin_batches_of_files_do_not_end_a_capture(tmp_path: Path) -> None:
+    split = data(6 * N, "cpu")
+    np.save(tmp_path / "x.npy", split.x.numpy())
+    rows = npy_rows(tmp_path / "x.npy")
+    assert rows
+    stream = Stream(rows, split.labels, torch.arange(6 * N), block_bytes=2**10, buffer_bytes=2**12)
+    for _ in range(5):
+        model = build(TopK, {}).cuda()
+        assert train(model, split.to(torch.device("cuda")), 3, max_steps=40, batched=stream).note is None
 
 
 def test_a_subclass_is_captured_only_if_it_says_so() -> None:
