@@ -118,8 +118,7 @@ class Checkpoints:
         with torch.no_grad():
             for name, tensor in _tensors(model).items():
                 tensor.copy_(content["model"][name])
-        # How it steps belongs to this device, wherever the checkpoint is from: only a GPU's Adam is `capturable`.
-        optimiser.load_state_dict(content["optimiser"] | {"param_groups": optimiser.state_dict()["param_groups"]})
+        optimiser.load_state_dict(content["optimiser"])
         _set_random_state(content["random"], _device(model))
         state = TrainingState(**content["state"])
         state.pending = [losses.to(_device(model)) for losses in state.pending]

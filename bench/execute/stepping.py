@@ -7,6 +7,8 @@ and models that do not say that they are `capturable` are stepped one kernel at 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -41,9 +43,7 @@ class Stepper:
         self.model = model
         # A subclass may do what its base class does not: each class says for itself.
         self.captures = device.type == "cuda" and bool(vars(type(model)).get("capturable", False))
-        self.optimiser = torch.optim.Adam(
-            model.parameters(), lr=model.config.learning_rate, fused=True, capturable=self.captures
-        )
+        self.optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
         self.names, self.note = [], None
         self._eager_steps = 0
         self._captured: _Captured | None = None
@@ -82,6 +82,21 @@ class Stepper:
             generator.graphsafe_set_state(generator.clone_state())
 
 
+@contextmanager
+def _capturable(optimiser: torch.optim.Optimizer) -> Iterator[None]:
+    """Within it, torch lets Adam be captured; it computes the same.
+
+    For good, torch would warn of each step that is not, and a checkpoint would tell another device how to step.
+    """
+    for group in optimiser.param_groups:
+        group["capturable"] = True
+    try:
+        yield
+    finally:
+        for group in optimiser.param_groups:
+            group["capturable"] = False
+
+
 class _Captured:
     """A step as a graph that reads the batch and the progress from tensors of its own."""
 
@@ -89,11 +104,11 @@ class _Captured:
         self.x, self.labels, self.progress = x.clone(), labels.clone(), x.new_zeros(())
         self.graph = torch.cuda.CUDAGraph()
         stepper.optimiser.zero_grad(set_to_none=True)  # gradients are made anew in the graph's memory
-        before, device = torch.cuda.current_stream(x.device), x.device
-        # On the device of the batch, which need not be the current one: there a graph would be empty. Other threads go
-        # on meanwhile: those that read batches pin memory, which "global" forbids.
-        capture = torch.cuda.graph(self.graph, stream=torch.cuda.Stream(device), capture_error_mode="thread_local")
-        with torch.cuda.stream(before), capture:  # the former comes back where the latter fails, too
+        # On the device of the batch, which need not be the current one: a graph of that would be empty. Other threads
+        # go on meanwhile: those that read batches pin memory, which "global" forbids.
+        side, before = torch.cuda.Stream(x.device), torch.cuda.current_stream(x.device)
+        capture = torch.cuda.graph(self.graph, stream=side, capture_error_mode="thread_local")
+        with _capturable(stepper.optimiser), torch.cuda.stream(before), capture:  # a failure leads back to `before`
             self.losses = stepper.eager(self.x, self.labels, self.progress)
 
     def replay(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:

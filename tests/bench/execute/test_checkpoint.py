@@ -137,23 +137,6 @@ def parts() -> tuple[TopK, torch.optim.Optimizer]:
     return model, torch.optim.Adam(model.parameters())
 
 
-@pytest.mark.parametrize("before", [False, True])
-def test_how_adam_steps_belongs_to_the_device_that_goes_on(tmp_path: Path, before: bool) -> None:
-    """A CPU's checkpoint taken up on a GPU, whose Adam is capturable, and the other way round."""
-    model, optimiser = parts()
-    model.loss(torch.rand(4, 3), torch.zeros(4), 0.0).total.backward()
-    optimiser.step()
-    optimiser.param_groups[0]["capturable"] = before
-    Checkpoints(tmp_path / "checkpoint.pt").save(TrainingState(step=1), model, optimiser, 2)
-    other, theirs = parts()
-    theirs.param_groups[0]["capturable"] = not before
-    assert Checkpoints(tmp_path / "checkpoint.pt").restore(other, theirs).step == 1
-    assert theirs.param_groups[0]["capturable"] is not before
-    for ours, restored in zip(model.parameters(), other.parameters(), strict=True):
-        assert torch.equal(restored, ours)
-        assert all(torch.equal(theirs.state[restored][name], value) for name, value in optimiser.state[ours].items())
-
-
 def test_a_full_disk_leaves_the_last_one_and_is_no_headway(tmp_path: Path) -> None:
     told: list[float] = []
 

@@ -42,7 +42,7 @@ def test_a_step_is_captured_on_the_device_of_its_batch_and_leaves_other_threads_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What torch is asked for; that a graph of the second GPU is not empty is tested where there are two."""
-    devices, options = [], {}
+    devices, options, may_be_captured = [], {}, []
 
     def graph(graph: object, **given: Any) -> nullcontext[None]:
         options.update(given)
@@ -54,7 +54,11 @@ def test_a_step_is_captured_on_the_device_of_its_batch_and_leaves_other_threads_
     monkeypatch.setattr(torch.cuda, "stream", nullcontext)
     monkeypatch.setattr(torch.cuda, "graph", graph)
     stepper = Stepper(TopK(TopK.Config(n_latents=8, k=2, batch_size=4), 3))
+    (adam,) = stepper.optimiser.param_groups
+    stepper.optimiser.register_step_pre_hook(lambda *_: may_be_captured.append(adam["capturable"]))
     x = torch.rand(4, 3)
     stepping._Captured(stepper, x, torch.zeros(4).long())
+    stepper(x, torch.zeros(4).long(), 0.0)
+    assert may_be_captured == [True, False]
     assert devices == [x.device, x.device]
     assert options == {"stream": "side", "capture_error_mode": "thread_local"}
