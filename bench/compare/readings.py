@@ -13,13 +13,15 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from bench.compare.boards import Board, Column, Row, intervals_of
 from bench.compare.marks import marked
 from bench.compare.prices import Price
 from bench.compare.stats import Interval, rank_intervals
 from bench.compare.sweeps import Sweep, sweeps
+
+Values = dict[str, dict[int, float]]
+"""Metric -> seed -> value."""
 
 NEAR = 1.02
 """A price that lies outside of a curve by this ratio or less is read at the curve's end: an L0 of 9.99 is one of 10."""
@@ -133,7 +135,32 @@ def _row(sweep: Sweep, price: Price, columns: Sequence[Column], seeds: Sequence[
     """A sweep at a price: a value for each seed whose curve reaches it, of the metrics that its neighbours have."""
     first = sweep.rows[0]
     fixed = all(row.deterministic for row in sweep.rows)
-    values: dict[str, dict[int, float]] = {}
+    reached, values = (_standing if len(sweep.rows) == 1 else _between)(sweep, price, columns, seeds)
+    intervals = intervals_of(values)
+    if fixed:
+        intervals = {name: Interval(interval.mean, None) for name, interval in intervals.items()}
+    shared = {name: value for name, value in first.variant.items() if name != sweep.field}
+    return Row(first.model, shared, sweep.label, reached, values, intervals, {}, {}, fixed)
+
+
+def _standing(sweep: Sweep, price: Price, columns: Sequence[Column], seeds: Sequence[int]) -> tuple[int, Values]:
+    """How many seeds of a row that is alone stand at a price, and their values: nothing is to be interpolated."""
+    (row,) = sweep.rows
+    paid = {seed: value for seed in seeds if 0 < (value := row.values.get(price.metric, {}).get(seed, 0.0)) < math.inf}
+    apart = np.abs(np.log(list(paid.values()))[:, None] - np.log([price.low, price.high])).max(1)
+    at = [seed for seed, distance in zip(paid, apart, strict=True) if distance <= math.log(NEAR)]
+    values: Values = {}
+    for column in columns:
+        least = 0.0 if column.info.price else -math.inf  # as on a curve, where a price of zero has no logarithm
+        own = row.values.get(column.name, {})
+        if found := {seed: own[seed] for seed in at if least < own.get(seed, math.nan) < math.inf}:
+            values[column.name] = found
+    return len(at), values
+
+
+def _between(sweep: Sweep, price: Price, columns: Sequence[Column], seeds: Sequence[int]) -> tuple[int, Values]:
+    """How many seeds' curves reach a price, and their values there."""
+    values: Values = {}
     reached = 0
     for seed in seeds:
         found = interpolated(*_points(sweep, price.metric, columns, seed), price)
@@ -141,11 +168,7 @@ def _row(sweep: Sweep, price: Price, columns: Sequence[Column], seeds: Sequence[
         for column, value in zip(columns, () if found is None else found.tolist(), strict=False):
             if not math.isnan(value):
                 values.setdefault(column.name, {})[seed] = math.exp(value) if column.info.price else value
-    intervals = intervals_of(values)
-    if fixed:
-        intervals = {name: Interval(interval.mean, None) for name, interval in intervals.items()}
-    shared = {name: value for name, value in first.variant.items() if name != sweep.field}
-    return Row(first.model, shared, sweep.label, reached, values, intervals, {}, {}, fixed)
+    return reached, values
 
 
 def _points(sweep: Sweep, price: str, columns: Sequence[Column], seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -177,13 +200,13 @@ def interpolated(at: np.ndarray, values: np.ndarray, price: Price) -> np.ndarray
     """
     if not len(at):
         return None
+    ends = np.log([price.low, price.high])
+    low, high = np.clip(ends, at.min(), at.max())
+    if np.abs(ends - (low, high)).max() > math.log(NEAR):
+        return None
     x, place = np.unique(at, return_inverse=True)
     y = np.array([values[place == i].mean(0) for i in range(len(x))])
     y[~np.isfinite(y)] = np.nan
-    ends = np.log([price.low, price.high])
-    low, high = np.clip(ends, x[0], x[-1])
-    if np.abs(ends - (low, high)).max() > math.log(NEAR):
-        return None
     nearest = x[np.abs(x - low).argmin()]
     if not price.is_range and abs(nearest - low) <= math.log(SAME):
         low = high = nearest
@@ -206,6 +229,8 @@ def _curve(x: np.ndarray, y: np.ndarray, low: float, high: float) -> np.ndarray:
     """Values at `low`, or the mean from there to `high`."""
     if len(x) == 1:
         return np.asarray(y[0])
+    from scipy.interpolate import PchipInterpolator  # a board without curves is made before it would be imported
+
     curve = PchipInterpolator(x, y)
     found = np.asarray(curve.integrate(low, high) / (high - low) if high > low else curve(low))
     return found.clip(y.min(0), y.max(0))  # rounding may leave a curve that is flat

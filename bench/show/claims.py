@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from tabulate import tabulate
 
@@ -88,9 +87,10 @@ ROWS = TypeAdapter(list[ClaimRow])
 def write_claims(rows: Sequence[ClaimRow], records: Sequence[Record], folder: Path) -> None:
     """Write claims.md, .csv and .json. BenchError where the folder refuses."""
     values = ROWS.dump_python(list(rows))
+    names = [name for name in ClaimRow.model_fields if name not in ("effects", "cells")]
     texts = {
         "claims.md": markdown(rows, records),
-        "claims.csv": csv_text(pd.DataFrame(values).drop(columns=["effects", "cells"])),
+        "claims.csv": csv_text(values, names),
         NAME: json.dumps(values, indent=1, allow_nan=False),
     }
     write_texts(texts, folder)

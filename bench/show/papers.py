@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pandas as pd
-
 from bench.compare.boards import Row
 from bench.compare.readings import Reading
 from bench.errors import unknown
@@ -37,7 +35,7 @@ def paper(readings: Sequence[Reading], names: Sequence[str], form: str, caption:
         known = {name for reading in readings for row in reading.board.rows for name in (row.model, row.label)}
         raise unknown("row in --rows", min(unread), known)
     if form == "csv":
-        return csv_text(pd.DataFrame([line for reading, rows in shown for line in lines(reading, rows)])).rstrip()
+        return csv_text([line for reading, rows in shown for line in lines(reading, rows)]).rstrip()
     draw = _latex if form == "latex" else _markdown
     labels = [f"{label}-{i}" if label and i > 1 else label for i in range(1, len(shown) + 1)]
     parts = [draw(*each, caption or _caption(*each), name) for each, name in zip(shown, labels, strict=True)]

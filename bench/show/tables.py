@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from tabulate import tabulate
 
 from bench.compare.boards import Board, Column, Row, caveats, compared_at_a_price, remarks
@@ -21,6 +22,9 @@ from bench.show import fitting
 from bench.show.json_text import json_text
 from bench.store.files import write_text
 from bench.store.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Mark = Callable[[str, bool], str]
 """A cell, and whether it is among the best -> the cell as it is shown."""
@@ -60,7 +64,7 @@ class Tables:
     @cached_property
     def csv(self) -> str:
         """What leaderboard.csv holds."""
-        return csv_text(frame(self.boards))
+        return csv_text(*_lines(self.boards))
 
     @cached_property
     def latex(self) -> str:
@@ -153,7 +157,15 @@ _READING = (
 
 def frame(boards: Sequence[Board]) -> pd.DataFrame:
     """One row per board and row: model, dataset, setting, then mean and interval half-width of every metric."""
-    rows = []
+    import pandas as pd  # takes longer to import than a small board to make
+
+    lines, names = _lines(boards)
+    return pd.DataFrame(lines, columns=names)
+
+
+def _lines(boards: Sequence[Board]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of `frame`, and the names of its columns; a row lacks what it has no number of."""
+    lines = []
     for board in boards:
         for row in board.rows:
             cells: dict[str, Any] = {
@@ -168,9 +180,9 @@ def frame(boards: Sequence[Board]) -> pd.DataFrame:
             for name, interval in row.intervals.items():
                 mean, half_width = _csv_names(name)
                 cells |= {mean: interval.mean, half_width: interval.half_width}
-            rows.append(cells)
+            lines.append(cells)
     metrics = [name for board in boards for column in board.columns for name in _csv_names(column.name)]
-    return pd.DataFrame(rows, columns=list(dict.fromkeys([*FIXED, *metrics])))
+    return lines, list(dict.fromkeys([*FIXED, *metrics]))
 
 
 def _csv_names(metric: str) -> tuple[str, str]:
@@ -187,12 +199,24 @@ def for_spreadsheet(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else cell
 
 
-def csv_text(table: pd.DataFrame) -> str:
-    """A table as csv that a spreadsheet may open."""
-    safe = table.rename(columns=for_spreadsheet)
-    words = safe.select_dtypes(exclude="number").columns
-    safe[words] = safe[words].map(for_spreadsheet)
-    return safe.to_csv(index=False)
+def csv_text(lines: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> str:
+    """A table as csv that a spreadsheet may open.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        Column -> cell, for each row. What a row lacks is empty.
+    names : sequence of str, optional
+        The columns; by default those of the rows, in their order.
+    """
+    names = list(dict.fromkeys(name for line in lines for name in line)) if names is None else names
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(for_spreadsheet, names))
+    for line in lines:
+        cells = [line.get(name) for name in names]
+        writer.writerow(["" if cell != cell else for_spreadsheet(cell) for cell in cells])  # NaN is unlike itself
+    return text.getvalue()
 
 
 def as_dict(boards: Sequence[Board]) -> dict[str, Any]:

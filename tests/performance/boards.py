@@ -70,7 +70,7 @@ def legend_text() -> str:
     """The legend of a run that has every metric, as it lies beside its record."""
     from bench.plugins.loading import load_metrics
 
-    entries = {name: MetricEntry(info=metric.info) for name, metric in load_metrics().items()}
+    entries = {name: MetricEntry(info=metric.info) for name, metric in load_metrics(list(METRICS)).items()}
     return Legend(metrics=entries).model_dump_json(indent=1)
 
 

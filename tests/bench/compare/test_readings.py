@@ -129,6 +129,18 @@ def test_intervals_cover(n_seeds: int, price: Price) -> None:
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
+def test_a_setting_that_is_alone_is_read_as_it_stands() -> None:
+    """Bit for bit, where it stands at the price; a logarithm and its inverse would move last digits."""
+    found = read_at(
+        [*runs("topk", (9.7,), line(1.0, -0.2)), *runs("mp", (11,), line(1.1, -0.2))], Price("l0", 9.8, 9.8)
+    )
+    rows = {row.model: row for row in found.board.rows}
+    assert (rows["topk"].n_done, rows["mp"].n_done, rows["mp"].values) == (5, 0, {})
+    assert rows["topk"].values["fvu"] == {seed: line(1.0, -0.2)(9.7, seed) for seed in range(5)}
+    at_fvu = read(found.source, Price("fvu", 0.535, 0.535), found.source.columns)
+    assert {row.model: row.values.get("l0") for row in at_fvu.board.rows} == {"topk": {1: 9.7, 3: 9.7}, "mp": None}
+
+
 def test_models_are_compared_at_one_price_where_a_board_could_not() -> None:
     """topk is better at every L0, mp was run at larger ones: the board's lowest FVU is mp's."""
     found = read_at([*runs("topk", (4, 16), line(1.0, -0.2)), *runs("mp", (8, 64), line(1.1, -0.2))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 
 import pandas as pd
@@ -34,6 +35,14 @@ def test_csv_has_a_row_per_model_and_the_numbers_of_the_board() -> None:
         assert line["loss"] == pytest.approx(row.intervals["loss"].mean, rel=1e-15)
     assert frame["loss_ci95"].isna().tolist() == [False, False, True, False]
     assert frame["failed"].tolist() == [0, 0, 4, 0]
+
+
+def test_csv_has_what_pandas_writes_of_the_same_rows() -> None:
+    strange = [*board().records, record('a "quoted", name\nof two lines', 0, math.inf), record("-1+2", 0, 1e-300)]
+    boards = build(strange, COLUMNS)
+    frame = tables.frame(boards).replace("-1+2", "'-1+2")
+    assert tables.csv_text(*tables._lines(boards)) == frame.to_csv(index=False)
+    assert tables.csv_text([{"mean": math.nan, "of": None, "=1": 0.1}]) == "mean,of,'=1\n,,0.1\n"
 
 
 def test_json_parses_and_carries_every_seed() -> None:
