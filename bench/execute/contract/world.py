@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +63,34 @@ class World:
 
 def make_world(needs: Collection[str]) -> World:
     """The world of a metric that asks for some needs."""
+    return World(*deepcopy(_trained(_model_for(needs))), frozenset(needs))  # a metric may change what it is given
+
+
+@cache  # a process that checks several metrics trains once
+def _trained(name: str) -> tuple[Dataset, Model, Training]:
+    cls = _built_ins()[name]
     dataset = _with_truth(load_dataset(DATASET_REGISTRY.find("digits"), Path("data")))
-    cls = _model_for(needs)
     seed_everything(0, "contract", "initialisation")
     fields = {name: value for name, value in SMALL.items() if name in cls.Config.model_fields}
     model = cls(cls.Config(**fields), dataset.n_features)
     training = train(model, dataset.train, batches_seed=0, max_steps=STEPS)
-    return World(dataset, model.eval(), training, frozenset(needs))
+    return dataset, model.eval(), training
 
 
-def _model_for(needs: Collection[str]) -> type[Model]:
+@cache
+def _built_ins() -> dict[str, type[Model]]:
+    return {name: load_model_class(MODEL_REGISTRY.find(name)) for name in MODEL_REGISTRY.builtins}
+
+
+def _model_for(needs: Collection[str]) -> str:
     """The built-in that meets most of what is asked of a model; of several the one that meets most of all."""
 
-    def met(cls: type[Model]) -> set[str]:
+    def met(name: str) -> set[str]:
+        cls = _built_ins()[name]
         methods = {need for need, method in METHODS.items() if hasattr(cls, method)}
         return methods | ({"k"} & cls.Config.model_fields.keys())
 
-    classes = [load_model_class(MODEL_REGISTRY.find(name)) for name in MODEL_REGISTRY.builtins]
-    return max(classes, key=lambda cls: (len(met(cls) & set(needs)), len(met(cls))))
+    return max(_built_ins(), key=lambda name: (len(met(name) & set(needs)), len(met(name))))
 
 
 def _with_truth(digits: Dataset) -> Dataset:

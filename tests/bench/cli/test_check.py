@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.bench.cli.helpers import Said, bench
 from tests.bench.execute.contract.plugins import DATASET, subclass
 
 
-def check(reference: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench", "check", reference], capture_output=True, text=True, timeout=300, check=False
-    )
+def check(reference: str) -> Said:
+    return bench("check", reference)
 
 
 def test_what_passes_ends_with_status_0(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from bench.store.record import Record
 from bench.store.runs import RunStore
+from tests.bench.cli.helpers import bench
 from tests.bench.store.helpers import spec_of
 from tests.results import put
 
@@ -146,8 +147,7 @@ def test_nothing_that_a_record_names_is_run(done: tuple[Path, list[str], subproc
     root, _, _ = done
     assert not (root.parent / "executed").exists()
     for verb in (["report"], ["compare", "topk", "relu"], ["figures", "named-code"], ["status"], ["evaluate"]):
-        command = [sys.executable, "-m", "bench", *verb, "--results", str(root)]
-        subprocess.run(command, capture_output=True, timeout=300, check=False)
+        bench(*verb, "--results", str(root))
     assert not (root.parent / "executed").exists()
 
 
@@ -156,13 +156,7 @@ def test_a_terminal_is_sent_no_escapes(done: tuple[Path, list[str], subprocess.C
     assert "\x1b" not in run.stdout
     assert r"esc\x1b[2J\x1b]0;owned\x07" in run.stdout
     for verb in (["status"], ["show", next(root.glob("esc*")).name]):
-        shown = subprocess.run(
-            [sys.executable, "-m", "bench", *verb, "--results", str(root)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        shown = bench(*verb, "--results", str(root))
         assert "\x1b" not in shown.stdout + shown.stderr
 
 
