@@ -112,7 +112,8 @@ def _verdict(reading: Reading, column: Column) -> str:
     compared = [row for row in rows if row.label in tied] if tied else rows
     best = leader(compared, column)
     others = [_name(row) for row in compared if row is not best] if tied else []
-    number = f"{column.info.label} {format_interval(best.intervals[column.name])}{_cautions(reading, best, column)}"
+    number = f"{column.info.label} {format_interval(best.intervals[column.name])}"
+    number += _cautions(reading, best, column) + _floor_ahead(reading, best, column)
     if len(others) == len(rows) - 1:
         first = f"(best on average: {_name(best)}, {number})"
         return f"{NO_MODEL} is told apart from the others in {column.info.label} {first}"
@@ -127,6 +128,13 @@ def _cautions(reading: Reading, row: Row, praised: Column) -> str:
     shares = [(row.intervals[c.name].mean, c.info) for c in cautions if c.name in row.intervals]
     large = [(share, info.caution) for share, info in shares if share > info.caution_above]
     return "".join(f"; {_percent(share)} {words}" for share, words in large)
+
+
+def _floor_ahead(reading: Reading, best: Row, column: Column) -> str:
+    """'; the floor pca has 0.1 ± 0.01', where the best of the floors is better on average than the best model."""
+    floors = [row for row in reading.board.rows if row.label in reading.floors and row.label not in reading.partial]
+    first = leader([best, *(row for row in floors if column.name in row.intervals)], column)
+    return "" if first is best else f"; the floor {_name(first)} has {format_interval(first.intervals[column.name])}"
 
 
 def _percent(share: float) -> str:

@@ -68,6 +68,16 @@ def test_a_winner_most_of_whose_units_say_nothing_is_said_to_be_one() -> None:
     assert "(FVU 0.5395 ± 0.0097; 100% of its units are always on)" in topk_with(0, 1)
 
 
+def test_a_floor_that_is_ahead_of_the_best_model_is_named_with_its_number() -> None:
+    """Floors are not ranked, and hidden at first: without a word a reader takes the best model for good."""
+    ahead = runs("pca", (4, 32), line(0.8, -0.2))
+    assert "topk reconstructs best (FVU 0.5395 ± 0.0097; the floor pca has 0.3395 ± 0.0097);" in said(
+        [*TWO, *ahead], "pca"
+    )
+    behind = runs("pca", (4, 32), line(1.1, -0.2))
+    assert "floor" not in said([*TWO, *behind], "pca")
+
+
 def test_ties_are_named_up_to_three_and_counted_beyond() -> None:
     noisy = [line(1.0, -0.2), lambda k, seed: line(1.0, -0.2)(k, (seed + 2) % 5)]
     worse = runs("vsc", (4, 32), line(1.5, -0.2))

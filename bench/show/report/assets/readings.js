@@ -94,15 +94,18 @@ function cautionsOn(row, head) {
 }
 
 // "mp reconstructs best (FVU 0.11 ± 0.01), not told apart from omp"; "" where there are not two rows.
-function verdictOn(ranked, head, k, areMarked) {
-  const rows = ranked.filter(row => row.cells[k]);
+function verdictOn(all, head, k, areMarked) {
+  const rows = all.filter(row => !row.floor && row.cells[k]);
   if (rows.length < 2 || !head.answer || !head.sign) return "";
   const leader = among =>
     among.reduce((best, row) => (head.sign * (row.cells[k].mean - best.cells[k].mean) > 0 ? row : best));
   const compared = head.marked?.length ? rows.filter(row => head.marked.includes(row.label)) : rows;
   const best = leader(compared);
   const others = head.marked?.length ? compared.filter(row => row !== best).map(row => clip(row.label, 60)) : [];
-  const told = `${head.label} ${formatInterval(best.cells[k].mean, best.cells[k].half)}${cautionsOn(best, head)}`;
+  const numberOf = row => formatInterval(row.cells[k].mean, row.cells[k].half);
+  const top = leader([best, ...all.filter(row => row.floor && !row.partial && row.cells[k])]);
+  const floor = top === best ? "" : `; the floor ${clip(top.label, 60)} has ${numberOf(top)}`;
+  const told = `${head.label} ${numberOf(best)}${cautionsOn(best, head)}${floor}`;
   const name = clip(best.label, 60);
   if (others.length === rows.length - 1)
     return `no model is told apart from the others in ${head.label} (best on average: ${name}, ${told})`;
@@ -120,7 +123,7 @@ function sentenceAt(rows, heads, price, at, native) {
   const ranked = rows.filter(row => !row.floor);
   const reached = ranked.filter(row => row.n);
   const areMarked = heads.some(head => head.marked?.length);
-  const told = heads.map((head, k) => verdictOn(ranked, head, k, areMarked)).filter(Boolean);
+  const told = heads.map((head, k) => verdictOn(rows, head, k, areMarked)).filter(Boolean);
   const verdicts = [...told.filter(text => !text.startsWith("no model")), ...told.filter(text => text.startsWith("no model"))];
   const said = verdicts.length ? hedge(heads) + verdicts.join("; ") : "no ranked metric is there for two models";
   const missing = ranked.filter(row => !row.n).map(row => row.label);
