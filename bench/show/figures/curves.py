@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from bench.compare.prices import round_levels
+from bench.show.figures.multiples import MOST_TOGETHER, faint, legend_of, name_axes, panels
 from bench.show.figures.style import (
     GREY,
     ONE_COLUMN,
@@ -51,7 +52,7 @@ class Curve:
 def along_axis(
     curves: Sequence[Curve], levels: Mapping[str, float], x_label: str, y_label: str, log: bool = False
 ) -> Figure:
-    """A metric along its axis.
+    """A metric along its axis. More than 8 curves have a panel each, in which the others are grey.
 
     Parameters
     ----------
@@ -64,26 +65,43 @@ def along_axis(
     """
     names = [curve.label for curve in curves if curve.label]
     n_columns = max(1, min(4, int(ONE_COLUMN / (0.5 + text_inches([*names, *levels])))))
-    rows = -(-(len(names) + len(levels)) // n_columns)
-    figure = Figure(figsize=(ONE_COLUMN, HEIGHT + 0.14 * rows), layout="constrained")
-    axes = figure.subplots()
-    for index, (curve, dashes) in enumerate(zip(curves, _dashes(curves), strict=True)):
-        own = Look(ROLE_COLOURS.get(curve.label, PALETTE[index % len(PALETTE)]), MARKERS[index % len(MARKERS)])
-        colour, marker = curve.look or own
-        axes.plot(curve.x, curve.y, color=colour, marker=marker, ls=dashes, label=curve.label or None, clip_on=False)
-    for name, value in levels.items():
-        axes.axhline(value, color=ROLE_COLOURS.get(name, GREY), ls="--", lw=1, label=name)
-    _scale(axes, sorted({x for curve in curves for x in curve.x}), log)
+    figure, shown = _figure(curves, legend_rows=-(-(len(names) + len(levels)) // n_columns))
+    grid = list(shown)
+    styles = list(zip(curves, _dashes(curves), strict=True))
+    for axes, own in shown.items():
+        for index, (curve, dashes) in enumerate(styles):
+            if curve in own:
+                _line(axes, curve, index, dashes, (curve.label or None) if len(grid) == 1 else None)
+            else:
+                faint(axes, curve.x, curve.y)
+        for name, value in levels.items():
+            axes.axhline(value, color=ROLE_COLOURS.get(name, GREY), ls="--", lw=1, label=name)
+        _scale(axes, sorted({x for curve in curves for x in curve.x}), log)
     values = [*levels.values(), *(y for curve in curves for y in curve.y)]
     if 0 <= min(values) <= NEAR_ZERO * max(values):
-        axes.set_ylim(bottom=0, top=1.08 * max(values) or 1)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+        grid[0].set_ylim(bottom=0, top=1.08 * max(values) or 1)
+    name_axes(figure, grid, x_label, y_label)
     whole = all(float(value).is_integer() for value in values)
-    axes.yaxis.set_major_locator(round_ticks(5, integer=whole))
-    if names or levels:
-        figure.legend(loc="outside upper center", ncols=n_columns)
+    for axes in grid:
+        axes.yaxis.set_major_locator(round_ticks(5 if len(grid) == 1 else 3, integer=whole))
+    legend_of(figure, grid[-1], n_columns)
     return figure
+
+
+def _figure(curves: Sequence[Curve], legend_rows: int) -> tuple[Figure, dict[Axes, Sequence[Curve]]]:
+    """Its panels, and the curves that each is of: one of all, or one for each."""
+    if len(curves) > MOST_TOGETHER:
+        figure, grid = panels([curve.label for curve in curves])
+        return figure, {axes: [curve] for axes, curve in zip(grid, curves, strict=True)}
+    figure = Figure(figsize=(ONE_COLUMN, HEIGHT + 0.14 * legend_rows), layout="constrained")
+    return figure, {figure.subplots(): curves}
+
+
+def _line(axes: Axes, curve: Curve, index: int, dashes: str, label: str | None) -> None:
+    """A curve in the look of its model, else in that of its place."""
+    own = Look(ROLE_COLOURS.get(curve.label, PALETTE[index % len(PALETTE)]), MARKERS[index % len(MARKERS)])
+    colour, marker = curve.look or own
+    axes.plot(curve.x, curve.y, color=colour, marker=marker, ls=dashes, label=label, clip_on=False)
 
 
 def _scale(axes: Axes, places: Sequence[float], log: bool) -> None:

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from bench.compare.readings import NEAR
 from bench.show.axes import DECADES
+from bench.show.figures.multiples import MOST_TOGETHER, faint, legend_of, name_axes, panels
 from bench.show.figures.style import (
     CLASS_PALETTE,
     GREY,
@@ -107,6 +108,8 @@ def front_figure(
 ) -> Figure:
     """A metric against what it is paid with, and the front of the best as a broad line below.
 
+    More than 8 models have a panel each, in which the others are grey.
+
     Parameters
     ----------
     styles : mapping
@@ -121,34 +124,56 @@ def front_figure(
     ranked = np.array([model not in floors for model in models])
     ranked |= not ranked.any()  # alone, they are drawn as any other
     order = _distinct(models, ranked)
-    rows = -(-(len(order) + 1 + (not ranked.all())) // 3)
-    figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * rows), layout="constrained")
-    axes = figure.subplots()
-    for model in order:
-        mine = _by_price(models, price, model)
-        _row(axes, model, styles[model], price[mine], values[mine], None if spread is None else spread[mine])
-    shown = np.array(models)[ranked].tolist()
-    best = np.flatnonzero(ranked)[front(shown, price[ranked], values[ranked], gained.direction == "max")]
-    if len(best) > 1:
-        axes.plot(price[best], values[best], color=GREY, lw=4, alpha=0.5, zorder=1, label="front")
-    if _spans(price[ranked]):
-        axes.set_xscale("log")
-        log_ticks(axes.xaxis)
-    else:
-        _widen(axes, float(price[ranked].max()))
-    if gained.direction == "min" and _spans(values[ranked]):
-        _log_scale(axes, values[ranked])
-    else:
-        axes.yaxis.set_major_locator(round_ticks(5))
-    limits = axes.axis()  # floors widen neither what the others gain nor what they pay
-    for i, model in enumerate(_distinct(models, ~ranked)):
-        mine = _by_price(models, price, model)
-        _floor(axes, styles[model], price[mine], values[mine], None if i else "floors")
-    axes.axis(limits)
-    axes.set_xlabel(axis_label(paid))
-    axes.set_ylabel(axis_label(gained))
-    figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3)
+    figure, shown = _figure(order, n_entries=len(order) + 1 + (not ranked.all()))
+    grid = list(shown)
+    shown_models = np.array(models)[ranked].tolist()
+    best = np.flatnonzero(ranked)[front(shown_models, price[ranked], values[ranked], gained.direction == "max")]
+    for axes, own in shown.items():
+        for model in order:
+            mine = _by_price(models, price, model)
+            if model in own:
+                label = model if len(grid) == 1 else None
+                spreads = None if spread is None else spread[mine]
+                _row(axes, label, styles[model], price[mine], values[mine], spreads)
+            else:
+                faint(axes, price[mine], values[mine])
+        if len(best) > 1:
+            width = 4 if len(grid) == 1 else 2.5
+            axes.plot(price[best], values[best], color=GREY, lw=width, alpha=0.5, zorder=1 / len(grid), label="front")
+    _scale(grid, price[ranked], values[ranked], gained.direction == "min")
+    limits = grid[0].axis()  # floors widen neither what the others gain nor what they pay
+    for axes in grid:
+        for model in _distinct(models, ~ranked):
+            mine = _by_price(models, price, model)
+            _floor(axes, styles[model], price[mine], values[mine])
+    grid[0].axis(limits)
+    name_axes(figure, grid, axis_label(paid), axis_label(gained))
+    legend_of(figure, grid[-1], 3)
     return figure
+
+
+def _figure(models: Sequence[str], n_entries: int) -> tuple[Figure, dict[Axes, Sequence[str]]]:
+    """Its panels, and the models that each is of: one of all, or one for each."""
+    if len(models) > MOST_TOGETHER:
+        figure, grid = panels(models)
+        return figure, {axes: [model] for axes, model in zip(grid, models, strict=True)}
+    figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * -(-n_entries // 3)), layout="constrained")
+    return figure, {figure.subplots(): models}
+
+
+def _scale(grid: Sequence[Axes], price: np.ndarray, values: np.ndarray, minimise: bool) -> None:
+    """One scale for all panels: logarithmic where numbers spread widely, and fewer ticks in small ones."""
+    digits, n_ticks = ((1, 2, 5), 5) if len(grid) == 1 else ((1, 3), 3)
+    for axes in grid:
+        if _spans(price):
+            axes.set_xscale("log")
+            log_ticks(axes.xaxis, digits)
+        else:
+            _widen(axes, float(price.max()))
+        if minimise and _spans(values):
+            _log_scale(axes, values, digits)
+        else:
+            axes.yaxis.set_major_locator(round_ticks(n_ticks))
 
 
 def _spans(values: np.ndarray) -> bool:
@@ -164,7 +189,7 @@ def _widen(axes: Axes, most: float) -> None:
         axes.set_xlim(low - missing / 2, high + missing / 2)
 
 
-def _log_scale(axes: Axes, values: np.ndarray) -> None:
+def _log_scale(axes: Axes, values: np.ndarray, digits: Sequence[int]) -> None:
     """Values by their logarithms; what is a rounding error beside the largest leaves the frame."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
@@ -173,7 +198,7 @@ def _log_scale(axes: Axes, values: np.ndarray) -> None:
     if low < least:
         low, high = least, 1.5 * most
     axes.set_ylim(low, high)
-    log_ticks(axes.yaxis)
+    log_ticks(axes.yaxis, digits)
 
 
 def _distinct(models: Sequence[str], shown: np.ndarray) -> list[str]:
@@ -187,16 +212,18 @@ def _by_price(models: Sequence[str], price: np.ndarray, model: str) -> np.ndarra
     return mine[np.argsort(price[mine], kind="stable")]
 
 
-def _floor(axes: Axes, style: Look, price: np.ndarray, values: np.ndarray, label: str | None) -> None:
+def _floor(axes: Axes, style: Look, price: np.ndarray, values: np.ndarray) -> None:
     """The rows of a floor."""
-    axes.plot(price, values, ":", color=GREY, marker=style.marker, ms=3, lw=0.6, zorder=0.5, label=label)
+    axes.plot(price, values, ":", color=GREY, marker=style.marker, ms=3, lw=0.6, zorder=0.5, label="floors")
 
 
-def _row(axes: Axes, model: str, style: Look, price: np.ndarray, values: np.ndarray, spread: np.ndarray | None) -> None:
+def _row(
+    axes: Axes, label: str | None, style: Look, price: np.ndarray, values: np.ndarray, spread: np.ndarray | None
+) -> None:
     """The rows of one model, by price."""
     size = 30 if len(price) == 1 else 14
     axes.scatter(
-        price, values, color=style.colour, marker=style.marker, s=size, lw=0.4, ec="white", label=model, zorder=3
+        price, values, color=style.colour, marker=style.marker, s=size, lw=0.4, ec="white", label=label, zorder=3
     )
     if len(price) > 1:
         axes.plot(price, values, color=style.colour, lw=0.8, zorder=2)

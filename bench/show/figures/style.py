@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, wraps
 from typing import Any, NamedTuple, ParamSpec
 
@@ -138,9 +138,9 @@ def round_ticks(n: int, integer: bool = False) -> MaxNLocator:
     return MaxNLocator(n, steps=[1, 2, 2.5, 5, 10], integer=integer)
 
 
-def log_ticks(axis: Axis) -> None:
-    """Ticks at 1, 2 and 5 times the powers of ten, written out."""
-    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+def log_ticks(axis: Axis, digits: Sequence[int] = (1, 2, 5)) -> None:
+    """Ticks at 1, 2 and 5 times the powers of ten, or at other digits times these, written out."""
+    axis.set_major_locator(LogLocator(10, subs=digits))
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -43,6 +43,20 @@ def test_a_metric_of_several_models() -> None:
     assert fits(figure)
 
 
+def test_more_curves_than_colours_have_a_panel_each_and_the_others_in_grey() -> None:
+    rows = [Curve(f"model {i}", [0.25, 1, 4], [0.5, 0.2, 0.1 * i], look(f"model {i}")) for i in range(9)]
+    figure = curves.along_axis(rows, {}, "k' / k", "FVU", log=True)
+    panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    assert list(panels) == [row.label for row in rows]
+    for row in rows:
+        (own,) = [line for line in panels[row.label].lines if line.get_label() != "all others"]
+        assert (list(own.get_ydata()), own.get_color()) == (list(row.y), look(row.label).colour)
+        assert len(panels[row.label].lines) == 9
+    assert entries(figure) == ["all others"]
+    assert fits(figure)
+    assert len(curves.along_axis(rows[:8], {}, "k' / k", "FVU").axes) == 1
+
+
 @pytest.mark.parametrize(("y", "from_zero"), [([0.1, 0.9], True), ([0.7, 0.9], False), ([-0.5, 0.5], False)])
 def test_a_curve_is_drawn_from_zero_where_zero_is_near(y: list[float], from_zero: bool) -> None:
     axes = curves.along_axis([Curve("", [1, 2], y)], {}, "size", "probe").axes[0]

@@ -85,6 +85,26 @@ def test_floors_are_grey_and_neither_of_the_front_nor_of_the_scale() -> None:
     assert entries(alone) == ["random"], "one point makes no front"
 
 
+def test_more_models_than_colours_have_a_panel_each_and_the_others_in_grey() -> None:
+    models = [f"model {i}" for i in range(9) for _ in range(2)]
+    l0, fvu = np.tile([2.0, 20], 9), np.linspace(0.9, 0.1, 18)
+    price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
+    figure = scatter.front_figure(
+        [*models, "random"], looks([*models, "random"]), np.array([*l0, 5]), np.array([*fvu, 0.5]), price, quality,
+        np.full(19, 0.01), floors={"random"},
+    )  # fmt: skip
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == [f"model {i}" for i in range(9)]
+    own = {axes.get_title(): axes.collections[0].get_offsets()[:, 1].tolist() for axes in panels}
+    assert own == {f"model {i}": fvu[2 * i : 2 * i + 2].tolist() for i in range(9)}
+    assert all(sum(line.get_label() == "all others" for line in axes.lines) == 8 for axes in panels)
+    assert {axes.axis() for axes in panels} == {panels[0].axis()}, "one scale"
+    assert entries(figure) == ["all others", "front", "floors"]
+    assert fits(figure)
+    eight = scatter.front_figure(models[:16], looks(models[:16]), l0[:16], fvu[:16], price, quality)
+    assert len(eight.axes) == 1
+
+
 def test_prices_that_are_all_but_one_do_not_fill_the_width() -> None:
     l0, fvu = np.array([9.9975, 10, 9.9999]), np.array([0.1, 0.2, 0.3])
     price, quality = (MetricInfo(label, "min", unit, "", "") for label, unit in (("L0", "units"), ("FVU", "")))
