@@ -15,6 +15,9 @@ ROLES = ("global", "shared", "exclusive", "no role", "dead")
 
 LEAST_HALF, LARGEST_HALF = 2e-5, 6e4
 """Arrays whose largest value is between these are kept in half precision: it is finer than a picture's 256 steps."""
+FEWEST_ON = 5
+"""Samples that a unit is on for, at least, where it is said to be of a class: of ten classes, one sample, or two that
+agree, are of one by chance."""
 
 
 def _array(ndim: int, dtype: str = "float32") -> Any:
@@ -122,11 +125,14 @@ class Views:
     def class_of(self, place: int) -> int:
         """Index of the class in which the shown unit at a place is on more than in all others; -1 where there is none.
 
-        Of classes of one size, it is that of more than half of the samples that the unit is on for.
+        Of classes of one size, it is that of more than half of the samples that the unit is on for. A unit that is on
+        for fewer than `FEWEST_ON` samples has none.
         """
-        rates = self.unit_rates[place] if self.unit_rates.size else np.zeros(1)
+        if not self.unit_rates.size or self.unit_counts[place].sum() < FEWEST_ON or self.role_of(place) == "global":
+            return -1
+        rates = self.unit_rates[place]
         most = int(rates.argmax())
-        return most if 2 * rates[most] > rates.sum() and self.role_of(place) != "global" else -1
+        return most if 2 * rates[most] > rates.sum() else -1
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """By name, what there is."""

@@ -174,17 +174,24 @@ def test_arrays_of_a_later_version_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "role", "found"),
+    ("rates", "role", "n_on", "found"),
     [
-        ([0.1, 0.9, 0.2], "exclusive", 1),
-        ([1.0, 0.5, 1.0], "no role", -1),
-        ([0.01, 0.02, 0.01], "no role", -1),
-        ([0.8, 0.9, 0.7], "global", -1),
+        ([0.1, 0.9, 0.2], "exclusive", 120, 1),
+        ([0.0, 0.05, 0.0], "no role", 5, 1),
+        ([0.0, 0.04, 0.0], "no role", 4, -1),
+        ([1.0, 0.5, 1.0], "no role", 250, -1),
+        ([0.01, 0.02, 0.01], "no role", 40, -1),
+        ([0.8, 0.9, 0.7], "global", 240, -1),
     ],
 )
-def test_a_unit_is_mostly_of_one_class_unless_it_is_of_all_or_of_several(
-    rates: list[float], role: str, found: int
+def test_a_unit_is_mostly_of_one_class_unless_it_is_of_all_or_of_several_or_hardly_ever_on(
+    rates: list[float], role: str, n_on: int, found: int
 ) -> None:
-    views = Views(shown_units=np.array([1]), unit_roles=np.array(["dead", role]), unit_rates=np.array([rates]))
+    views = Views(
+        shown_units=np.array([1]),
+        unit_roles=np.array(["dead", role]),
+        unit_rates=np.array([rates]),
+        unit_counts=np.array([[1, n_on - 1]]),
+    )
     assert (views.role_of(0), views.class_of(0)) == (role, found)
     assert Views(shown_units=np.array([1])).class_of(0) == -1

@@ -116,11 +116,12 @@ function wordsOf(found, index) {
 function unitCard(found, index) {
   const unit = found.units[index];
   const numbers = Object.entries(found.scores).map(([label, values]) => `${label} ${values[index] == null ? "n/a" : formatNumber(values[index])}`);
-  const about = [unit.role, ...numbers].filter(Boolean).join(" · ");
+  const counted = n => `${n} ${n === 1 ? "sample" : "samples"}`;
+  const about = [unit.role, `on in ${counted(total(unit.histogram))}`, ...numbers].filter(Boolean).join(" · ");
   const rates = found.classes.map((name, c) => `${clip(name, 40)}: ${unit.rates[c]}`);
   const [low, high] = unit.range.map(formatNumber);
   const most = found.classes[unit.class];
-  const samples = unit.histogram.map(n => `${n} ${n === 1 ? "sample" : "samples"}`);
+  const samples = unit.histogram.map(counted);
   return make(
     "article",
     {class: "unit"},

@@ -119,6 +119,7 @@ def test_units_are_found_and_sorted(open_page: Open) -> None:
     opened = open_page(RECORDS)
     controls = opened.page.locator("#units")
     assert names_of(opened) == [f"Unit {unit}" for unit in range(0, 24, 2)]
+    assert "on in 10 samples" in opened.page.locator(".unit >> nth=0 >> css=.muted").text_content()
     controls.get_by_role("button", name="Next").click()
     assert names_of(opened) == [f"Unit {unit}" for unit in range(24, 40, 2)]
     folder = RunStore(opened.folder / "runs").folder(opened.boards[0].representatives["topk"].run_id)
