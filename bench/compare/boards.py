@@ -12,7 +12,7 @@ from bench.compare.agreement import is_cost
 from bench.compare.marks import ALIKE, MARK_SEEDS, marked
 from bench.compare.names import told_apart
 from bench.compare.stats import Interval, t_intervals
-from bench.errors import clipped, counted, first_line
+from bench.errors import clipped, counted, first_line, listed
 from bench.store.record import Record, metric_of
 from metrics.base import MetricInfo
 
@@ -115,13 +115,22 @@ class Board:
         return [column for column in self.columns if column.info.headline]
 
 
-def remarks(records: Sequence[Record]) -> list[str]:
-    """What a reader should know of some runs: what their records note, and other software on a cluster's node."""
+def remarks(records: Sequence[Record], most: int | None = None) -> list[str]:
+    """What a reader should know of some runs: what their records note, and other software on a cluster's node.
+
+    Parameters
+    ----------
+    most : int, optional
+        Letters of the names of rows that a note is of; the others are counted. None: all are named.
+    """
     notes: dict[str, list[str]] = defaultdict(list)
     for record in records:
         for note in (*record.notes, *([f"n/a: {record.not_applicable}"] if record.not_applicable else ())):
             notes[f"{record.spec.dataset}: {first_line(note)}"].append(record.spec.label)
-    told = [f"{', '.join(dict.fromkeys(labels))} on {words}" for words, labels in notes.items()]
+    rows = {words: list(dict.fromkeys(labels)) for words, labels in notes.items()}
+    told = [
+        f"{', '.join(labels) if most is None else listed(labels, most)} on {words}" for words, labels in rows.items()
+    ]
     return [*told, *_other_software(records)]
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.compare.boards import Board, caveats, compared_at_a_price
+from bench.compare.boards import Board, caveats, compared_at_a_price, remarks
 from bench.compare.readings import Reading
+from bench.errors import counted
+
+MOST_NOTES = 3
+"""Notes of runs that stand below boards; the others are counted."""
+MOST_LETTERS = 60
+"""Of the names of the rows that a note is of."""
 
 
 def of_boards(boards: Sequence[Board], mark: str = "*") -> list[str]:
@@ -22,7 +28,17 @@ def of_boards(boards: Sequence[Board], mark: str = "*") -> list[str]:
     if any(board.ties for board in boards):
         said.append(f"{mark} best, or not told apart from it (t tests, 5%)")
     how = [f"{'; '.join(said)}. {compared_at_a_price(boards)}".strip()] if said else []
-    return how + [words for board in boards for words in caveats(board)]
+    return [*how, *(words for board in boards for words in caveats(board)), *_notes(boards)]
+
+
+def _notes(boards: Sequence[Board]) -> list[str]:
+    """What the runs note, shortly."""
+    notes = remarks([record for board in boards for record in board.records], MOST_LETTERS)
+    rest = len(notes) - MOST_NOTES
+    return [
+        *notes[:MOST_NOTES],
+        *([f"{counted(rest, 'other note')} in leaderboard.md and on the page"] if rest > 0 else []),
+    ]
 
 
 def of_shown(boards: Sequence[Board], readings: Sequence[Reading], mark: str = "*") -> list[str]:

@@ -102,6 +102,7 @@ def test_a_quarter_without_labels_is_said_and_the_others_are_measured(tmp_path: 
         assert words in record.notes[0]
     board = (tmp_path / "runs" / "leaderboard.md").read_text("utf-8")
     assert board.count(words) == 1, "of all rows at once"
+    assert words in " ".join(done.stdout.split()), "below the printed board, too"
     assert words in bench("show", records(tmp_path)["topk"].run_id, "--results", str(tmp_path / "runs")).stdout
 
 
