@@ -27,6 +27,9 @@ function fillPareto() {
     pareto.scale?.value,
     drawPareto,
   );
+  const models = new Set(board.rows.filter(row => !isFloor(row)).map(row => row.model));
+  const each = [...models].map(model => ({value: model, text: model}));
+  pareto.one = select(place, "In colour", [{value: "", text: "all models"}, ...each], pareto.one?.value, drawPareto);
   pareto.floors = toggle(place, "Floors", pareto.floors?.checked ?? false, drawPareto);
   drawPareto();
 }
@@ -40,11 +43,16 @@ function points(board, x, y) {
     x: mean(row, x),
     y: mean(row, y),
   }));
+  found.sort((a, b) => isMuted(b.row.model) - isMuted(a.row.model)); // grey lies below
   const log = pareto.scale.value === "log";
   const drawn = found.filter(({x, y}) => Number.isFinite(x) && Number.isFinite(y) && (!log || x > 0));
   const models = drawn.filter(({row}) => !isFloor(row));
   return pareto.floors.checked || !models.length ? drawn : models;
 }
+
+// The look of a model: grey where another one is to be told from all. Of more than 8 models some have one colour.
+const isMuted = model => Boolean(pareto.one.value) && pareto.one.value !== model;
+const lookHere = model => (isMuted(model) ? {...look(model), color: ink().line} : look(model));
 
 // Rows that neither another row nor another model's line beats: at the price of a row, that model may have none.
 function front(board, rows, x, y) {
@@ -157,15 +165,16 @@ const path = rows => ({x: rows.map(row => row.x), y: rows.map(row => row.y)});
 function sweepTraces(board, rows, y) {
   const half = row => row.row.metrics[y].ci95_half_width ?? 0;
   const low = spans(rows, y) ? row => row.y / 100 : () => -Infinity; // zero has no logarithm
-  return board.sweeps.flatMap(sweep => {
+  const isBelow = sweep => isMuted(board.rows[sweep.rows[0]].model);
+  return board.sweeps.toSorted((a, b) => isBelow(b) - isBelow(a)).flatMap(sweep => {
     const own = lineOf(sweep, rows);
     if (own.length < 2) return [];
-    const {color} = look(own[0].row.model);
+    const {color} = lookHere(own[0].row.model);
     const around = [...own, ...own.toReversed()];
     const sides = around.map((row, k) => (k < own.length ? row.y + half(row) : Math.max(row.y - half(row), low(row))));
     const band = {x: around.map(row => row.x), y: sides, mode: "lines", line: {width: 0}, fill: "toself"};
     return [
-      {...band, fillcolor: `${color}2e`, hoverinfo: "skip"},
+      ...(isMuted(own[0].row.model) ? [] : [{...band, fillcolor: `${color}2e`, hoverinfo: "skip"}]),
       {...path(own), mode: "lines", line: {color, width: 2}, hoverinfo: "skip"},
     ];
   });
@@ -228,7 +237,7 @@ function runsOf(row, x, y) {
 
 // Marks off the front are hollow, and still seen.
 function frontMarker(rows, onFront, size) {
-  const looks = rows.map(row => ({...look(row.row.model), solid: onFront.has(row.i)}));
+  const looks = rows.map(row => ({...lookHere(row.row.model), solid: onFront.has(row.i)}));
   return {
     size,
     symbol: looks.map(({symbol, solid}) => (solid ? symbol : `${symbol}-open`)),

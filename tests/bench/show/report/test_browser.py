@@ -281,6 +281,19 @@ def test_names_at_the_front_lie_on_no_other(open_page: Open, width: int) -> None
                 )
 
 
+def test_one_model_is_told_from_many_by_making_the_others_grey(open_page: Open) -> None:
+    """Of more models than colours two have one. The one that is chosen lies on top."""
+    opened = open_page(close_to_each_other())
+    colours = "() => document.getElementById('pareto-plot').data.findLast(each => each.mode === 'markers').marker.color"
+    assert len(set(opened.page.evaluate(colours))) == 8
+    choose(opened, "pareto", "In colour", value="a-model-3")
+    *others, chosen = opened.page.evaluate(colours)
+    assert len(others) == 8
+    assert len(set(others)) == 1
+    assert chosen not in others
+    assert (opened.requests, opened.complaints) == ([], [])
+
+
 @pytest.mark.parametrize(("fvu", "front"), [(0.6, "mp k=2; mp k=8"), (0.4, "mp k=2; topk k=4; mp k=8")])
 def test_what_lies_behind_the_line_of_another_model_is_not_on_the_front(
     open_page: Open, fvu: float, front: str
