@@ -52,7 +52,7 @@ function points(board, x, y) {
 
 // The look of a model: grey where another one is to be told from all. Of more than 8 models some have one colour.
 const isMuted = model => Boolean(pareto.one.value) && pareto.one.value !== model;
-const lookHere = model => (isMuted(model) ? {...look(model), color: ink().line} : look(model));
+const lookHere = model => (isMuted(model) ? {...look(model), color: `${ink().muted}66`} : look(model));
 
 // Rows that neither another row nor another model's line beats: at the price of a row, that model may have none.
 function front(board, rows, x, y) {
