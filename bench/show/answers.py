@@ -63,6 +63,8 @@ def _unlike(answer: Answer, price: Column) -> str:
     paid = [row.intervals[price.name].mean for row in rows if price.name in row.intervals]
     if not paid:
         return f"no model has a number of {price.info.label}, so none can be compared at an equal one."
+    if len({row.model for row in rows}) == 1:
+        return f"{clipped(rows[0].model, MOST_LETTERS)} is the only model, and there is none to compare it with."
     return (
         f"no two models can be read at one {price.info.label}, so nothing says which is best at an equal one. "
         f"The rows stand at {_ends(paid)}; `--settings matched` sweeps the sparsity."

@@ -68,6 +68,12 @@ def test_a_winner_most_of_whose_units_say_nothing_is_said_to_be_one() -> None:
     assert "(FVU 0.5395 ± 0.0097; 100% of its units are always on)" in topk_with(0, 1)
 
 
+def test_a_model_that_is_alone_is_not_told_to_sweep_its_sparsity() -> None:
+    words = "topk is the only model, and there is none to compare it with."
+    assert said(runs("topk", (4,), line(1.0, -0.2))).endswith(words)
+    assert said([*runs("topk", (4,), line(1.0, -0.2)), *runs("pca", (4,), line(1.0, -0.2))], "pca").endswith(words)
+
+
 def test_a_floor_that_is_ahead_of_the_best_model_is_named_with_its_number() -> None:
     """Floors are not ranked, and hidden at first: without a word a reader takes the best model for good."""
     ahead = runs("pca", (4, 32), line(0.8, -0.2))
