@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -160,6 +161,7 @@ def test_a_step_by_kernels_is_that_of_the_torch_code(
     as_on_gpu(monkeypatch)
     monkeypatch.setattr("models.parts.kernels.problems", {})
     monkeypatch.setattr("models.parts.kernels.takes", lambda x: x.dtype == torch.float32)
+    monkeypatch.setattr(torch.cuda, "device", lambda _: nullcontext())
     result = descend(cls, variant, torch.float32, torch.tensor, n=5, n_steps=2)
     torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5)
     assert not kernels.problems
