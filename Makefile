@@ -22,7 +22,7 @@ BIN := .venv/bin
 bench: .venv/installed
 	$(BIN)/python -m bench run --models all --datasets digits --budget full
 
-# A process a core, each with one thread.
+# Processes of one thread each; tests/conftest.py says how many.
 test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 

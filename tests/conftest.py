@@ -21,6 +21,12 @@ if not torch.cuda.is_available():  # kernels run on the CPU then; Triton reads t
 os.environ.pop("COLUMNS", None)  # readline sets it in processes that pytest starts: a terminal is what a test says
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores: for a third of their time tests wait, for processes, browsers and clocks."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def digits() -> Dataset:
     return load_dataset(DATASET_REGISTRY.find("digits"), Path("unused"))

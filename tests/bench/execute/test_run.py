@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import models
 from bench.execute import run as running
 from bench.execute.job import Event, Job
 from bench.execute.reassess import outdated, reassess
@@ -66,20 +66,17 @@ def test_a_process_that_is_given_one_of_several_gpus_computes_there(
 
 
 @pytest.mark.parametrize("settings", ["native", "matched"])
-def test_every_model_runs_in_both_settings(tmp_path: Path, settings: str) -> None:
+@pytest.mark.parametrize("model", models.MODELS)
+def test_every_model_runs_in_both_settings(tmp_path: Path, model: str, settings: str) -> None:
     """Of a grid the two ends."""
-    plan, grids = make(tmp_path, models="all", settings=settings), defaultdict(list)
-    for spec in plan.specs:
-        grids[spec.model].append(spec)
-    assert len(grids) >= 17
-    ends = {spec.run_id: spec for grid in grids.values() for spec in (grid[0], grid[-1])}
+    plan = make(tmp_path, models=model, settings=settings)
+    ends = {spec.run_id: spec for spec in (plan.specs[0], plan.specs[-1])}
     run_all(replace(plan, todo=list(ends.values())), tmp_path)
     records = RunStore(tmp_path).scan().records
     assert {record.run_id for record in records} == ends.keys()
-    assert [(record.run_id, record.error) for record in records if record.error] == []
-    assert [(record.run_id, record.metric_errors) for record in records if record.metric_errors] == []
-    missing = {record.run_id: RunStore(tmp_path).folder(record.run_id).views().get("missing") for record in records}
-    assert {run_id: reasons.tolist() for run_id, reasons in missing.items() if reasons is not None} == {}
+    for record in records:
+        assert (record.error, record.metric_errors) == (None, {})
+        assert RunStore(tmp_path).folder(record.run_id).views().get("missing") is None
 
 
 def test_a_done_run_is_not_done_again_unless_forced(tmp_path: Path) -> None:
