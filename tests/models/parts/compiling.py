@@ -6,9 +6,8 @@ bytes that a thread keeps in memory because registers are too few, and the bytes
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -106,16 +105,16 @@ def local_bytes(cubin: bytes) -> int:
     return sum(int(word.split(":")[1]) for word in words if word.startswith(("STACK:", "LOCAL:")))
 
 
-def all_kernels() -> set[str]:
-    """Names of all kernels, and of the functions that these call; those of one name in two modules are one here."""
-    modules = [importlib.import_module(f"{kernels.__name__}.{m.name}") for m in pkgutil.iter_modules(kernels.__path__)]
-    return {f.fn.__name__ for module in modules for f in vars(module).values() if isinstance(f, JITFunction)}
+def launched() -> set[str]:
+    """Names of the kernels that some code launches, `_kernel[grid](...)`; others are functions of kernels."""
+    sources = [path.read_text() for path in Path(kernels.__path__[0]).glob("*.py")]
+    return {name for source in sources for name in re.findall(r"(_\w+)\[.*\]\(", source)}
 
 
 def main(capability: int) -> None:
     for name, kernel in compiled(capability):
         print(json.dumps([name, local_bytes(kernel.asm["cubin"]), kernel.metadata.shared]), flush=True)
-    print(json.dumps(sorted(all_kernels())))
+    print(json.dumps(sorted(launched())))
 
 
 if __name__ == "__main__":

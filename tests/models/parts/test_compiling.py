@@ -30,8 +30,8 @@ def test_all_kernels_compile_and_keep_their_numbers_in_registers(capability: int
         env=env | {"TRITON_CACHE_DIR": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    *lines, kernels = (json.loads(line) for line in done.stdout.splitlines())
-    assert {name for name, _, _ in lines} == set(kernels) - {"_clamp"}, "a function of other kernels is not launched"
+    *lines, launched = (json.loads(line) for line in done.stdout.splitlines())
+    assert {name for name, _, _ in lines} == set(launched), "call a new kernel in `compiling.launch_all`"
     for name, spilled, shared in lines:
         assert spilled <= MOST_SPILLED * (name == "_pursue"), name
         assert shared <= MOST_SHARED, name
