@@ -94,7 +94,8 @@ class AuxK(nn.Module):
             return x.new_zeros(())
         encoder, encoder_bias = _rows(model.encoder, dead), _rows(model.encoder_bias, dead)
         pre = centred_linear(x, encoder, encoder_bias, model.bias)
-        sizes, positions = self._largest(pre.detach().masked_fill(alive, 0.0))
+        sizes = pre.detach().masked_fill(alive, 0.0)
+        sizes, positions = top_k(sizes.abs() if self.signed else sizes, min(self.config.auxk, len(alive)))
         if dead is not None and may_wait(x):
             top = pre.gather(1, positions)
             top = top if self.signed else top.relu()
@@ -105,10 +106,6 @@ class AuxK(nn.Module):
         energy = residual.square().sum().clamp_min(1e-12)
         # Where no unit is dead, the loss is zero: an infinite energy says so to its gradient as well.
         return F.mse_loss(rebuilt, residual, reduction="sum") / energy.masked_fill(alive.all(), torch.inf)
-
-    def _largest(self, pre: Tensor) -> tuple[Tensor, Tensor]:
-        """Sizes and positions of the `auxk` pre-activations that reconstruct, of those of candidates (N, C)."""
-        return top_k(pre.abs() if self.signed else pre, min(self.config.auxk, pre.shape[1]))
 
     def _candidates(self) -> tuple[Tensor | None, Tensor]:
         """Units that may reconstruct the residual, None for all; and which of them are alive, so that they may not."""

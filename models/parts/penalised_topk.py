@@ -40,7 +40,7 @@ def penalised_loss(model: LinearEncoderModel[PenalisedT], x: Tensor, penalty: Pe
     """The TopK loss of a batch plus lambda times the mean penalty."""
     config = model.config
     pre = model.preactivations(x)
-    selection = Selection(top_k(pre.detach(), config.k)[1], config.n_latents)
+    selection = Selection(top_k(pre, config.k)[1], config.n_latents)
     sums = activation_sums(pre, selection.indices, _batch_active(pre, selection) if config.mask else None)
     values = sums.selected
     x_hat = model.reconstruct(values, selection)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from bench.compare.prices import round_levels
-from bench.show.figures.multiples import MOST_TOGETHER, faint, legend_of, name_axes, panels
+from bench.show.figures.multiples import faint, legend_of, name_axes, together_or_apart
 from bench.show.figures.style import (
     GREY,
     ONE_COLUMN,
@@ -65,7 +65,8 @@ def along_axis(
     """
     names = [curve.label for curve in curves if curve.label]
     n_columns = max(1, min(4, int(ONE_COLUMN / (0.5 + text_inches([*names, *levels])))))
-    figure, shown = _figure(curves, legend_rows=-(-(len(names) + len(levels)) // n_columns))
+    height = HEIGHT + 0.14 * -(-(len(names) + len(levels)) // n_columns)
+    figure, shown = together_or_apart(curves, [curve.label for curve in curves], height)
     grid = list(shown)
     styles = list(zip(curves, _dashes(curves), strict=True))
     for axes, own in shown.items():
@@ -86,15 +87,6 @@ def along_axis(
         axes.yaxis.set_major_locator(round_ticks(5 if len(grid) == 1 else 3, integer=whole))
     legend_of(figure, grid[-1], n_columns)
     return figure
-
-
-def _figure(curves: Sequence[Curve], legend_rows: int) -> tuple[Figure, dict[Axes, Sequence[Curve]]]:
-    """Its panels, and the curves that each is of: one of all, or one for each."""
-    if len(curves) > MOST_TOGETHER:
-        figure, grid = panels([curve.label for curve in curves])
-        return figure, {axes: [curve] for axes, curve in zip(grid, curves, strict=True)}
-    figure = Figure(figsize=(ONE_COLUMN, HEIGHT + 0.14 * legend_rows), layout="constrained")
-    return figure, {figure.subplots(): curves}
 
 
 def _line(axes: Axes, curve: Curve, index: int, dashes: str, label: str | None) -> None:

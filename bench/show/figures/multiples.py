@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.show.figures.style import FONT, SMALL_FONT, TWO_COLUMNS, short, text_inches
+from bench.show.figures.style import FONT, ONE_COLUMN, SMALL_FONT, TWO_COLUMNS, short, text_inches
 
 MOST_TOGETHER = 8
 """Names that share a panel, at most: there are as many colours."""
@@ -17,8 +18,22 @@ HEIGHT = 1.0
 """Of a panel, in inches."""
 FAINT = "#D0D0D0"
 
+T = TypeVar("T")
+"""What is drawn: a model, a curve."""
 
-def panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
+
+def together_or_apart(
+    things: Sequence[T], names: Sequence[str], height: float
+) -> tuple[Figure, dict[Axes, Sequence[T]]]:
+    """A figure, and what each of its panels is of: one of all, in one column and `height` inches; of many, one each."""
+    if len(things) > MOST_TOGETHER:
+        figure, grid = _panels(names)
+        return figure, {axes: [thing] for axes, thing in zip(grid, things, strict=True)}
+    figure = Figure(figsize=(ONE_COLUMN, height), layout="constrained")
+    return figure, {figure.subplots(): things}
+
+
+def _panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
     """A figure over two columns, with a panel for each name, all of one scale."""
     titles = [short(name) for name in names]
     n_columns = max(1, min(PER_ROW, int(TWO_COLUMNS / (0.25 + text_inches(titles)))))

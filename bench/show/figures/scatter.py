@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from bench.compare.readings import NEAR
 from bench.show.axes import DECADES
-from bench.show.figures.multiples import MOST_TOGETHER, faint, legend_of, name_axes, panels
+from bench.show.figures.multiples import faint, legend_of, name_axes, together_or_apart
 from bench.show.figures.style import (
     CLASS_PALETTE,
     GREY,
@@ -124,7 +124,8 @@ def front_figure(
     ranked = np.array([model not in floors for model in models])
     ranked |= not ranked.any()  # alone, they are drawn as any other
     order = _distinct(models, ranked)
-    figure, shown = _figure(order, n_entries=len(order) + 1 + (not ranked.all()))
+    n_entries = len(order) + 1 + (not ranked.all())
+    figure, shown = together_or_apart(order, order, 2.1 + 0.15 * -(-n_entries // 3))
     grid = list(shown)
     shown_models = np.array(models)[ranked].tolist()
     best = np.flatnonzero(ranked)[front(shown_models, price[ranked], values[ranked], gained.direction == "max")]
@@ -150,15 +151,6 @@ def front_figure(
     name_axes(figure, grid, axis_label(paid), axis_label(gained))
     legend_of(figure, grid[-1], 3)
     return figure
-
-
-def _figure(models: Sequence[str], n_entries: int) -> tuple[Figure, dict[Axes, Sequence[str]]]:
-    """Its panels, and the models that each is of: one of all, or one for each."""
-    if len(models) > MOST_TOGETHER:
-        figure, grid = panels(models)
-        return figure, {axes: [model] for axes, model in zip(grid, models, strict=True)}
-    figure = Figure(figsize=(ONE_COLUMN, 2.1 + 0.15 * -(-n_entries // 3)), layout="constrained")
-    return figure, {figure.subplots(): models}
 
 
 def _scale(grid: Sequence[Axes], price: np.ndarray, values: np.ndarray, minimise: bool) -> None:
