@@ -20,6 +20,7 @@ from bench.execute.seeding import seed_everything
 from bench.execute.training import Training
 from metrics.base import Dimension, Metric, NotApplicable
 from metrics.needs import why_absent
+from models.parts.hardware import products_in
 
 Metrics = Mapping[str, Metric[..., Any]]
 
@@ -44,6 +45,7 @@ def needs_of(metrics: Metrics) -> set[str]:
 
 
 @torch.no_grad()
+@products_in("float32")
 def evaluate(outputs: Outputs, metrics: Metrics, seed: int, training: Training | None = None) -> Evaluation:
     """Compute metrics of a model's outputs.
 

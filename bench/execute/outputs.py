@@ -32,6 +32,7 @@ from models.capabilities import (
     HasPseudoLabels,
     Stochastic,
 )
+from models.parts.hardware import products_in
 from models.parts.sparse import codes_like
 
 SPIKE_ON = 0.5
@@ -82,6 +83,7 @@ class Outputs:
 
 
 @torch.no_grad()
+@products_in("float32")
 def outputs_of(
     model: Model, dataset: Dataset, split: Split, needs: Collection[str] = (), batch_size: int = BATCH_SIZE
 ) -> Outputs:

@@ -16,6 +16,7 @@ from bench.execute.units import unit_views
 from bench.store.views import Views
 from metrics.dimensions import order_by_role, unit_roles
 from metrics.matrix import column_sums, dense, evenly_spaced, rows
+from models.parts.hardware import products_in
 
 MAX_EXAMPLES = 20
 UNLABELLED_EXAMPLES = 10
@@ -27,6 +28,7 @@ Part = dict[str, Any]
 
 
 @torch.no_grad()
+@products_in("float32")
 def views_of(outputs: Outputs) -> Views:
     """All views of a model; a part that a plug-in's code cannot make is named with the reason, and left out."""
     classes = classes_of(outputs)

@@ -33,30 +33,36 @@ _in_bf16 = False
 
 @contextmanager
 def products_in(precision: str) -> Iterator[None]:
-    """Within it, matrix products are computed in a coarser precision than float32, in which they are stored.
+    """Within it, products of float32 matrices are computed in one precision, whatever a plug-in or a user has set.
 
     Parameters
     ----------
     precision : str
-        ``float32``: none. ``tf32``: all that a GPU computes, as torch does it. ``bf16``: those of `linear`, that is of
+        ``float32``: exact. ``tf32``: all that a GPU computes, as torch does it. ``bf16``: those of `linear`, that is of
         encoders, and Gram matrices; factors and result are rounded to bfloat16.
     """
     global _in_bf16
-    before = _in_bf16, torch.get_float32_matmul_precision()
+    before = _in_bf16, _allowed()
     _in_bf16 = precision == "bf16"
-    if precision == "tf32":
-        torch.set_float32_matmul_precision("high")
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     try:
         yield
     finally:
         _in_bf16 = before[0]
-        if precision == "tf32":
-            torch.set_float32_matmul_precision(before[1])
+        torch.set_float32_matmul_precision(before[1])
 
 
 def products_are_exact() -> bool:
     """Whether matrix products, those of `linear` included, are computed in float32."""
-    return not _in_bf16 and torch.get_float32_matmul_precision() == "highest"
+    return not _in_bf16 and _allowed() == "highest"
+
+
+def _allowed() -> str:
+    """What torch is set to; `highest` where two of its ways to set it contradict each other, and it refuses to say."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return "highest"
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from bench.errors import BenchError
 from bench.execute.precision import require_precision
 from bench.store.runs import RunStore
-from tests.bench.execute.helpers import make, run_all
+from tests.bench.execute.helpers import LOSS, make, metric_plugin, plugin, run_all, run_one_of
 
 
 def test_a_run_in_another_precision_is_another_row(tmp_path: Path) -> None:
@@ -43,3 +43,18 @@ def test_a_run_that_was_sent_to_a_cpu_fails_before_work(tmp_path: Path) -> None:
     assert (record.status, record.timings) == ("failed", {})
     assert record.error is not None
     assert record.error.message == "--precision tf32: a CPU computes in float32; leave it out, or use --device cuda."
+
+
+def test_a_run_in_float32_is_trained_and_measured_in_it(tmp_path: Path) -> None:
+    """Whatever a plug-in allows when it is imported."""
+    found = "__import__('torch').get_float32_matmul_precision()"
+    allows = "torch.set_float32_matmul_precision('high')"
+    model = plugin(tmp_path, f"assert {found} == 'highest'; {LOSS}", name="Coarse", more=allows)
+    try:
+        record = run_one_of(tmp_path, metric_plugin(tmp_path, f"float({found} == 'highest')"), models=model)
+    finally:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+    assert before == "high", "the plug-in has set it"
+    assert record.status == "done"
+    assert record.metrics == {"mine": 1.0}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.plugins.loading import load_model_class
 from bench.plugins.registry import MODEL_REGISTRY
-from models.parts.hardware import linear, products_in
+from models.parts.hardware import linear, products_are_exact, products_in
 from models.parts.pursuit import gram_matrix
 
 N, D, M = 64, 30, 48
@@ -75,3 +75,30 @@ def test_tf32_is_allowed_in_training_alone() -> None:
     with products_in("tf32"):
         assert torch.get_float32_matmul_precision() == "high"
     assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+@pytest.mark.parametrize("before", ["highest", "high", "medium"])
+def test_what_else_is_set_does_not_count(before: str, precision: str) -> None:
+    """A plug-in, a user or the environment of a container may have allowed TF32 for all."""
+    torch.set_float32_matmul_precision(before)
+    try:
+        with products_in(precision):
+            assert torch.get_float32_matmul_precision() == ("high" if precision == "tf32" else "highest")
+            assert products_are_exact() == (precision == "float32")
+        assert torch.get_float32_matmul_precision() == before
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_settings_that_contradict_each_other_do_not_count() -> None:
+    if not hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        pytest.skip("this torch has one way to set it")
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.fp32_precision = "tf32"  # as a plug-in may when it is imported
+    try:
+        with products_in("float32"):
+            assert products_are_exact()
+            assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+    finally:
+        torch.set_float32_matmul_precision("highest")
