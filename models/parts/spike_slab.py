@@ -42,7 +42,8 @@ class SpikeSlab(NamedTuple):
         """The slab in warm-up, N(share mu, share sigma^2 + 1 - share): N(0, 1) at 0, its own at 1 (VSC B.2)."""
         if isinstance(share, float) and share == 1:
             return self
-        return SpikeSlab(self.logit, share * self.mu, torch.log1p(share * torch.expm1(self.log_variance)))
+        log_variance = (1 - share + share * self.log_variance.exp()).log()  # log1p of expm1 would lose small ones
+        return SpikeSlab(self.logit, share * self.mu, log_variance)
 
     def log_density(self, spike: Tensor, z: Tensor) -> Tensor:
         """log q(z) of draws z with spikes in {0, 1}, summed over units, (...): a point mass at zero, else a density."""

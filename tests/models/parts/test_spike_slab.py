@@ -148,3 +148,16 @@ def test_summed_jsd_bounds_the_joint_jsd() -> None:
         joint = [(states * r + (1 - states) * (1 - r)).prod(1).numpy() for r in (p, q)]
         summed = bernoulli_jsd(torch.logit(p), torch.logit(q)).sum().item()
         assert jensenshannon(*joint) ** 2 <= summed + 1e-12
+
+
+def test_a_slab_that_has_grown_is_its_own_whether_a_step_is_captured_or_not() -> None:
+    """Small variances included; a captured step gets its share as a tensor."""
+    log_variance = torch.tensor([-40.0, -17.0, -12.0, 0.0, 3.0], requires_grad=True)
+    slab = SpikeSlab(torch.zeros(5), torch.ones(5), log_variance)
+    assert slab.grown(1.0) is slab
+    grown = slab.grown(torch.ones(()))
+    torch.testing.assert_close(grown.log_variance, log_variance)
+    (gradient,) = torch.autograd.grad(grown.log_variance.sum(), log_variance)
+    torch.testing.assert_close(gradient, torch.ones(5))
+    for share in (0.0, torch.zeros(())):
+        assert torch.equal(slab.grown(share).log_variance, torch.zeros(5))
