@@ -121,8 +121,8 @@ class Model(nn.Module, Generic[ConfigT]):
     that give none it is 1[z != 0]."""
     capturable: ClassVar[bool] = False
     """Whether a step may be captured as a CUDA graph and replayed: `loss`, `after_backward` and `after_step` read no
-    value of the device, and do the same in each step but for what tensors hold. It holds for the class that says it,
-    not for its subclasses."""
+    value of the device, and do the same in each step but for what tensors hold, which they change in place. It holds
+    for the class that says it, not for its subclasses."""
     reads: ClassVar[tuple[str, ...]] = ()
     """Files that it reads, such as weights, by paths from the folder of its own file: with other content they make new
     runs, as an edit of its code does."""

@@ -23,6 +23,9 @@ WARM_STEPS = 10
 One of the last two is captured: of any two batches in a row, one at least is whole.
 """
 
+NOT_REPLAYED = "steps are not replayed as a CUDA graph"
+"""How a note begins that says why."""
+
 
 class Stepper:
     """Steps of one model and its Adam optimiser.
@@ -46,6 +49,7 @@ class Stepper:
         self.optimiser = torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
         self.names, self.note = [], None
         self._eager_steps = 0
+        self._held: dict[str, Any] = {}
         self._captured: _Captured | None = None
 
     def __call__(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
@@ -55,6 +59,8 @@ class Stepper:
                 self._capture(x, labels)
             if self._captured is not None:
                 return self._captured.replay(x, labels, progress)
+        if self.captures and self._eager_steps == 1:  # what the first step has made may stay
+            self._held = _held(self.model)
         self._eager_steps += 1
         return self.eager(x, labels, progress)
 
@@ -70,16 +76,44 @@ class Stepper:
         return torch.stack([losses.total.detach(), *(term.detach() for term in losses.terms.values())])
 
     def _capture(self, x: Tensor, labels: Tensor) -> None:
+        if changed := _changed(self._held, _held(self.model)):
+            self.captures = False
+            self.note = f"{NOT_REPLAYED}: steps replace {', '.join(changed)}; change tensors in place, as copy_ does"
+            return
         try:
             self._captured = _Captured(self, x, labels)
         except Exception as error:  # a plug-in may say that it can be captured, and do anything
             torch.cuda.synchronize(x.device)
             self.captures = False
             cause = str(error.__context__ or error)  # that a capture failed says less than what failed in it
-            self.note = f"steps are not replayed as a CUDA graph: {first_line(cause)}"
+            self.note = f"{NOT_REPLAYED}: {first_line(cause)}"
             # Up to torch 2.11 the generator believes that it is captured still, and refuses to draw.
             generator = torch.cuda.default_generators[x.device.index]
             generator.graphsafe_set_state(generator.clone_state())
+
+
+def _held(model: Model) -> dict[str, Any]:
+    """By name, the numbers that its modules hold, and the tensors, with their memory: kept, it is not used again."""
+    held: dict[str, Any] = {}
+    for prefix, module in model.named_modules():
+        tensors = *module.named_parameters(recurse=False), *module.named_buffers(recurse=False)
+        for name, value in (*vars(module).items(), *tensors):
+            if isinstance(value, Tensor):
+                held[f"{prefix}.{name}".lstrip(".")] = value, value.detach()
+            elif isinstance(value, int | float):
+                held[f"{prefix}.{name}".lstrip(".")] = value
+    return held
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Names of what is another number, tensor or memory than before: a graph would go on with the old one."""
+
+    def same(old: Any, new: Any) -> bool:
+        if isinstance(old, tuple) and isinstance(new, tuple):
+            return old[0] is new[0] and old[1].data_ptr() == new[1].data_ptr()
+        return type(old) is type(new) and bool(old == new)
+
+    return [name for name, value in now.items() if not same(before.get(name), value)]
 
 
 @contextmanager
