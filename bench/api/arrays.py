@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bench.datasets.conversion import DataError, as_inputs, require_plain
 from bench.errors import BenchError
+from bench.execute.seeding import random_numbers_kept
 from bench.store.files import require_writable, write_atomically
 from bench.store.runs import RunStore
 
@@ -143,7 +144,7 @@ _one_at_a_time = threading.RLock()
 @contextmanager
 def settings_restored() -> Iterator[None]:
     """Leave the caller's random numbers, threads and treatment of denormals as they were; in one block at a time."""
-    with _one_at_a_time, torch.random.fork_rng():
+    with _one_at_a_time, random_numbers_kept():
         threads = torch.get_num_threads()
         try:
             yield

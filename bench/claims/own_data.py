@@ -8,13 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from bench.claims.study import metrics_read
 from bench.claims.verdict import Claim
 from bench.execute.evaluation import needs_of
 from bench.execute.outputs import known_of
 from bench.execute.preflight import why_meaningless
+from bench.execute.seeding import random_numbers_kept
 from bench.plan.request import Request
 from bench.plan.runs import specs_of
 from bench.plugins.loading import load_dataset, load_metrics
@@ -66,5 +65,5 @@ def _obstacles(claim: Claim, data_dir: Path) -> Iterator[str]:
 def _why_meaningless(model: str, dataset: Plugin, data_dir: Path) -> str:
     """Why a model means nothing on a data set; "" where it may."""
     request = Request.build(models=(model,), datasets=(dataset.reference,), seeds=(0,))
-    with torch.random.fork_rng():
+    with random_numbers_kept():
         return why_meaningless(specs_of(request, data_dir)[0], load_dataset(dataset, data_dir), data_dir)

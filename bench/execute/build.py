@@ -6,12 +6,11 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import torch
 from pydantic import ValidationError
 
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, describe_validation
-from bench.execute.seeding import seed_everything
+from bench.execute.seeding import random_numbers_kept, seed_everything
 from bench.execute.training import require_batch_fits
 from bench.plugins.checkpoints import MODEL, PURSUIT
 from bench.plugins.loading import dataset_checksum, dataset_files, load_dataset, load_model_class, model_files
@@ -133,7 +132,7 @@ def load_trained(folder: RunFolder, spec: RunSpec, dataset: Dataset) -> Model:
 
     BenchError where its weights are missing or do not fit, or where the code of its model has changed since.
     """
-    with torch.random.fork_rng():
+    with random_numbers_kept():
         model = build_model(spec, dataset)
     restore(model, folder.weights(), f"The weights in '{folder.path}'")
     return model.eval()

@@ -23,6 +23,7 @@ from bench.execute.job import Job, OnEvent
 from bench.execute.machine import n_at_a_time, require_device
 from bench.execute.preflight import require_models
 from bench.execute.run import run_one, settle_process
+from bench.execute.seeding import random_numbers_kept
 from bench.store.runs import RunStore
 from bench.store.spec import RunSpec
 
@@ -184,7 +185,7 @@ def _kind(spec: RunSpec) -> tuple[str, ...]:
 def _refusals(spec: RunSpec, dataset: Dataset) -> list[str]:
     """Why a model refuses the inputs of a data set, in a sentence; nothing for one that takes them."""
     try:
-        with torch.random.fork_rng():
+        with random_numbers_kept():
             model = build_model(spec, dataset)
     except BenchError:
         raise

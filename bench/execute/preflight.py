@@ -35,6 +35,7 @@ from bench.execute.evaluation import needs_of
 from bench.execute.intact import intact
 from bench.execute.job import Job
 from bench.execute.outputs import outputs_of
+from bench.execute.seeding import random_numbers_kept
 from bench.plugins.loading import load_metrics, load_model_class
 from bench.store.spec import RunSpec
 from metrics.matrix import evenly_spaced
@@ -104,7 +105,7 @@ def require_models(runs: Sequence[tuple[RunSpec, Dataset]], job: Job) -> None:
     BenchError that names all that cannot be trained, or not give what the metrics ask for.
     """
     needs = needs_of(load_metrics(job.metrics)) if runs else ()
-    with torch.random.fork_rng():
+    with random_numbers_kept():
         problems = [words for spec, data in runs if (words := _problem(spec, data, needs, job))]
     if problems:
         raise BenchError("\n".join([*problems, "Nothing was started."]))

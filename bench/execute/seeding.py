@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -16,3 +17,11 @@ def derive_seed(root: int, *purpose: str) -> int:
 def seed_everything(root: int, *purpose: str) -> None:
     """Seed torch's global generators, on all devices, for a purpose."""
     torch.manual_seed(derive_seed(root, *purpose))
+
+
+def random_numbers_kept() -> AbstractContextManager[None]:
+    """A context after which torch's global generators, on all devices, are where they were.
+
+    Of the devices that can be used: torch's own choice warns of several, and fails on a GPU that does not start.
+    """
+    return torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_available() else ())

@@ -29,7 +29,7 @@ from bench.execute.contract.world import (
 from bench.execute.evaluation import evaluate
 from bench.execute.outputs import Outputs
 from bench.execute.ranges import ends_of
-from bench.execute.seeding import seed_everything
+from bench.execute.seeding import random_numbers_kept, seed_everything
 from bench.plugins.loading import UNDECORATED, metric_problems
 from bench.plugins.plugin import Plugin
 from metrics.base import Dimension, Metric, NotApplicable
@@ -100,7 +100,7 @@ def check_metric(plugin: Plugin, found: Any) -> list[Outcome]:
     if problems:
         return [Outcome(DECLARED, problem) for problem in problems]
     outcomes = [Outcome(DECLARED), *run_checks([Check(is_read), Check(has_an_interval)], found, plugin)]
-    with torch.random.fork_rng():
+    with random_numbers_kept():
         subject = Subject(found, make_world(found.parameters))
         absent = [
             name

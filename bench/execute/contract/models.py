@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from bench.execute.contract.checking import Check, Outcome, run_checks
 from bench.execute.contract.codes import (
     decodes,
@@ -36,6 +34,7 @@ from bench.execute.contract.losses import (
 from bench.execute.contract.running import DATASET, runs
 from bench.execute.contract.subject import Subject
 from bench.execute.contract.unseen import flaw_of_layers
+from bench.execute.seeding import random_numbers_kept
 from bench.plugins.loading import load_dataset, model_problems
 from bench.plugins.plugin import Plugin
 from bench.plugins.registry import DATASET_REGISTRY
@@ -50,7 +49,7 @@ def check_model(plugin: Plugin, cls: type[Model], data_dir: Path) -> list[Outcom
     if problems:
         return [Outcome(CLASS, problem) for problem in problems]
     subject = Subject(plugin, cls, load_dataset(DATASET_REGISTRY.find(DATASET), data_dir), data_dir)
-    with torch.random.fork_rng():
+    with random_numbers_kept():
         return [Outcome(CLASS), *run_checks(MODEL, subject, plugin)]
 
 
