@@ -218,7 +218,7 @@ def _pairs(gates: Tensor) -> list[list[int]]:
 
 def _combinations(gates: Tensor, pair: list[int]) -> Tensor:
     """Of which combination each sample is, (N, 4) bool: neither, second, first, both."""
-    first, second = gates[:, pair].bool().T
+    first, second = (gates[:, factor].bool() for factor in pair)
     return torch.stack([~first & ~second, ~first & second, first & ~second, first & second], 1)
 
 

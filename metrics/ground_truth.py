@@ -16,7 +16,17 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from metrics.base import NotApplicable, metric
-from metrics.matrix import Matrix, column_sums, correlations, dense, rows, spread, transposed_product, variance
+from metrics.matrix import (
+    Matrix,
+    column_sums,
+    correlations,
+    dense,
+    device_of,
+    rows,
+    spread,
+    transposed_product,
+    variance,
+)
 
 RECOVERED = 0.9
 """A gate is recovered if its AUC is at least this."""
@@ -219,6 +229,7 @@ def _within(z: Matrix, values: Tensor) -> Tensor:
 
     Values are centred first: the covariance is then a plain sum.
     """
+    values = values.to(device_of(z))
     present = values.isfinite()
     counts = present.sum(0).clamp_min(1).double()
     known = torch.where(present, values, 0).double()

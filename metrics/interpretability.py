@@ -16,6 +16,7 @@ from metrics.matrix import (
     column_sums,
     columns,
     dense,
+    device_of,
     live_units,
     rows,
     spread,
@@ -89,8 +90,8 @@ def _mean_and_median(scores: Tensor) -> dict[str, float] | NotApplicable:
 
 def _cosines(codes: Matrix, embeddings: Tensor) -> Tensor:
     """Cosine of two embeddings (N, E), weighted by both codes (N, M) scaled to [0, 1]: (M,), NaN without a pair."""
+    unit = torch.nn.functional.normalize(embeddings.to(device_of(codes)).double(), dim=1)
     lowest, highest = _range(codes)
-    unit = torch.nn.functional.normalize(embeddings.double(), dim=1).to(lowest.device)  # CSR is on no GPU
     if isinstance(codes, Tensor):  # minus the minimum before squaring: no digits are lost
         codes, lowest, highest = codes - lowest, torch.zeros_like(lowest), highest - lowest
     norms = unit.square().sum(1, keepdim=True)

@@ -80,6 +80,11 @@ def entries(matrix: Matrix) -> Tensor:
     return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.data)
 
 
+def device_of(matrix: Matrix) -> torch.device:
+    """Where a matrix is, and what is computed of it; CSR is on the CPU."""
+    return matrix.device if isinstance(matrix, Tensor) else torch.device("cpu")
+
+
 def column_sums(matrix: Matrix) -> Tensor:
     """Sum of each unit over the samples, (M,) float64."""
     if isinstance(matrix, Tensor):
@@ -106,9 +111,8 @@ def _sum_of_blocks(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tens
 def class_moments(matrix: Matrix, labels: Tensor) -> ClassMoments:
     """Size, means and variances of each class."""
     classes, members = labels.unique(return_inverse=True)
-    device = matrix.device if isinstance(matrix, Tensor) else "cpu"
-    members = members.to(device)
-    one_hot = members[:, None] == torch.arange(len(classes), device=device)
+    members = members.to(device_of(matrix))
+    one_hot = members[:, None] == torch.arange(len(classes), device=members.device)
     sums = transposed_product(matrix, one_hot).T
     binary = matrix.dtype in (torch.bool, np.bool_)
     squares = sums if binary else transposed_product(matrix, one_hot, power=2).T
@@ -187,9 +191,11 @@ def correlations(matrix: Matrix, other: Matrix) -> Tensor:
     """Pearson correlation of the columns of two matrices, (M, E) float64; 0 where a column is constant."""
     n = matrix.shape[0]
     product = transposed_product(matrix, other) / n
-    means, deviations = zip(*(_moments(m) for m in (matrix, other)), strict=True)
-    covariance = product - torch.outer(means[0], means[1])
-    scale = torch.outer(deviations[0], deviations[1])
+    (mean, deviation), (other_mean, other_deviation) = (
+        [moment.to(product.device) for moment in _moments(each)] for each in (matrix, other)
+    )
+    covariance = product - torch.outer(mean, other_mean)
+    scale = torch.outer(deviation, other_deviation)
     return torch.where(scale > 0, covariance / scale.clamp_min(1e-300), 0.0).clamp(-1, 1)
 
 

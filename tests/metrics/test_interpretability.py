@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mutual_info_score
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from metrics import interpretability
 from metrics.base import NotApplicable
@@ -224,30 +222,3 @@ def test_monosemanticity_of_any_small_table_is_that_of_the_double_loop(table: np
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
     else:
         assert found == NotApplicable("no unit varies and is on for two images or more")
-
-
-class Elsewhere(Tensor):
-    """A tensor that is computed here and says that it is on another device: no operation mixes it with the CPU's."""
-
-    here: Tensor
-
-    def __new__(cls, here: Tensor) -> Self:
-        made = Tensor._make_subclass(cls, torch.empty_like(here, device="meta"))
-        made.here = here
-        return made
-
-    @classmethod
-    def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
-        assert all(isinstance(value, cls) or not value.ndim for value in given), f"{function} mixes devices"
-        args, kwargs = tree_map_only(cls, lambda value: value.here, (args, kwargs or {}))
-        result = function(*args, **kwargs)
-        return result if kwargs.get("device") == torch.device("cpu") else tree_map_only(Tensor, cls, result)
-
-
-def test_large_codes_are_measured_beside_embeddings_on_a_gpu() -> None:
-    """CSR matrices stay on the CPU."""
-    codes, embeddings = ACTIVE.float(), torch.rand(len(ACTIVE), 5)
-    expected = interpretability._cosines(codes, embeddings)
-    found = interpretability._cosines(csr(codes), Elsewhere(embeddings))
-    torch.testing.assert_close(found, expected, equal_nan=True)
