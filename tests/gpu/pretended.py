@@ -18,8 +18,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 GPU = torch.device("cuda", 0)
+CPU = torch.device("cpu")
 aten = torch.ops.aten
-BETWEEN_DEVICES = (aten._to_copy.default, aten.copy_.default, aten.set_.source_Tensor)
+BETWEEN_DEVICES = (aten._to_copy.default, aten.to.device, aten.copy_.default, aten.set_.source_Tensor)
 """Operators that take tensors of both."""
 BY_INDICES = (aten.index.Tensor, aten.index_put_.default, aten._index_put_impl_.default, aten.index_put.default)
 """Those that take indices from a CPU, and copy them."""
@@ -62,17 +63,19 @@ class _PretendedGPU(TorchDispatchMode):
 
 
 def _carry_out(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    leaves = tree_leaves((args, kwargs))
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     there = any(isinstance(tensor, OnGPU) for tensor in tensors)
     here = [tensor for tensor in tensors if not isinstance(tensor, OnGPU) and tensor.ndim > 0]
     if there and here and func not in (*BETWEEN_DEVICES, *BY_INDICES):
         raise RuntimeError(f"{func}: expected all tensors to be on the same device, found {GPU} and cpu")
     if func is aten.copy_.default:
         there = isinstance(args[0], OnGPU)
-    elif kwargs.get("device") is not None:
-        there = torch.device(kwargs["device"]).type == "cuda"
-        kwargs = {**kwargs, "device": torch.device("cpu")}
-    inner_args, inner_kwargs = tree_map_only(OnGPU, lambda tensor: tensor.held, (args, kwargs))
+    for device in (leaf for leaf in leaves if isinstance(leaf, torch.device)):
+        there = device.type == GPU.type
+    inner_args, inner_kwargs = tree_map_only(
+        (OnGPU, torch.device), lambda leaf: leaf.held if isinstance(leaf, OnGPU) else CPU, (args, kwargs)
+    )
     result = func(*inner_args, **inner_kwargs)
     return tree_map_only(Tensor, OnGPU, result) if there else result
 
@@ -84,7 +87,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch, torch.no_grad(), _PretendedGPU():
         torch._C._ensureCUDADeviceGuardSet()
         patch.setattr("torch.cuda._lazy_init", lambda: None)
-        patch.setattr("torch.tensor", lambda data, device=None, **how: made(data, **how).to(device or "cpu"))
+        patch.setattr("torch.tensor", lambda data, device=None, **how: made(data, **how).to(device or CPU))
         patch.setattr("models.parts.kernels.takes", lambda _: False)
         swaps = torch.__future__.get_swap_module_params_on_conversion()
         torch.__future__.set_swap_module_params_on_conversion(True)  # a module's parameters become tensors of this kind

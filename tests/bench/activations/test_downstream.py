@@ -29,6 +29,7 @@ from models.mean import Mean
 from tests.bench.activations.nets import TOKENIZER
 from tests.bench.activations.test_extract import extract
 from tests.bench.cli.helpers import bench
+from tests.gpu.pretended import pretended_gpu
 
 CLASSIFIER = """
 import torch
@@ -114,19 +115,26 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(
-    folder: Path, name: str, backbone: str, inputs: str, how: str = "rms", in_memory: int = IN_MEMORY, **other: str
+    folder: Path,
+    name: str,
+    backbone: str,
+    inputs: str,
+    how: str = "rms",
+    in_memory: int = IN_MEMORY,
+    device: str = "cpu",
+    **other: str,
 ) -> tuple[Site, Dataset]:
     """With another manifest than the folder's, if so asked."""
     place, manifest = place_of(f"{folder / name}:normalise={how}"), read_manifest(folder / name)
     assert place is not None
     assert manifest is not None
-    dataset = FileSource(place, in_memory).load(folder)
+    dataset = FileSource(place, in_memory).load(folder).to(torch.device(device))
     named = Named(f"{folder}/{backbone}", None, inputs)
-    return open_site(folder / name, manifest.model_copy(update=other), named, dataset, folder, "cpu"), dataset
+    return open_site(folder / name, manifest.model_copy(update=other), named, dataset, folder, device), dataset
 
 
 def measured(site: Site, dataset: Dataset, cls: Any, limit: int | None = None) -> Effects:
-    model = cls(cls.Config(), dataset.n_features)
+    model = cls(cls.Config(), dataset.n_features).to(dataset.train.x.device)
     model.fit(dataset.train.x)
     return effects(site, model, dataset, limit)
 
@@ -155,6 +163,23 @@ def test_a_language_model(places: Path) -> None:
     assert metrics.downstream_accuracy(zero) == metrics.NO_CLASSES
     few = measured(site, dataset, Zero, limit=len(dataset.test) // 2)
     assert 0 < len(few.losses["zero"]) < len(zero.losses["zero"])
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "inputs"), [("tokens-net", "say.py:net", "texts.jsonl"), ("images", "see.py:net", "digits")]
+)
+def test_a_network_on_a_gpu_predicts_the_same(
+    name: str, backbone: str, inputs: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one that is not there."""
+    inputs = str(places / inputs) if inputs.endswith("jsonl") else inputs
+    here = measured(*opened(places, name, backbone, inputs), Mean)
+    with pretended_gpu(monkeypatch):
+        there = measured(*opened(places, name, backbone, inputs, device="cuda"), Mean)
+    torch.testing.assert_close(there.divergences, here.divergences)
+    for found, expected in ((there.losses, here.losses), (there.hits, here.hits)):
+        assert found.keys() == expected.keys()
+        torch.testing.assert_close(list(found.values()), list(expected.values()))
 
 
 def test_activations_that_are_larger_than_memory(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
