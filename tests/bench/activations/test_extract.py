@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import torch
 from PIL import Image
 from torch.nn.functional import conv2d
 
+from bench.activations.backbones import Wanted
+from bench.activations.extract import Request, extract as extract_to, load
 from bench.datasets.extracted import pictures_of, read_manifest, samples_in
 from bench.datasets.files import FileSource
 from bench.datasets.place import place_of
@@ -21,6 +24,7 @@ from bench.plugins.importing import import_target
 from bench.store.lock import acquire
 from tests.bench.activations.nets import image_net, photos, text_net, texts
 from tests.bench.cli.helpers import FEW, Said, bench
+from tests.gpu.pretended import pretended_gpu
 
 
 def extract(folder: Path, *words: str) -> Said:
@@ -69,6 +73,24 @@ def test_rows_are_what_the_layers_return(tmp_path: Path, images: tuple[str, ...]
     scaling = FileSource(place).load(tmp_path).scaling
     assert scaling is not None
     assert scaling.how == "rms"
+
+
+@pytest.mark.parametrize("pool", ["mean", "none"])
+@pytest.mark.parametrize("made_of", ["images", "texts"])
+def test_a_network_on_a_gpu_returns_the_same(
+    made_of: str, pool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one that is not there."""
+    net, inputs = (
+        (image_net(tmp_path), photos(tmp_path)) if made_of == "images" else (text_net(tmp_path), texts(tmp_path))
+    )
+    layers = ["act" if made_of == "images" else "block"]
+    here = Request(Wanted(str(tmp_path / net)), str(inputs), tmp_path, layers=layers, pool=pool)
+    extract_to(here, load(here), tmp_path / "here")
+    with pretended_gpu(monkeypatch):
+        there = replace(here, device="cuda")
+        extract_to(there, load(there), tmp_path / "there")
+    np.testing.assert_allclose(rows(tmp_path / "there"), rows(tmp_path / "here"), atol=1e-6)
 
 
 def test_patches_keep_their_sample_and_their_place(tmp_path: Path, images: tuple[str, ...]) -> None:
