@@ -15,9 +15,9 @@ from torch import Tensor
 from bench.errors import clipped, message_of, printable
 from bench.execute.intact import intact
 from bench.execute.outputs import Outputs
-from bench.execute.ranges import require_in
 from bench.execute.seeding import seed_everything
 from bench.execute.training import Training
+from bench.plugins.ranges import require_in
 from metrics.base import Dimension, Metric, NotApplicable
 from metrics.needs import why_absent
 from models.parts.hardware import products_in

@@ -14,6 +14,7 @@ from bench.datasets.place import place_of
 from bench.errors import BenchError, describe_validation, message_of
 from bench.plugins.checkpoints import imported_class
 from bench.plugins.plugin import Plugin
+from bench.plugins.ranges import flaw_of_range
 from bench.plugins.registry import DATASET_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from bench.plugins.sources import digest_of
 from bench.store.legend import MetricEntry
@@ -176,7 +177,10 @@ def load_metric(plugin: Plugin) -> Metric[..., Any]:
 
 
 def metric_problems(metric: Metric[..., Any]) -> list[str]:
-    """What is wrong with how a metric is declared, in words: a legend that it stands in could not be read again."""
+    """What is wrong with how a metric is declared, in words.
+
+    A legend that it stands in could not be read again, or any value would be in its range.
+    """
     info = metric.info
     curve = vars(info.curve) if isinstance(info.curve, Axis) else info.curve
     try:
@@ -184,7 +188,8 @@ def metric_problems(metric: Metric[..., Any]) -> list[str]:
     except ValidationError as error:
         said = [line.removeprefix("info.") for line in describe_validation("", error).splitlines()]
         return [*said, *misspelt(metric)]
-    return misspelt(metric)
+    flaw = flaw_of_range(info.range)
+    return [*([flaw] if flaw else []), *misspelt(metric)]
 
 
 def load_metrics(names: Sequence[str] = ("all",)) -> dict[str, Metric[..., Any]]:

@@ -28,7 +28,6 @@ from bench.execute.contract.world import (
 )
 from bench.execute.evaluation import evaluate
 from bench.execute.outputs import Outputs
-from bench.execute.ranges import ends_of
 from bench.execute.seeding import random_numbers_kept, seed_everything
 from bench.plugins.loading import UNDECORATED, metric_problems
 from bench.plugins.plugin import Plugin
@@ -99,7 +98,7 @@ def check_metric(plugin: Plugin, found: Any) -> list[Outcome]:
     problems = metric_problems(found)
     if problems:
         return [Outcome(DECLARED, problem) for problem in problems]
-    outcomes = [Outcome(DECLARED), *run_checks([Check(is_read), Check(has_an_interval)], found, plugin)]
+    outcomes = [Outcome(DECLARED), *run_checks([Check(is_read)], found, plugin)]
     with random_numbers_kept():
         subject = Subject(found, make_world(found.parameters))
         absent = [
@@ -119,13 +118,6 @@ def is_read(metric: Metric[..., Any]) -> str:
     missing = [name for name, word in {"label": info.label, "source": info.source}.items() if not word.strip()]
     missing += [] if info.explanation else ["docstring: one line that says what it measures"]
     return f"it has no {listed(missing)}." if missing else ""
-
-
-def has_an_interval(metric: Metric[..., Any]) -> str:
-    """Its range is an interval."""
-    return (
-        "" if ends_of(metric.info.range) else f"range is '{metric.info.range}'; write '[0, 1]' or '(-inf, inf)', say."
-    )
 
 
 def returns(subject: Subject) -> str:

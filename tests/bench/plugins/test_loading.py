@@ -49,10 +49,12 @@ def test_a_metric_that_asks_for_an_unknown_need(tmp_path: Path) -> None:
         ("curve=Axis('k', {'a': 1.0})", "curve.places.a = 1.0: "),
         ("curve=3", "curve = 3: "),
         ("source='long' * 1000", "a text has more than 1,000 characters"),
+        ("range='0..1'", "range is '0..1'; write '[0, 1]'"),
+        ("range='[1, 0]'", "range is '[1, 0]', whose ends are in the wrong order."),
     ],
 )
-def test_a_metric_whose_declaration_could_not_be_read_again(tmp_path: Path, change: str, said: str) -> None:
-    """In a run's legend it would take the words of all other metrics with it."""
+def test_a_metric_whose_declaration_says_nothing_that_can_be_read(tmp_path: Path, change: str, said: str) -> None:
+    """In a run's legend it would take the words of all other metrics with it, or any value would be in its range."""
     made = "mine = metric(**dict(label='mine', direction='min', range='[0, 1]', source='me') | dict("
     text = f"from metrics.base import Axis, metric\n\ndef share(x):\n    return 0.0\n\n{made}{change}))(share)\n"
     _, problem = said_of_metric(tmp_path, text).splitlines()

@@ -102,7 +102,7 @@ BROKEN: list[tuple[str, dict[Key, str]]] = [
             return 0.0
         """,
         {
-            metrics.has_an_interval: "range is '0-1'; write '[0, 1]' or '(-inf, inf)', say.",
+            DECLARED: "range is '0-1'; write '[0, 1]' or '(-inf, inf)', say.",
         },
     ),
     (
@@ -402,7 +402,7 @@ def test_every_check_has_a_metric_that_breaks_it() -> None:
 def test_a_metric_of_what_only_some_data_set_knows_is_declared_and_left_untried(tmp_path: Path) -> None:
     text = DECLARATION.replace(")\n", ', needs={"angles": "of strokes"})\n') + 'def mine(angles):\n    """Angles."""\n'
     *declared, untried = check_object(mine(tmp_path, text), Path("data"))
-    assert [outcome.problem for outcome in declared] == ["", "", ""]
+    assert [outcome.problem for outcome in declared] == ["", ""]
     assert untried == Outcome(f"{TRIED}: left out, as there is none with 'angles'")
 
 

@@ -29,6 +29,14 @@ def ends_of(interval: str) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
+def flaw_of_range(interval: str) -> str:
+    """Why a declared range is no interval, so that no value could be held against it; "" for one that is."""
+    ends = ends_of(interval)
+    if ends is None:
+        return f"range is '{interval}'; write '[0, 1]' or '(-inf, inf)', say."
+    return f"range is '{interval}', whose ends are in the wrong order." if ends[0] > ends[1] else ""
+
+
 def require_in(interval: str, values: Mapping[str, float | np.ndarray]) -> None:
     """ValueError that names the first value, by its key, beyond an interval. NaN in an array stands for no value."""
     low, high = (end - side * _slack(end) for end, side in zip(ends_of(interval) or ANY, (1, -1), strict=True))
