@@ -5,6 +5,7 @@ What this finds would otherwise be found after each training, run by run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,7 +29,7 @@ from bench.execute.contract.codes import (
     repeats,
     samples,
 )
-from bench.execute.contract.losses import flaw_of_losses
+from bench.execute.contract.losses import flaw_of_losses, flaw_of_one_sample
 from bench.execute.contract.subject import Subject
 from bench.execute.contract.unseen import flaw_of_layers
 from bench.execute.evaluation import needs_of
@@ -36,6 +37,7 @@ from bench.execute.intact import intact
 from bench.execute.job import Job
 from bench.execute.outputs import outputs_of
 from bench.execute.seeding import random_numbers_kept
+from bench.execute.training import n_steps
 from bench.plugins.loading import load_metrics, load_model_class
 from bench.store.spec import RunSpec
 from metrics.matrix import evenly_spaced
@@ -62,6 +64,8 @@ class Trial(Subject):
 
     spec: RunSpec
     """The run."""
+    n_train: int
+    """Samples that the run is trained on, of which these are some."""
 
     @cached_property
     def config(self) -> ModelConfig:
@@ -88,9 +92,23 @@ class Trial(Subject):
                 losses.total.backward()
                 model.after_backward()
                 model.after_step()
+                self._require_last_batch(model)
             elif not self.plugin.builtin:  # the fit of a built-in takes as long as its training, and takes any data
                 model.fit(data.x)
         return model.eval()
+
+    def _require_last_batch(self, model: Model) -> None:
+        """BenchError where epochs of the run end in one sample, and somebody's model cannot be trained on that."""
+        if self.plugin.builtin:
+            return
+        size, n = model.config.batch_size, self.n_train
+        steps = n_steps(n, size, model.config.epochs, self.spec.min_steps, self.spec.max_steps)
+        if n % size != 1 or steps < math.ceil(n / size):
+            return
+        x, labels = self.batch
+        if flaw := flaw_of_one_sample(model, x[:1], labels[:1]):
+            left = f"of {n:,} samples, batches of {size:,} leave one over, another batch_size may not"
+            raise BenchError(f"{left}. {flaw}")
 
 
 def is_measured(subject: Subject) -> str:
@@ -118,7 +136,7 @@ def _problem(spec: RunSpec, dataset: Dataset, needs: Collection[str], job: Job) 
     checks = [Check(encodes, then=(Check(repeats), Check(decodes, then=(Check(is_measured),)), *asked))]
     for n in (N_SAMPLES, len(dataset.train)):  # what a few samples do not give, two classes say, all of them may
         some = _some(dataset, n).to(torch.device(job.device))
-        trial: Subject = Trial(plugin, load_model_class(plugin), some, job.data_dir, spec)
+        trial: Subject = Trial(plugin, load_model_class(plugin), some, job.data_dir, spec, len(dataset.batched))
         if _meaningless(trial):
             return ""
         flaws = [outcome.problem for outcome in run_checks(checks, trial, plugin) if outcome.problem]
@@ -135,7 +153,7 @@ def why_meaningless(spec: RunSpec, dataset: Dataset, data_dir: Path) -> str:
     """Why the model of a run means nothing on a data set, whatever its hyperparameters; "" where it may."""
     plugin = model_plugin(spec)
     seen = _some(dataset, len(dataset.train))
-    return _meaningless(Trial(plugin, load_model_class(plugin), seen, data_dir, spec))
+    return _meaningless(Trial(plugin, load_model_class(plugin), seen, data_dir, spec, len(dataset.batched)))
 
 
 def _meaningless(trial: Subject) -> str:

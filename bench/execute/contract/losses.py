@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.execute.contract.checking import listed
 from bench.execute.contract.subject import Subject
-from models.base import Losses
+from models.base import Losses, Model
 from models.capabilities import Fittable
 
 PROGRESS = (0.0, 0.5, 1.0)
@@ -74,7 +75,21 @@ def takes_a_last_sample(subject: Subject) -> str | None:
     if not subject.by_gradient:
         return None
     x, labels = subject.batch
-    return flaw_of_losses(subject.prepared().loss(x[:1], labels[:1], 0.5))
+    return flaw_of_one_sample(subject.prepared(), x[:1], labels[:1])
+
+
+def flaw_of_one_sample(model: Model, x: Tensor, labels: Tensor) -> str:
+    """What is wrong with the loss of one sample, of a model in training mode; "" for nothing."""
+    try:
+        return flaw_of_losses(model.loss(x, labels, 0.5))
+    except ValueError:
+        norms = [name for name, each in model.named_modules() if isinstance(each, _BatchNorm)]
+        if not norms:
+            raise
+        return (
+            f"'{norms[0]}' is a batch normalisation, which torch does not train on one sample, and the last batch of "
+            "an epoch may have one: use torch.nn.LayerNorm, or put it into evaluation mode where len(x) == 1."
+        )
 
 
 def takes_unlabelled(subject: Subject) -> str | None:

@@ -46,6 +46,25 @@ def refusal(root: Path, *metrics: str, **keys: object) -> str:
     return ""
 
 
+NORM = """def __init__(self, config, n_features):
+        super().__init__(config, n_features)
+        self.bias, self.norm = torch.nn.Parameter(torch.zeros(n_features)), torch.nn.BatchNorm1d(n_features)
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "budget", "refused"), [(1256, "quick", True), (1255, "quick", False), (2, "smoke", False)]
+)
+def test_a_last_batch_of_one_sample_is_tried_where_a_run_comes_to_it(
+    tmp_path: Path, size: int, budget: str, refused: bool
+) -> None:
+    """Of 1,257 samples; the smoke budget ends before."""
+    reference = plugin(tmp_path, "total = (self.norm(x) + self.bias).square().sum()", more=NORM)
+    said = refusal(tmp_path, "fvu", models=reference, budget=budget, set={"batch_size": size})
+    assert ("batches of 1,256 leave one over, another batch_size may not. 'norm' is a batch normal" in said) == refused
+    assert bool(said) == refused
+
+
 @pytest.mark.parametrize(
     ("loss", "more", "words"),
     [
