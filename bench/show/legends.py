@@ -51,5 +51,6 @@ def of_readings(mark: str = "*") -> str:
     return (
         "± 95% t interval over seeds, of values read from each seed's own curve (monotone cubic in the logarithm of "
         f"the price, never beyond its ends); {mark} best, or not told apart from it (t tests, 5%); [1-3]: the ranks "
-        "that paired tests allow, Holm-adjusted. Floors have no rank."
+        "that paired tests allow, Holm-adjusted. Floors have no rank. A mark asks who may be best; ranks settle all "
+        "pairs at once, which takes clearer differences: 1 may be among the ranks of a row without a mark."
     )
