@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from bench.cluster.status import Status
-from bench.errors import first_line
+from bench.errors import counted, first_line, listed
 from bench.execute.console import format_seconds
 from bench.show.fitting import paragraph, table
 from bench.store.runs import Scan
 
 ENDS = ("done", "failed", "timeout", "cancelled")
 ON_THE_WAY, GONE = ("queued", "running"), ("lost", "unknown")
+UNSETTLED = {"lost": "lost", "queued": "queued", "unknown": "unknown (submitted, no record yet)"}
+"""States without a record or a process -> how they are called."""
+OWN_JOB = re.compile(r"^job \S+( of \S+)? ")
+"""How a note begins that is of one run: the rest of it others may share."""
+HOW = (
+    "`bench logs` with the id of a lost run shows what its job wrote. Issue the command that submitted them again with "
+    "--retry-failed."
+)
 
 
 def status_text(status: Status, width: int | None = None) -> str:
@@ -91,22 +101,28 @@ def _stopped(status: Status, width: int | None) -> str:
 
 
 def _wrong(status: Status, width: int | None) -> str:
-    """What went wrong, and where nobody can say; a sentence each."""
+    """What went wrong, what waits, and where nobody can say: a line for all runs of which the same is to be said."""
     lines = [f"unreadable, left alone: {path}: {reason}" for path, reason in status.scan.unreadable.items()]
-    lines += [
-        f"{record.status}: {record.run_id}: {first_line(record.error.message)}"
-        for record in status.scan.records
-        if record.error
-    ]
-    lost = [state for state in status.states.values() if state.state == "lost"]
-    lines += [f"lost: {state.run_id}: {state.note}" for state in lost]
-    waiting = Counter(state.note.partition(": ")[2] for state in status.states.values() if state.state == "queued")
-    lines += [f"{count} queued: {reason}" for reason, count in waiting.items() if reason]
-    unknown = Counter(state.note for state in status.states.values() if state.state == "unknown")
-    lines += [f"{count} unknown (submitted, no record yet): {note}" for note, count in unknown.items()]
-    if lost:
-        lines.append(
-            "`bench logs` with the id of a lost run shows what its job wrote. Issue the command that submitted them "
-            "again with --retry-failed."
-        )
+    told: dict[str, list[tuple[str, str]]] = {}
+    for record in status.scan.records:
+        if record.error:
+            told.setdefault(record.status, []).append((record.run_id, first_line(record.error.message)))
+    for state in status.states.values():
+        if state.state in UNSETTLED:
+            told.setdefault(UNSETTLED[state.state], []).append((state.run_id, state.note))
+    lines += [line for what, runs in told.items() for line in _grouped(what, runs, width)]
+    lines += [HOW] if "lost" in told else []
     return "\n".join(paragraph(line, width) for line in lines)
+
+
+def _grouped(what: str, runs: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    """'lost: ID: job 7_3 ended (FAILED)'; of several '2 runs lost: ended (FAILED): ID, ID', all in a file or a pipe."""
+    alike: dict[str, dict[str, str]] = {}
+    for run_id, note in runs:
+        alike.setdefault(OWN_JOB.sub("", note), {})[run_id] = note
+    lines = []
+    for reason, notes in alike.items():
+        ids = listed([*notes]) if width else ", ".join(notes)
+        several = f"{counted(len(notes), 'run')} {what}: {reason}: {ids}"
+        lines.append(several if len(notes) > 1 else f"{what}: {ids}: {notes[ids]}")
+    return lines

@@ -74,7 +74,7 @@ def test_status_of_submitted_runs_without_a_cluster_knows_that_it_does_not_know(
     put(RunStore(tmp_path), ended(plan.specs[0], "timeout", ours.id))
     said = bench("status", "--results", str(tmp_path), env={"PATH": "", "COLUMNS": "80"})
     assert said.returncode == 1
-    assert "3 unknown (submitted, no record yet): squeue is not found" in said.stdout
+    assert "3 runs unknown (submitted, no record yet): squeue is not found" in said.stdout
     assert max(map(len, said.stdout.splitlines())) <= 80
 
 

@@ -39,9 +39,30 @@ def test_status_tells_where_everything_is(tmp_path: Path, monkeypatch: pytest.Mo
     assert f"failed: {ids[0]}: no luck" in text
     assert f"lost: {ids[3]}: job 7_3 ended (FAILED)" in text
     assert f"lost: {ids[4]}: job 4 of " in text
-    assert "1 queued: Priority" in text
+    assert f"queued: {ids[2]}: job 7_2 waits: Priority" in text
     assert "`bench logs` with the id of a lost run" in text
     assert "--retry-failed" in text
+
+
+def test_runs_of_which_the_same_is_to_be_said_share_a_line_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, plan = RunStore(tmp_path), plan_of(tmp_path, seeds=30)
+    ids = [spec.run_id for spec in plan.specs]
+    ours = submitted(tmp_path, [[run_id] for run_id in ids])
+    for spec in plan.specs[:2]:
+        put(store, ended(spec, "failed", ours.id))
+    waiting = [job(i, "PENDING", "Priority") for i in range(2, 5)]
+    queue = queue_of(*waiting, *(job(i, "NODE_FAIL") for i in range(5, 30)))
+    monkeypatch.setattr(status, "ask_queue", lambda: queue)
+    text = status_text(status.collect(store))
+    assert f"2 runs failed: no luck: {', '.join(ids[:2])}" in text
+    assert f"3 runs queued: waits: Priority: {', '.join(ids[2:5])}" in text
+    assert f": {', '.join(ids[5:])}" in text, "a pipe shows all"
+    narrow = " ".join(status_text(status.collect(store), 80).split())
+    assert "25 runs lost: ended (NODE_FAIL)" in narrow
+    assert " others" in narrow
+    assert ids[29] not in narrow
 
 
 def test_logs_are_those_of_the_job(tmp_path: Path) -> None:
