@@ -11,6 +11,7 @@ import typer
 from bench import __version__
 from bench.errors import BenchError, Interrupted, printable
 from bench.execute.process import begin, end_in_order
+from bench.show.fitting import paragraph, room
 from slurm.errors import SlurmError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -59,7 +60,8 @@ def main() -> None:
     try:
         app(standalone_mode=True, prog_name=name)
     except (BenchError, SlurmError, OSError) as error:
-        typer.echo(printable(f"error: {error}"), err=True)
+        width = room() if sys.stderr.isatty() else None  # in a file it is what other programs look for
+        typer.echo(paragraph(printable(f"error: {error}"), width), err=True)
         sys.exit(EXIT_USAGE)
     except Interrupted as interruption:
         typer.echo(f"\nInterrupted. {interruption}", err=True)

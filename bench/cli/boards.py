@@ -172,8 +172,8 @@ def require_records(console: Console, scan: Scan, root: Path) -> None:
         total = len(scan.unreadable) + len(scan.records)
         print_raw(console, f"{len(scan.unreadable)} of {total} records cannot be read.")
     if not scan.records:
-        command = f"python -m bench run --models all{results_flag(root)}"
-        raise BenchError(f"No records that can be read in '{root}'. Make some: {command}")
+        command = f"`python -m bench run --models all{results_flag(root)}`"
+        raise BenchError(f"No records that can be read in '{root}'. Make some: {command}.")
 
 
 @contextmanager

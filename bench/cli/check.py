@@ -18,12 +18,13 @@ def check(
 ) -> None:
     """Try a model, a metric or a data set: shapes, order, batches, gradients, save and load; say what is wrong."""
     from bench.execute.contract import check_object
+    from bench.show.fitting import paragraph, room
 
     outcomes = check_object(reference, data_dir)
     for outcome in outcomes:
-        say(f"{'ok  ' if not outcome.problem else 'FAIL'}  {outcome.what}")
+        say(paragraph(f"{'ok  ' if not outcome.problem else 'FAIL'}  {outcome.what}", room()))
         if outcome.problem:
-            say(f"      {outcome.problem}")
+            say(paragraph(f"      {outcome.problem}", room()))
     n_failed = sum(bool(outcome.problem) for outcome in outcomes)
     say(f"{len(outcomes) - n_failed} of {len(outcomes)} checks passed.")
     raise typer.Exit(EXIT_FAILED if n_failed else 0)

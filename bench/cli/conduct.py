@@ -128,15 +128,16 @@ def print_lacking(console: Console, records: Sequence[Record], metrics: Sequence
     done = [record for record in records if record.status == "done"]
     if lacking := [record for record in done if not has_metrics(store.folder(record.run_id), metrics)]:
         command = _evaluate_command(lacking, metrics, store.root)
-        print_raw(console, f"{counted(len(lacking), 'run')} done before without metrics that are asked for: {command}")
+        told = f"{counted(len(lacking), 'run')} done before without metrics that are asked for: {command}"
+        print_raw(console, paragraph(told, room()))
 
 
 def _counts(plan: Plan, mine: Sequence[Record]) -> str:
     """'9 done (0 of them before), 0 failed, 0 missing of 9 runs.'"""
     failed = sum(record.status != "done" for record in mine)
     n_runs = len({spec.run_id for spec in plan.specs})
-    done, missing = len(mine) - failed, n_runs - len(mine)
-    counts = f"{done} done ({len(plan.done)} of them before), {failed} failed, {missing} missing of {n_runs} runs"
+    done, of = len(mine) - failed, f"{n_runs - len(mine)} missing of {counted(n_runs, 'run')}"
+    counts = f"{done} done ({len(plan.done)} of them before), {failed} failed, {of}"
     names = list(dict.fromkeys(name for record in mine if record.status == "done" for name in record.metric_errors))
     what = f"{counted(len(names), 'metric')} failed in runs that are done: {', '.join(names)}"
     return f"{counts}; {what}." if names else f"{counts}."
@@ -150,7 +151,7 @@ def _evaluate_command(records: Sequence[Record], metrics: Sequence[str], root: P
         "datasets": [r.spec.dataset_reference for r in records if r.spec.dataset not in DATASET_REGISTRY.builtins],
     }
     words = [f" --{name} {shlex.quote(','.join(dict.fromkeys(given)))}" for name, given in options.items() if given]
-    return f"python -m bench evaluate{''.join(words)}{results_flag(root)}"
+    return f"`python -m bench evaluate{''.join(words)}{results_flag(root)}`"
 
 
 def _next_steps(mine: Sequence[Record], metrics: Sequence[str], root: Path) -> list[str]:
@@ -169,7 +170,7 @@ def _next_steps(mine: Sequence[Record], metrics: Sequence[str], root: Path) -> l
         words = f"Next: {counted(len(ended) - len(again), 'run')} failed by what the model or its hyperparameters are"
         lines.append(f"{words}, and would again: read the error.log above, and change them.")
     if failed := [record for record in mine if record.metric_errors and record.status == "done"]:
-        lines.append(f"Next: python -m bench show {failed[0].run_id}{results_flag(root)} says why a metric failed.")
+        lines.append(f"Next: `python -m bench show {failed[0].run_id}{results_flag(root)}` says why a metric failed.")
     if not lines and mine:
-        lines.append(f"Next: python -m bench show {mine[0].run_id}{results_flag(root)}")
-    return lines
+        return [f"Next: python -m bench show {mine[0].run_id}{results_flag(root)}"]
+    return [paragraph(line, room()) for line in lines]

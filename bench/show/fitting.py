@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -15,6 +16,8 @@ from rich.text import Text
 from bench.errors import printable
 
 GAP = "  "
+UNBROKEN = re.compile(r"\s*(?:`[^`]*`|\S)+")
+"""A word, or a command in backticks with what touches it, and the space before it."""
 NARROWEST = 16
 """Cells to which a column of names is wrapped, at least."""
 
@@ -25,8 +28,11 @@ def room() -> int | None:
 
 
 def paragraph(text: str, width: int | None = None) -> str:
-    """Text whose lines break between words."""
-    return "\n".join(_wrapped(text, width)) if width else text
+    """Text whose lines break between words, and not within what stands in backticks: a command is to be copied.
+
+    What is longer than a line has one of its own, and is left to the terminal, which copies it in one piece.
+    """
+    return "\n".join(_filled(line, width) for line in text.split("\n")) if width else text
 
 
 def table(
@@ -97,6 +103,20 @@ def _drawn(row: Sequence[str], sizes: Mapping[int, int], right: Collection[int],
             for part, (column, size) in zip(parts, sizes.items(), strict=True)
         ]
         lines.append(GAP.join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def _filled(line: str, width: int) -> str:
+    """A line as several, none of which breaks a word or a quoted command; they begin where its words do."""
+    if cell_len(line) <= width:
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    lines: list[str] = []
+    for piece in UNBROKEN.findall(line):
+        if lines and cell_len(lines[-1]) + cell_len(piece) <= width:
+            lines[-1] += piece
+        else:
+            lines.append(indent + piece.lstrip())
     return "\n".join(lines)
 
 

@@ -70,7 +70,7 @@ def test_claims_on_own_data(tmp_path: Path) -> None:
         assert entry["effects"][str(seed)] == pytest.approx(max(gains, key=abs))
     assert entry["dataset"] == "acts"
     more = bench(*own, "--claims", "B1b,B7").stdout
-    words = "9 runs done before without metrics that are asked for: python -m bench evaluate --metrics tail_ratio"
+    words = "9 runs done before without metrics that are asked for: `python -m bench evaluate --metrics tail_ratio"
     assert words in more
     rest = bench(*own, "--dry-run")
     assert "Left out, since the data lack what they are about: A1, " in rest.stdout

@@ -213,7 +213,7 @@ def test_without_any_record_the_summary_says_that_all_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not print_summary(make(tmp_path), RunStore(tmp_path))
-    assert capsys.readouterr().out == "0 done (0 of them before), 0 failed, 1 missing of 1 runs.\n"
+    assert capsys.readouterr().out == "0 done (0 of them before), 0 failed, 1 missing of 1 run.\n"
 
 
 def test_a_plan_as_text(tmp_path: Path) -> None:

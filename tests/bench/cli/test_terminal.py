@@ -26,7 +26,7 @@ TABLES = (
 )
 
 
-def in_a_terminal(width: int, *arguments: str, **environment: str) -> str:
+def in_a_terminal(width: int, *arguments: str, code: int = 0, **environment: str) -> str:
     """What a command writes on a terminal of so many columns."""
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
@@ -41,7 +41,7 @@ def in_a_terminal(width: int, *arguments: str, **environment: str) -> str:
         except OSError:  # its end, of a terminal
             pass
     os.close(outer)
-    assert process.returncode == 0, said.decode()
+    assert process.returncode == code, said.decode()
     return said.decode()
 
 
@@ -64,6 +64,14 @@ def test_a_terminal_is_asked_for_its_width_and_gets_no_colour_where_it_wants_non
     narrow = in_a_terminal(60, "list", "models", NO_COLOR="1")
     assert max(map(cell_len, narrow.splitlines())) <= 60
     assert "\x1b" not in narrow
+
+
+def test_an_error_is_broken_between_words_and_its_command_stays_whole(tmp_path: Path) -> None:
+    said = in_a_terminal(60, "leaderboard", "--results", str(tmp_path / "none"), code=2).splitlines()
+    assert f"`python -m bench run --models all --results {tmp_path / 'none'}`." in said
+    models = in_a_terminal(60, "run", "--models", "topkk", code=2).splitlines()
+    assert max(map(cell_len, models)) <= 60
+    assert "dictionary-learning," in " ".join(models).split()
 
 
 def test_a_pipe_gets_all_columns_and_no_escapes(results: Path, tmp_path: Path) -> None:

@@ -55,6 +55,21 @@ def test_prose_breaks_between_words() -> None:
     assert " ".join(lines) == words
 
 
+def test_prose_leaves_commands_and_long_words_whole() -> None:
+    command = "`python -m bench run --models all`"
+    assert paragraph(f"  Make some: {command}, and look.", 24).splitlines() == [
+        "  Make some:",
+        f"  {command},",
+        "  and look.",
+    ]
+    assert paragraph("see /a/path/that/is/longer/than/a/line here", 20).splitlines() == [
+        "see",
+        "/a/path/that/is/longer/than/a/line",
+        "here",
+    ]
+    assert paragraph("FAIL  one two three", 14).splitlines() == ["FAIL  one two", "three"]
+
+
 def test_a_name_that_is_too_long_is_broken_behind_its_sign() -> None:
     rows = [["mp k=4 learning_rate=0.003", "1"]]
     assert table(["model", "n"], rows, 20).splitlines()[2:] == ["mp k=4             1", "learning_rate=", "0.003"]
