@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import math
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ LABEL_WIDTH = 100
 
 NEEDS = r"% needs \usepackage{booktabs}"
 """How latex begins."""
+
+EXPONENT = re.compile(r"(?<![\w.-])(-?\d[\d.]*)e([+-]\d+)\b")
+"""A number such as 3.823e-05."""
 
 LARGE, MAX_DECIMALS = 1e9, 6
 """Beyond these, numbers are written with an exponent."""
@@ -417,7 +421,7 @@ def escape_markdown(text: str) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text in which nothing is a command of latex."""
+    """Text in which nothing is a command of latex, and numbers with an exponent are set as a paper has them."""
     replacements = {
         "\\": r"\textbackslash{}",
         "±": r"$\pm$",
@@ -427,4 +431,6 @@ def escape_latex(text: str) -> str:
     }
     replacements |= {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     replacements |= {char: rf"\{char}" for char in "&%$#_{}"}
-    return "".join(replacements.get(char, char) for char in text)
+    escaped = "".join(replacements.get(char, char) for char in text)
+    # Digits stay outside of formulas, which \textbf does not make bold.
+    return EXPONENT.sub(lambda number: rf"{number[1]}$\times$10$^{{{int(number[2])}}}$", escaped)

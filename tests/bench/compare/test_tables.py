@@ -106,6 +106,13 @@ def test_in_a_narrow_terminal_a_board_keeps_what_says_most(width: int | None, sh
     assert "".join(rest[4:]).replace(" ", "") == more.replace(" ", "")
 
 
+def test_latex_sets_exponents_as_a_paper_has_them() -> None:
+    small = tables.escape_latex(tables.format_interval(Interval(-3.823e-05, 1.2e-06)))
+    assert small == r"-3.823$\times$10$^{-5}$ $\pm$ 1.2$\times$10$^{-6}$"
+    assert tables.escape_latex("1.000e+20") == r"1.000$\times$10$^{20}$"
+    assert tables.escape_latex("s1e-05 0.1235") == "s1e-05 0.1235"
+
+
 @pytest.mark.parametrize(
     ("interval", "expected"),
     [
