@@ -76,7 +76,8 @@ def class_absorption(
     m >= 1 or a < 0.4, and 1 if m <= 0; a is that of the three units of most, of a cosine of 0.1 or more, and at most
     1 - m. `full`: how often all main units are off and another, of a cosine of 0.025 or more, accounts for 0.4 or more
     by itself. Means over the samples that the probe gets right, then over classes whose probe has an F1 of 0.6 or more;
-    n/a if there are none. A class that no unit tells is not absorbed: read it beside the k-sparse probe.
+    n/a if there are none. A class that no unit tells is not absorbed: read it beside the k-sparse probe. Of a model
+    without a bias, as NMF, units carry the mean input too, and shares do not add up to one.
     """
     chosen = evenly_spaced(len(labels), MAX_SAMPLES)
     samples, truth = x[chosen.to(x.device)].double(), labels[chosen.to(labels.device)]
@@ -121,27 +122,27 @@ def _absorbed(shares: Tensor, cosines: Tensor, main: Tensor, off: Tensor) -> Ten
     shares : Tensor
         (R, M), of each unit in the projection of a sample on the probe.
     cosines : Tensor
-        (M,), of atoms with the probe.
+        (M,), of atoms with the probe; a unit that is on with a negative code means the opposite of its atom.
     main : Tensor
         Indices of the main units.
     off : Tensor
         (R,), whether all of these are off.
     """
     by_main = shares[:, main].sum(1)
-    others = torch.where(cosines >= MIN_COSINE, shares, 0.0).clamp_min(0)
+    others = torch.where(cosines.abs() >= MIN_COSINE, shares, 0.0).clamp_min(0)
     others[:, main] = 0
     absorbing = others.topk(min(MAX_ABSORBING, others.shape[1]), dim=1).values.sum(1)
     part = torch.minimum(absorbing, 1 - by_main)
     fraction = torch.where(by_main > 0, part / (part + by_main), 1.0)
     fraction = torch.where((by_main >= 1) | (absorbing < MIN_SHARE), 0.0, fraction)
     largest, unit = shares.max(1)
-    full = off & (largest >= MIN_SHARE) & (cosines[unit] >= MIN_COSINE_FULL)
+    full = off & (largest >= MIN_SHARE) & (cosines[unit].abs() >= MIN_COSINE_FULL)
     return torch.stack([fraction.mean(), full.to(fraction).mean()])
 
 
 def _main_units(z: Matrix, labels: Tensor, places: Iterable[int]) -> Iterator[tuple[int, Tensor]]:
     """Place among the labels that occur, and main units, of each of some classes that has any."""
-    differences, deviations = _differences(class_moments(z, labels))
+    differences, deviations = _differences(z, labels)
     classes = labels.unique()
     for place in places:
         order = differences[place].argsort(descending=True, stable=True)[:MAX_MAIN]
@@ -158,14 +159,24 @@ def _main_units(z: Matrix, labels: Tensor, places: Iterable[int]) -> Iterator[tu
             yield place, order[:n]
 
 
-def _differences(moments: ClassMoments) -> tuple[Tensor, Tensor]:
-    """Of each unit's mean codes within and outside each class, in deviations (C, M), 0 if constant; deviations (M,)."""
-    sizes, means, variances = moments
-    n, total = sizes.sum(), sizes @ means
-    deviations = variance(total / n, sizes @ (variances + means.square()) / n).sqrt()
-    outside = (total - sizes[:, None] * means) / (n - sizes)[:, None].clamp_min(1)
-    gaps = torch.where((means - outside).abs() > 1e-9 * (means.abs() + outside.abs()), means - outside, 0.0)
+def _differences(z: Matrix, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each unit's mean codes within and outside each class, in deviations (C, M), 0 if constant; deviations (M,).
+
+    Of codes of either sign, those of the sign of which there is more.
+    """
+    sizes, means, variances = class_moments(z, labels)
+    n = sizes.sum()
+    deviations = variance(sizes @ means / n, sizes @ (variances + means.square()) / n).sqrt()
+    net, size = (_gaps(class_moments(codes, labels)) for codes in (z, abs(z)))
+    gaps = (size + net.abs()) / 2
     return torch.where(deviations > 0, gaps / deviations.clamp_min(1e-300), 0.0), deviations
+
+
+def _gaps(moments: ClassMoments) -> Tensor:
+    """Mean code within each class minus that outside, (C, M); 0 where it is lost in rounding."""
+    sizes, means, _ = moments
+    outside = (sizes @ means - sizes[:, None] * means) / (sizes.sum() - sizes)[:, None].clamp_min(1)
+    return torch.where((means - outside).abs() > 1e-9 * (means.abs() + outside.abs()), means - outside, 0.0)
 
 
 def _fit(x: Tensor, labels: Tensor) -> Probes:

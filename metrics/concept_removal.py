@@ -3,6 +3,7 @@
 Linear probes read concepts off the inputs. The units that bear a concept most are removed, and the probes read
 x + decode(z without them) - decode(z): what the code does not explain stays. A unit bears a concept by the difference
 of its mean codes with and without the concept, times its effect on the concept's probe; both are of training samples.
+The two signs of a unit whose codes have either are as two units: which of them is called positive is a convention.
 
 Choices: probes are Fisher discriminants in closed form, since SAEBench's, which are trained in small batches, vary with
 the seed; concepts are balanced by weights of samples, not by drawing them; units without an effect are not removed. A
@@ -82,7 +83,7 @@ def targeted_probe_perturbation(
     shares = one - (1 - one) / (len(classes) - 1)
     train, test = (_contrasts(shares, each[:, None] == classes) for each in (train_labels, labels))
     probes = _fit(train_x, train)
-    effects = _differences(train_z, train).clamp_min(0) * _slopes(decode, train_z, probes.weights)
+    effects = _raised(train_z, train) * _slopes(decode, train_z, probes.weights)
     before, x_hat, zero = _accuracies(probes, x, test), decode(codes), torch.zeros_like(codes[0])
     found = {}
     for key, n in _sizes(codes):
@@ -163,10 +164,10 @@ def _contrasts(shares: Tensor, members: Tensor) -> Tensor:
 
 def _fit(x: Tensor, contrasts: Tensor) -> Probes:
     """Fisher discriminants, of samples of positive weight from those of negative weight."""
+    x = x.double()
     centred = x - x.mean(0)
-    covariance = shrunk((centred.T @ centred).double() / len(x))
-    weights = torch.linalg.solve(covariance, (contrasts @ x.double()).T).T
-    return Probes(weights, (contrasts.abs() @ x.double() * weights).sum(1) / 2)
+    weights = torch.linalg.solve(shrunk(centred.T @ centred / len(x)), (contrasts @ x).T).T
+    return Probes(weights, (contrasts.abs() @ x * weights).sum(1) / 2)
 
 
 def _accuracies(probes: Probes, x: Tensor, contrasts: Tensor) -> Tensor:
@@ -179,6 +180,12 @@ def _differences(z: Matrix, contrasts: Tensor) -> Tensor:
     """Difference of each unit's mean codes, (P, M); 0 where it is lost in rounding."""
     differences, sizes = transposed_product(z, contrasts.T).T, transposed_product(abs(z), contrasts.abs().T).T
     return torch.where(differences.abs() > 1e-9 * sizes, differences, 0.0).to(contrasts)
+
+
+def _raised(z: Matrix, contrasts: Tensor) -> Tensor:
+    """What of each unit's code there is more of with the concept, (P, M): of positive codes, and minus of negative."""
+    net, size = _differences(z, contrasts), _differences(abs(z), contrasts)
+    return ((size + net).clamp_min(0) - (size - net).clamp_min(0)) / 2
 
 
 def _slopes(decode: Callable[[Tensor], Tensor], z: Matrix, weights: Tensor) -> Tensor:

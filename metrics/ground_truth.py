@@ -19,6 +19,7 @@ from metrics.base import NotApplicable, metric
 from metrics.matrix import (
     Matrix,
     column_sums,
+    columns,
     correlations,
     dense,
     device_of,
@@ -159,21 +160,22 @@ def unit_tracking(z: Matrix, labels: Tensor, measures: Tensor) -> Tensor:
 
 @metric(label="absorption", direction="min", range="[-1, 1]", source=COSTA, headline=True)
 def absorption(
-    atoms: Tensor, active: Matrix, gates: Tensor, true_atoms: Tensor, parents: Tensor
+    atoms: Tensor, z: Matrix, active: Matrix, gates: Tensor, true_atoms: Tensor, parents: Tensor
 ) -> float | NotApplicable:
     """Mean cosine of a child's learned atom with its parent's true atom: 0 if nothing is absorbed.
 
     The Hungarian method matches learned units to true features by the correlation of their activities. The mean is over
-    the children that are found, with a correlation of 0.5 or more; n/a if there are none.
+    the children that are found, with a correlation of 0.5 or more; n/a if there are none. An atom has the sign of its
+    unit's mean code where the child is present.
     """
     units, scores = _match(active, gates)
     children = ((parents >= 0) & (scores >= MATCHED)).nonzero().squeeze(1)
     if len(children) == 0:
         return NotApplicable("no feature with a parent is recovered")
-    learned = torch.nn.functional.normalize(atoms.double(), dim=1)[units[children]]
+    codes = transposed_product(columns(z, units[children]), gates[:, children].float()).diagonal()
+    learned = torch.nn.functional.normalize(atoms.double(), dim=1)[units[children]] * codes.sign()[:, None].to(atoms)
     true = torch.nn.functional.normalize(true_atoms[parents[children]].to(learned), dim=1)
-    cosines = (learned * true).sum(1)
-    return cosines.mean().item()
+    return (learned * true).sum(1).mean().item()
 
 
 @metric(label="features found", direction="max", range="[0, 1]", source=COSTA)

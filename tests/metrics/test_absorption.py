@@ -159,6 +159,18 @@ def test_neither_the_scale_of_the_inputs_nor_that_of_the_units_matters(factor: f
     assert metric_of(scaled(*test), scaled(*train)) == pytest.approx(metric_of(test, train))
 
 
+def test_a_unit_and_its_atom_may_have_the_other_sign() -> None:
+    signs = np.where(np.arange(12) % 2 == 0, -1, 1)
+
+    def turned(x: np.ndarray, z: np.ndarray, labels: np.ndarray, atoms: np.ndarray) -> tuple[np.ndarray, ...]:
+        return x, z * signs, labels, atoms * signs[:, None]
+
+    test, train = random(150, 1), random(300, 2)
+    assert metric_of(turned(*test), turned(*train)) == pytest.approx(metric_of(test, train))
+    z, labels = torch.from_numpy(train[1]), torch.from_numpy(train[2])
+    assert class_splitting(z * torch.from_numpy(signs), labels) == class_splitting(z, labels)
+
+
 def test_where_no_class_can_be_absorbed_the_reason_is_said() -> None:
     x, z, labels, atoms = planted()
     assert absorption((x, z, 0 * labels, atoms)) == NotApplicable("fewer than two classes occur in training")

@@ -84,6 +84,21 @@ def test_a_unit_for_each_class_blinds_its_own_probe_alone() -> None:
     assert tpp(0 * z, 0 * train, ATOMS) == {"2": 0, "5": 0, "10": 0}
 
 
+def test_a_unit_and_its_atom_may_have_the_other_sign() -> None:
+    z, train, signs = classes(200, 4)[1], classes(400, 5)[1], np.where(np.arange(M) % 3 == 0, -1, 1)
+    expected = tpp(z, train, ATOMS)
+    assert isinstance(expected, dict)
+    assert expected["2"] > 0.4
+    assert tpp(z * signs, train * signs, signs[:, None] * ATOMS) == expected
+    # One unit for two classes, positive in one and negative in the other: both lose their probe, with one unit each.
+    z, train = (np.concatenate([(a[:, 0] - a[:, 1])[:, None], 0 * a[:, :1], a[:, 2:]], 1) for a in (z, train))
+    atoms = np.concatenate([(ATOMS[0] - ATOMS[1])[None] / 2, ATOMS[1:]])
+    both = tpp(z, train, atoms)
+    assert isinstance(both, dict)
+    assert both["2"] > 0.3
+    assert tpp(-z, -train, -atoms) == both
+
+
 class Naive:
     """The protocol with loops, on a linear decoder: one probe, one unit, one group of samples at a time."""
 

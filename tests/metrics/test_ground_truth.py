@@ -73,7 +73,7 @@ def test_atoms_by_hand() -> None:
     # cosine of each true atom: 1 and 1 / sqrt(2). Lengths do not count.
     atoms, true = torch.tensor([[2.0, 0.0], [3.0, 3.0]]), torch.tensor([[5.0, 0.0], [0.0, 0.1]])
     parents = torch.tensor([-1, 0])
-    assert ground_truth.absorption(atoms, GATES > 0, GATES, true, parents) == pytest.approx(0.5**0.5)
+    assert ground_truth.absorption(atoms, GATES, GATES > 0, GATES, true, parents) == pytest.approx(0.5**0.5)
     assert ground_truth.atom_recovery(atoms, true) == pytest.approx((1 + 0.5**0.5) / 2)
     # Unit 1 of the table follows gate 1 with r = 0.577, unit 0 gate 0 with 1: both are found.
     assert ground_truth.features_found(UNITS > 0, GATES, true) == 1
@@ -186,7 +186,12 @@ def test_absorption_and_features_agree_with_a_matching_by_scipy() -> None:
         return float(a.double() @ b.double() / (a.double().norm() * b.double().norm()))
 
     cosines = [cosine(atoms[unit_of[f]], true[parents[f]]) for f in found if parents[f] >= 0]
-    assert ground_truth.absorption(atoms, active, gates, true, parents) == pytest.approx(np.mean(cosines))
+    z = active * (0.1 + torch.rand(200, 7))
+    assert ground_truth.absorption(atoms, z, active, gates, true, parents) == pytest.approx(np.mean(cosines))
+    signs = torch.tensor([1, -1, -1, 1, -1, 1, -1])
+    for codes in (z * signs, csr(z * signs)):
+        found_too = ground_truth.absorption(atoms * signs[:, None], codes, active, gates, true, parents)
+        assert found_too == pytest.approx(np.mean(cosines)), "-z times -atom is the same"
     best = [max(cosine(a, t) for a in atoms) for t in true]
     assert ground_truth.atom_recovery(atoms, true) == pytest.approx(np.mean(best))
 
@@ -201,8 +206,8 @@ def test_the_gates_as_codes_are_found_without_error() -> None:
     assert ground_truth.gate_f1(gates[:, order], gates, gates, gates) < 1
     assert ground_truth.gate_f1(gates, gates, gates, gates) == 1
     eye, parents = torch.eye(6), torch.tensor([-1, 0, 0, 1, 1, -1])
-    assert ground_truth.absorption(eye[order], gates[:, order], gates, eye, parents) == 0
-    assert ground_truth.absorption(eye[[0, 0, 0, 1, 1, 5]], gates, gates, eye, parents) == 1, "all absorbed"
+    assert ground_truth.absorption(eye[order], z[:, order], gates[:, order], gates, eye, parents) == 0
+    assert ground_truth.absorption(eye[[0, 0, 0, 1, 1, 5]], z, gates, gates, eye, parents) == 1, "all absorbed"
     assert ground_truth.features_found(gates[:, order], gates, eye) == 1
     assert ground_truth.atom_recovery(eye[order], eye) == 1
     strengths = torch.where(gates, torch.rand(100, 6), torch.nan)
@@ -219,7 +224,7 @@ def test_permuted_gates_are_found_at_chance() -> None:
     assert ground_truth.factor_recovery(z, gates, train_z, train_gates, ["global"] * 5) == {"global": 0}
     assert ground_truth.gate_f1(z > 0, gates, train_z > 0, train_gates) == pytest.approx(0.5, abs=0.03)
     assert ground_truth.features_found(z > 0, gates, torch.eye(5)) == 0
-    assert ground_truth.absorption(torch.eye(5), z > 0, gates, torch.eye(5), torch.zeros(5).long()) == NotApplicable(
+    assert ground_truth.absorption(torch.eye(5), z, z > 0, gates, torch.eye(5), torch.zeros(5).long()) == NotApplicable(
         "no feature with a parent is recovered"
     )
 
