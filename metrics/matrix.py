@@ -138,7 +138,8 @@ def transposed_product(matrix: Matrix, other: Matrix, power: int = 1) -> Tensor:
 
 def evenly_spaced(n: int, limit: int) -> Tensor:
     """At most `limit` evenly spaced indices below n; all of them if there are no more than `limit`."""
-    return torch.linspace(0, n - 1, limit).round().long() if n > limit else torch.arange(n)
+    # In float32 the last one may be rounded up to n, beyond 2^24.
+    return torch.linspace(0, n - 1, limit).round().long().clamp_max(n - 1) if n > limit else torch.arange(n)
 
 
 def spread(matrix: Matrix, limit: int) -> Matrix:

@@ -99,6 +99,7 @@ def test_evenly_spaced_indices_reach_from_end_to_end() -> None:
     assert matrix.evenly_spaced(5, 5).tolist() == [0, 1, 2, 3, 4]
     assert matrix.evenly_spaced(9, 3).tolist() == [0, 4, 8]
     assert matrix.evenly_spaced(12, 4).tolist() == [0, 4, 7, 11], "the nearest ones"
+    assert matrix.evenly_spaced(40_000_000, 5000)[-1] == 39_999_999, "more than float32 counts"
     for n, limit in ((100_003, 10_000), (70_000, 2000), (11, 10)):
         chosen = matrix.evenly_spaced(n, limit)
         assert (len(chosen), chosen[0], chosen[-1]) == (limit, 0, n - 1)
