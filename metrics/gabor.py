@@ -30,7 +30,8 @@ def gabor_atoms(atoms: Tensor, patch_side: int) -> dict[str, float] | NotApplica
     A Gabor is a Gaussian envelope, with axes along and across, times a wave; R^2 = 1 - ||a - g||^2 / ||a||^2. The key
     `orientations` is the entropy of the fitted orientations in bins of 22.5 degrees, over that of even ones: 1 for all
     alike often, 0 for a single one; it is left out where fewer than 8 atoms are fitted. Of 200 evenly spaced atoms
-    where there are more, but for atoms of zeros.
+    where there are more, but for atoms of zeros. A blob, and an even grey, are Gabors without a wave: they count in the
+    share, and with an orientation that means nothing.
     """
     if patch_side**2 != atoms.shape[1]:
         return NotApplicable(f"atoms of {atoms.shape[1]} values are no patches of side {patch_side}")
