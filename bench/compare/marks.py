@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import stdtr
 
-from bench.compare.stats import LEVEL, PAIRS_AT_ONCE, paired_p_values, rejections
+from bench.compare.stats import LEVEL, least_spread, paired_p_values, score_table, told_pairs
 
 MARK_SEEDS = 5
 """Fewest seeds for a mark. With three, a row five standard deviations worse ties with the best in 87% of the cases."""
@@ -53,15 +53,18 @@ def marked(
         or without a price, is not compared.
     """
     compared = [row for row, values in rows.items() if len(values) >= MARK_SEEDS and (prices is None or row in prices)]
-    shared = sorted(set.intersection(*(set(rows[row]) for row in compared))) if compared else []
-    if len(shared) < MARK_SEEDS:
+    if not compared:
         return None
-    scores = np.array([[rows[row][seed] for seed in shared] for row in compared]) * (1 if maximise else -1)
+    table, known = score_table([rows[row] for row in compared], maximise)
+    scores = table[known.all(1)].T
+    if scores.shape[1] < MARK_SEEDS:
+        return None
     price = np.zeros(len(compared)) if prices is None else np.array([prices[row] for row in compared])
     means = _means(scores)
     rivals = (price <= ALIKE * price[:, None]) & ~np.eye(len(scores), dtype=bool)
     has_like = (rivals & (price[:, None] <= ALIKE * price)).any(1)
-    beaten = _beaten_by_best(scores, means, rivals, level) | _beaten_by_any(scores, means, rivals, level)
+    beaten = _beaten_by_best(scores, means, rivals, level)
+    beaten[told_pairs(table, known, rivals & (means >= means[:, None]), level)[1]] = True
     # In place (i, j): i is better than j and pays no more.
     above = (means[:, None] >= means) & (price[:, None] <= price)
     chosen = ~beaten & has_like & ~above[beaten].any(0)
@@ -82,25 +85,10 @@ def _beaten_by_best(scores: np.ndarray, means: np.ndarray, rivals: np.ndarray, l
     varies = np.isfinite(scores).all(1) & (scores != scores[:, :1]).any(1)
     with np.errstate(invalid="ignore"):  # inf - inf is nan: not beaten
         lead = means[best] - means
-        own = paired_p_values((scores[best] - scores).T)
+        own = paired_p_values((scores[best] - scores).T, least=least_spread(scores.T))
     together = _pooled_p_values(lead, scores[varies])
     told = np.where(varies & varies[best], (own <= 1 - level) & (together <= shared), own <= shared)
     beaten: np.ndarray = (lead > 0) & (told | np.isposinf(lead))
-    return beaten
-
-
-def _beaten_by_any(scores: np.ndarray, means: np.ndarray, rivals: np.ndarray, level: float) -> np.ndarray:
-    """Which rows some rival beats, Holm-adjusted over all pairs in which the better one is a rival."""
-    ties = (means == means[:, None]) & np.tri(len(scores), k=-1, dtype=bool)
-    worse, better = np.nonzero(rivals & ((means > means[:, None]) | ties))
-    with np.errstate(invalid="ignore"):  # inf - inf is nan: not told apart
-        p_values = [
-            paired_p_values((scores[better[i : i + PAIRS_AT_ONCE]] - scores[worse[i : i + PAIRS_AT_ONCE]]).T)
-            for i in range(0, len(worse), PAIRS_AT_ONCE)
-        ]
-    beaten = np.zeros(len(scores), dtype=bool)
-    if p_values:
-        beaten[worse[rejections(np.concatenate(p_values), level)]] = True
     return beaten
 
 

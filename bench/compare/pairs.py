@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.compare.boards import Board, Column, Row, prices
 from bench.compare.marks import ALIKE
-from bench.compare.stats import MIN_SEEDS, Interval, paired_p_value, separable, t_interval
+from bench.compare.stats import MIN_SEEDS, Interval, least_spread, paired_p_value, score_table, separable, t_interval
 from bench.errors import BenchError, counted, unknown
 
 
@@ -58,7 +58,7 @@ def compare(board: Board, first: str, second: str, columns: Sequence[Column]) ->
     paired = {column.name: _paired(rows[first], rows[second], column.name) for column in columns}
     columns = [column for column in columns if paired[column.name]]
     tested = [c for c in columns if c.info.direction != "none" and len(paired[c.name]) >= MIN_SEEDS]
-    rejections = separable([paired_p_value([a - b for a, b in paired[column.name]]) for column in tested])
+    rejections = separable([_p_value(board, column.name, paired[column.name]) for column in tested])
     separated = {column.name for column, rejected in zip(tested, rejections, strict=True) if rejected}
     return [
         _comparison(column, paired[column.name], rows[first], rows[second], column.name in separated)
@@ -70,6 +70,12 @@ def _paired(first: Row, second: Row, name: str) -> list[tuple[float, float]]:
     """Values of both rows for each seed that both have."""
     a, b = first.values.get(name, {}), second.values.get(name, {})
     return [(a[seed], b[seed]) for seed in sorted(a.keys() & b.keys())]
+
+
+def _p_value(board: Board, name: str, pairs: Sequence[tuple[float, float]]) -> float:
+    """Of the paired t test; in which steps the metric counts, all rows of the board say."""
+    table, _ = score_table([row.values[name] for row in board.rows if name in row.values], maximise=True)
+    return paired_p_value([a - b for a, b in pairs], least_spread(table))
 
 
 def _comparison(

@@ -9,7 +9,7 @@ from bench.compare.boards import Board, Column
 from bench.compare.families import family_of
 from bench.compare.marks import ALIKE, MARK_SEEDS, WILD
 from bench.compare.readings import NEAR, SAME
-from bench.compare.stats import LEVEL, MIN_SEEDS, rank_intervals, t_quantiles
+from bench.compare.stats import LEVEL, MIN_SEEDS, STEP_SPREAD, rank_intervals, t_quantiles
 from bench.compare.sweeps import Sweep, sweeps
 from bench.show.answers import FAR
 from bench.show.axes import DECADES
@@ -44,6 +44,7 @@ def payload(tables: Tables, left: Mapping[str, Left]) -> dict[str, Any]:
         "t": t_quantiles(most),
         "error": 1 - LEVEL,
         "wild": WILD,
+        "step_spread": STEP_SPREAD,
         "fewest": MIN_SEEDS,
         "mark_seeds": MARK_SEEDS,
         "alike": ALIKE,

@@ -71,6 +71,14 @@ def test_below_three_seeds_nothing_is_said() -> None:
     assert "too few seeds" in pairs_text(board, [found], "a", "b")
 
 
+def test_equal_differences_of_a_metric_that_counts_are_no_spread_of_zero() -> None:
+    """One sample of 360 more right in all of three seeds: from seed to seed the metric moves by as much anyway."""
+    board = board_of([350 / 360, 351 / 360, 349 / 360], [351 / 360, 352 / 360, 350 / 360], "max")
+    assert compare(board, "a", "b", board.columns)[0].better == ""
+    board = board_of([330 / 360, 331 / 360, 329 / 360], [351 / 360, 352 / 360, 350 / 360], "max")
+    assert compare(board, "a", "b", board.columns)[0].better == "b"
+
+
 def test_many_metrics_are_tested_together() -> None:
     """p = 0.03 alone is significant; as one of ten it is not."""
     differences = [0.9, 1.4, 0.4, 1.9, 0.1]

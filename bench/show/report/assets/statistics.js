@@ -24,11 +24,22 @@ function tailOfT(t, freedom) {
   return 1 - (odd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum);
 }
 
-function pairedP(differences) {
+// Differences that are equal are taken to spread by `least`.
+function pairedP(differences, least) {
   const middle = average(differences);
-  const spread = varies(differences) ? Math.sqrt(variance(differences)) : 0;
-  if (spread <= ROUNDING * Math.abs(middle)) return middle ? 0 : 1;
+  const own = varies(differences) ? Math.sqrt(variance(differences)) : 0;
+  const spread = own <= ROUNDING * Math.abs(middle) ? least : own;
+  if (!spread) return middle ? 0 : 1;
   return tailOfT((middle / spread) * Math.sqrt(differences.length), differences.length - 1);
+}
+
+// What that is, for rows (seed -> value): a step of the metric, the smallest gap between two seeds of a row, rounded away.
+function leastSpread(rows) {
+  const sorted = rows.map(row => Object.values(row).sort((a, b) => a - b));
+  const most = Math.max(0, ...sorted.flat().map(Math.abs));
+  const gaps = sorted.flatMap(values => values.slice(1).map((value, k) => value - values[k]));
+  const step = Math.min(...gaps.filter(gap => gap > ROUNDING * most));
+  return Number.isFinite(step) ? data.step_spread * step : 0;
 }
 
 // The variance of rows (row -> values of the same seeds) about their means and the seeds' effects; null for less than two.
@@ -58,18 +69,21 @@ function marked(rows, sign) {
   const scores = names.map(name => shared.map(seed => sign * rows[name][seed]));
   const means = scores.map(average);
   const together = pooled(scores.filter(varies));
-  const alike = Object.fromEntries(names.map(name => [name, Object.fromEntries(shared.map(seed => [seed, rows[name][seed]]))]));
-  const ranks = rankIntervals(alike, sign);
+  const least = leastSpread(scores);
+  const compared = Object.fromEntries(names.map(name => [name, rows[name]]));
+  const meanOf = name => means[names.indexOf(name)];
+  const leads = ([better, worse]) => meanOf(better) >= meanOf(worse);
+  const told = new Set(toldPairs(compared, sign, leads).map(([, worse]) => worse));
   const isBeaten = i => {
-    if (ranks[names[i]][0] > 1) return true;
+    if (told.has(names[i])) return true;
     const others = names.map((_, j) => j).filter(j => j !== i);
     const best = others.reduce((a, b) => (means[b] > means[a] ? b : a), others[0]);
     const lead = means[best] - means[i];
     if (!(lead > 0)) return false;
-    const own = pairedP(scores[best].map((value, k) => value - scores[i][k]));
-    if (!varies(scores[best]) || !varies(scores[i])) return own <= data.error / others.length;
+    const pair = pairedP(scores[best].map((value, k) => value - scores[i][k]), least);
+    if (!varies(scores[best]) || !varies(scores[i])) return pair <= data.error / others.length;
     const all = tailOfT(lead / Math.sqrt((2 * together.variance) / shared.length), together.freedom);
-    return own <= data.error && all <= data.error / others.length;
+    return pair <= data.error && all <= data.error / others.length;
   };
   const highest = Math.max(-Infinity, ...means.filter((_, i) => isBeaten(i)));
   return names.length > 1 ? names.filter((_, i) => means[i] > highest) : [];
@@ -87,15 +101,23 @@ function rejections(pValues) {
 function rankIntervals(rows, sign) {
   const names = Object.keys(rows).filter(name => Object.keys(rows[name]).length);
   if (!names.some(name => Object.keys(rows[name]).length >= data.fewest)) return {};
+  const told = toldPairs(Object.fromEntries(names.map(name => [name, rows[name]])), sign);
+  const count = (name, side) => told.filter(pair => pair[side] === name).length;
+  return Object.fromEntries(names.map(name => [name, [1 + count(name, 1), names.length - count(name, 0)]]));
+}
+
+// The pairs [better, worse] that are told apart, Holm-adjusted over those of them that are asked for.
+function toldPairs(rows, sign, isAsked = () => true) {
+  const names = Object.keys(rows);
+  const least = leastSpread(Object.values(rows));
   const tests = names.flatMap((a, i) =>
     names.slice(i + 1).flatMap(b => {
       const shared = Object.keys(rows[a]).filter(seed => seed in rows[b]);
       const differences = shared.map(seed => sign * (rows[a][seed] - rows[b][seed]));
-      return shared.length < data.fewest ? [] : [{p: pairedP(differences), pair: total(differences) > 0 ? [a, b] : [b, a]}];
+      const pair = total(differences) > 0 ? [a, b] : [b, a];
+      return shared.length < data.fewest || !isAsked(pair) ? [] : [{p: pairedP(differences, least), pair}];
     }),
   );
   const rejected = rejections(tests.map(({p}) => p));
-  const told = tests.filter((_, k) => rejected[k]);
-  const count = (name, side) => told.filter(({pair}) => pair[side] === name).length;
-  return Object.fromEntries(names.map(name => [name, [1 + count(name, 1), names.length - count(name, 0)]]));
+  return tests.filter((_, k) => rejected[k]).map(({pair}) => pair);
 }

@@ -6,7 +6,8 @@ function showTwo(reading, level) {
   const board = boards[shownAnswer.board.value];
   const rows = reading ? readRows(board, shownAnswer.price.value, level, heads) : [];
   const isShown = row => row.n && (!row.floor || shownAnswer.floors.checked);
-  Object.assign(two, {heads, rows: inOrder(rows, heads).filter(isShown)});
+  const least = heads.map((_, k) => leastSpread(rows.map(row => row.values[k])));
+  Object.assign(two, {heads, least, rows: inOrder(rows, heads).filter(isShown)});
   for (const node of [find("two"), document.querySelector('nav a[href="#two"]')?.parentNode])
     if (node) node.hidden = two.rows.length < 2;
   if (two.rows.length < 2) return;
@@ -47,11 +48,12 @@ function gains(a, b) {
     const differences = seeds.map(seed => a.values[k][seed] - b.values[k][seed]);
     const {mean, half} = interval(differences);
     const texts = [a, b].map(row => cellText(row, k));
-    return {head, texts, differences, mean, n: seeds.length, text: seeds.length ? formatInterval(mean, half) : "n/a"};
+    const p = pairedP(differences, two.least[k]);
+    return {head, texts, p, mean, n: seeds.length, text: seeds.length ? formatInterval(mean, half) : "n/a"};
   });
   const isRanked = ({head}) => head.sign && !a.partial && !b.partial;
   const tested = found.filter(each => isRanked(each) && each.n >= data.fewest);
-  const rejected = rejections(tested.map(({differences}) => pairedP(differences)));
+  const rejected = rejections(tested.map(({p}) => p));
   const word = each => {
     if (!isRanked(each)) return "not ranked";
     if (!tested.includes(each)) return each.n ? "too few seeds" : "n/a";

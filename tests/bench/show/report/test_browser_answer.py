@@ -83,6 +83,33 @@ def test_any_level_is_read_as_the_command_line_reads_it(open_page: Open, n_seeds
     assert opened.complaints == []
 
 
+@pytest.mark.parametrize("n_seeds", [(3, 3, 3, 3), (10, 10, 7, 5)])
+def test_what_counts_and_unequal_seeds_are_read_as_the_command_line_reads_them(
+    open_page: Open, n_seeds: tuple[int, ...]
+) -> None:
+    """mp has a sample more right than topk in each seed; of ten seeds, some tell rows apart that not all rows have."""
+    noise = [0, 1, -1, 2, 0, -2, 1, 0, -1, 2]
+    records = [
+        factory.record(model, "mnist", seed, {"l0": 9.9, "fvu": 0.3 - 0.01 * i * (seed > 4) + 0.001 * noise[seed - i],
+                                              "probe_accuracy": (345 + 2 * (i == 2) + i + noise[seed]) / 360})
+        for i, (model, n) in enumerate(zip(("topk", "mp", "omp", "vsc"), n_seeds, strict=True))
+        for seed in range(n)
+    ]  # fmt: skip
+    opened = open_page(records)
+    given = answer(opened.boards[0], set())
+    opened.page.get_by_label("Level", exact=True).fill("9.9")
+    rows, told, _ = read_by_python(given, Price("l0", 9.9, 9.9))
+    reading = opened.page.locator("#answer .reading:visible")
+    assert opened.page.locator("#answer .made:visible").count() == 1
+    assert reading.evaluate(READ) == rows
+    assert reading.locator(".sentence").text_content() == told
+    choose(opened, "answer", "Model", label="topk")
+    choose(opened, "answer", "against", label="mp")
+    board = read(opened.boards[0], Price("l0", 9.9, 9.9), answering(opened.boards[0])).board
+    better = [row.locator("td").first.text_content() for row in opened.page.locator("#two-table tbody tr").all()]
+    assert better == [found.better or "not told apart" for found in compare(board, "topk", "mp", board.columns)]
+
+
 def test_the_level_that_is_asked_goes_to_the_other_boards(open_page: Open) -> None:
     opened = open_page([*factory.swept(), *factory.study(datasets=("fmnist",), n_seeds=2)])
     level = opened.page.get_by_label("Level", exact=True)
