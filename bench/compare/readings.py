@@ -86,16 +86,22 @@ def read(board: Board, price: Price, columns: Sequence[Column], floors: Collecti
     priced = next(column for column in board.columns if column.name == price.metric)
     shown = [_at_equal(column, priced) for column in columns if column.name != price.metric]
     cautions = [c for c in board.columns if c.info.caution and c.name not in {price.metric, *(c.name for c in shown)}]
-    pairs = [(_row(sweep, price, [*shown, *cautions], board.seeds), sweep) for sweep in sweeps(board)]
+    pairs = [(_row(sweep, price, [*shown, *cautions], _seeds(sweep, board)), sweep) for sweep in sweeps(board)]
     place = _place([row for row, _ in pairs], shown)
     pairs.sort(key=lambda pair: place(pair[0]))
     rows = [row for row, _ in pairs]
     unranked = {row.label for row in rows if row.model in floors}
-    some = {row.label for row, sweep in pairs if 0 < row.n_done < len(sweep.seeds(price.metric))}
+    some = {row.label for row, s in pairs if 0 < row.n_done < len(s.seeds(price.metric).intersection(_seeds(s, board)))}
     partial = some if priced.info.direction != "none" else set()
     ties = {c.name: labels for c in shown if (labels := _marked(rows, c, unranked | partial)) is not None}
     at_price = replace(board, columns=shown, rows=rows, ties=ties)
     return Reading(at_price, board, price, priced, [sweep for _, sweep in pairs], unranked, partial)
+
+
+def _seeds(sweep: Sweep, board: Board) -> list[int]:
+    """The seeds that a sweep is read at: those of the board, or the numbers of checkpoints."""
+    imported = {record.spec.seed for record in board.records if record.spec.label in {row.label for row in sweep.rows}}
+    return sorted(imported) if sweep.rows[0].imported else board.seeds
 
 
 def _at_equal(column: Column, price: Column) -> Column:
@@ -140,7 +146,7 @@ def _row(sweep: Sweep, price: Price, columns: Sequence[Column], seeds: Sequence[
     if fixed:
         intervals = {name: Interval(interval.mean, None) for name, interval in intervals.items()}
     shared = {name: value for name, value in first.variant.items() if name != sweep.field}
-    return Row(first.model, shared, sweep.label, reached, values, intervals, {}, {}, fixed)
+    return Row(first.model, shared, sweep.label, reached, values, intervals, {}, {}, fixed, first.imported)
 
 
 def _standing(sweep: Sweep, price: Price, columns: Sequence[Column], seeds: Sequence[int]) -> tuple[int, Values]:

@@ -169,8 +169,13 @@ def _either(names: Sequence[str]) -> str:
 def _ahead(reading: Reading, rows: Sequence[Row], best: Row, column: Column) -> str:
     """A row that is better on average, and is not compared."""
     first = leader(rows, column)
-    n_seeds = counted(len(first.values[column.name]), "seed")
-    seeds = f"the {n_seeds} that reach it" if first.label in reading.partial else f"{n_seeds}, too few"
+    n = len(first.values[column.name])
+    if first.label in reading.partial:
+        seeds = f"the {counted(n, 'seed')} that reach it"
+    elif n < MARK_SEEDS:
+        seeds = f"{counted(n, 'seed')}, too few"
+    else:
+        seeds = f"its {n} seeds, not with those that all rows share"
     return "" if first is best else f" ({_name(first)} is ahead with {seeds})"
 
 
@@ -267,7 +272,7 @@ def _settings(row: Row) -> str:
 
 
 def _some(row: Row, n_seeds: int) -> bool:
-    return not row.deterministic and 0 < row.n_done < n_seeds
+    return not row.deterministic and not row.imported and 0 < row.n_done < n_seeds
 
 
 def _paid(sweep: Sweep, price: str) -> list[float]:

@@ -52,7 +52,8 @@ def _caption(reading: Reading, rows: Sequence[Row]) -> str:
     """What a table is of, and what those of its signs say that it has."""
     where, columns = level(reading), [column.name for column in reading.board.columns]
     intervals = [row.intervals[name] for row in rows for name in columns if name in row.intervals]
-    is_partial = any(row.n_done < len(reading.source.seeds) and not row.deterministic for row in rows)
+    varied = [row for row in rows if not row.deterministic and not row.imported]
+    is_partial = any(row.n_done < len(reading.source.seeds) for row in varied)
     seeds_say = f"Seeds: those that reach {where}, of all"
     signs = {
         "Mean over seeds ± half-width of the 95% t interval": any(each.half_width is not None for each in intervals),

@@ -10,7 +10,7 @@ from bench.compare.boards import Column, Row
 from bench.compare.readings import Reading
 from bench.show import fitting
 from bench.show.answers import at, lacking, level
-from bench.show.tables import FIRST_METRIC, Mark, format_interval, starred
+from bench.show.tables import FIRST_METRIC, Mark, format_interval, seed_count, starred
 
 
 def cells(reading: Reading, row: Row) -> list[str]:
@@ -30,8 +30,8 @@ def _cell(row: Row, column: Column) -> str:
 
 
 def seeds(reading: Reading, row: Row) -> str:
-    """How many seeds reach the price: '3/5'; 'fixed' where no seed matters."""
-    return "fixed" if row.deterministic else f"{row.n_done}/{len(reading.source.seeds)}"
+    """How many seeds reach the price: '3/5'; 'fixed' where no seed matters, 'imported' where there are none."""
+    return seed_count(reading.source, row) if row.n_done or not row.imported else "imported"
 
 
 def is_marked(reading: Reading, row: Row, column: Column) -> bool:

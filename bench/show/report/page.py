@@ -37,6 +37,11 @@ MAX_BYTES = 7_900_000
 """Pictures and units that would make the page larger are left out, and named."""
 FOR_PICTURES = 0.6
 """Share of the room for pictures; what they leave is the units'."""
+TWO_TESTS = (
+    "Bold and ranks are two tests: bold compares a row with the best alone, by the spread of all rows; ranks compare "
+    "every pair by its own spread, and tell fewer apart. So a row that is not bold may still have a rank of 1."
+)
+"""Said where both are shown."""
 
 STYLES = ("page.css", "tables.css", "figures.css", "units.css", "media.css")
 SCRIPTS = (
@@ -84,6 +89,7 @@ def render(records: Sequence[Record], tables: Tables, store: RunStore) -> str:
         megabytes=f"{MAX_BYTES / 1e6:.1f}",
         levels=LEVELS,
         priced=compared_at_a_price(boards),
+        two_tests=TWO_TESTS,
         style="\n".join(asset(name) for name in STYLES),
         scripts="\n".join(asset(name) for name in SCRIPTS),
         plotly=pack(_plotly()),

@@ -14,6 +14,8 @@ from bench.compare.prices import Price, parse_price, round_levels
 from bench.compare.readings import Reading, interpolated, read
 from bench.compare.stats import t_intervals
 from bench.errors import BenchError
+from bench.show.answers import wary
+from bench.show.readings import seeds
 from bench.store.record import Record
 from tests.bench.show.report import factory
 
@@ -212,6 +214,30 @@ def test_floors_are_shown_and_not_ranked() -> None:
     assert found.board.rows[0].label == "pca"
     assert found.ranks(fvu).keys() == {"topk", "mp"}
     assert found.board.ties["fvu"] == {"topk"}
+
+
+def imported(record: Record) -> Record:
+    """The same as a checkpoint of another library."""
+    spec = record.spec.model_copy(update={"model": "theirs", "model_reference": "sae:their_sae", "variant": {}})
+    return record.model_copy(update={"spec": spec, "run_id": spec.run_id})
+
+
+def test_a_checkpoint_is_read_whatever_the_seeds_of_the_others() -> None:
+    """It is number 0, and the models have seeds 1 to 5; so they have where the one run of a fixed floor has seed 0."""
+    ks = (4, 8, 16, 32)
+    swept = [r for model in ("topk", "mp") for r in runs(model, ks, line(1, -0.2), 6) if r.spec.seed > 0]
+    theirs = imported(*runs("x", (10,), line(0.9, -0.2), 1))
+    fixed = [r.model_copy(update={"deterministic": True}) for r in runs("pca", ks, line(1.2, -0.2), 1)]
+    found = read_at([*swept, theirs, *fixed])
+    assert {row.label: seeds(found, row) for row in found.board.rows} == {
+        "theirs": "imported",
+        "topk": "5/5",
+        "mp": "5/5",
+        "pca": "fixed",
+    }
+    assert wary(found) == ["One setting, so no curve: read only where it stands: theirs."]
+    at_fvu = read(found.source, Price("fvu", 0.55, 0.55), found.source.columns)
+    assert at_fvu.partial == set(), "all that there is of pca reaches it"
 
 
 def test_mixed_budgets_are_boards_of_their_own() -> None:

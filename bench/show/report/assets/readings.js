@@ -54,7 +54,10 @@ function readRows(board, price, level, heads) {
   const columns = [...heads.map(head => head.column), ...cautions];
   return board.sweeps.map(sweep => {
     const rows = sweep.rows.map(i => board.rows[i]);
-    const reached = board.seeds
+    const {imported} = rows[0]; // whose seeds are the numbers of checkpoints
+    const tried = new Set(rows.flatMap(row => Object.keys(row.metrics[price]?.by_seed ?? {})));
+    const seeds = imported ? [...tried] : board.seeds.filter(seed => tried.has(String(seed)));
+    const reached = seeds
       .map(seed => [seed, interpolated(rows, seed, price, level, columns)])
       .filter(([, found]) => found);
     const values = columns.map((_, k) =>
@@ -66,11 +69,10 @@ function readRows(board, price, level, heads) {
       return found && fixed ? {...found, half: null} : found;
     });
     const floor = data.families[rows[0].model] === "floors";
-    const tried = new Set(rows.flatMap(row => Object.keys(row.metrics[price]?.by_seed ?? {}))).size;
-    const partial = data.columns[price].direction !== "none" && 0 < reached.length && reached.length < tried;
+    const partial = data.columns[price].direction !== "none" && 0 < reached.length && reached.length < seeds.length;
     const shares = cautions.map((name, k) => ({name, share: average(Object.values(values[heads.length + k]))}));
     const large = shares.filter(({name, share}) => share > data.columns[name].caution_above);
-    return {label: sweep.label, rows, n: reached.length, fixed, floor, partial, values, cells, large};
+    return {label: sweep.label, rows, n: reached.length, fixed, imported, floor, partial, values, cells, large};
   });
 }
 
@@ -113,7 +115,8 @@ function verdictOn(all, head, k, areMarked) {
   const first = leader(rows);
   const n = Object.keys(first.values[k]).length;
   const counted = `${n} ${n === 1 ? "seed" : "seeds"}`;
-  const seeds = first.partial ? `the ${counted} that reach it` : `${counted}, too few`;
+  const few = n < data.mark_seeds ? `${counted}, too few` : `its ${counted}, not with those that all rows share`;
+  const seeds = first.partial ? `the ${counted} that reach it` : few;
   const ahead = first === best ? "" : ` (${clip(first.label, 60)} is ahead with ${seeds})`;
   const untold = head.marked?.length || !areMarked ? "" : ", on average, as no test can be made";
   return `${name} ${head.answer} (${told})${untold}${ties && `, not told apart from ${ties}`}${ahead}`;
@@ -164,7 +167,7 @@ function waryAt(rows, price, level, n) {
     return row.n && k >= 0 ? ends([all[k], all[k + 1]]) : "";
   };
   const some = partial =>
-    rows.filter(row => !row.fixed && 0 < row.n && row.n < n && row.partial === partial).map(row => `${row.label} (${row.n}/${n})`);
+    rows.filter(row => !row.fixed && !row.imported && 0 < row.n && row.n < n && row.partial === partial).map(row => `${row.label} (${row.n}/${n})`);
   const said = {
     [`${lacking(price)}, ${name} from the lowest to the highest of their means`]: rows
       .filter(row => !row.n)
@@ -212,7 +215,8 @@ function readingAt(like, board, price, level) {
 }
 
 function readingRow(row, heads, name, n, ranked, absent) {
-  const seeds = make("td", {}, row.fixed ? "fixed" : `${row.n}/${n}`);
+  const checkpoints = row.n > 1 ? `${row.n} imported` : "imported";
+  const seeds = make("td", {}, row.imported ? checkpoints : row.fixed ? "fixed" : `${row.n}/${n}`);
   const head = name ?? make("th", {scope: "row"}, row.label);
   const line = make("tr", {class: row.floor ? "floor" : null}, head, seeds);
   if (!row.n) line.append(make("td", {class: "na unreached", colspan: heads.length}, absent));

@@ -97,6 +97,7 @@ def test_verb(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "Report: " in done.output
     assert "<h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").count("Bold and ranks are two tests") == 2
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
