@@ -63,9 +63,10 @@ class Claim:
     """Names of data sets on which the claim is checked, or `mnist:normalise=unit`; each gets its own verdict."""
     arms: Mapping[str, Arm]
     """The models that it needs, by the names that `effect` uses."""
-    effect: Callable[[Score], float]
-    """Computes the number for one seed, from a function that maps (arm, metric) to the run's value. If several parts
-    must all hold, the number is the smallest of them."""
+    effect: Callable[[Score], float | Sequence[float]]
+    """Computes the number for one seed, from a function that maps (arm, metric) to the run's value; or the numbers of
+    several parts, which must all hold: the claim's is then the smallest of them, of equalities the one farthest from
+    zero."""
     above: float = 0.0
     """The claim holds if the effect is above this."""
     within: float | None = None
@@ -118,7 +119,7 @@ def judge(
     records : mapping
         Run id -> record, of the runs that are done.
     """
-    effects: dict[int, float] = {}
+    effects: dict[int, float | Sequence[float]] = {}
     cells: dict[str, int] = {}
     seeds = next(iter(specs.values()))
     for seed in seeds:
@@ -135,17 +136,34 @@ def judge(
     return decide(claim, dataset, effects, cells, len(seeds) - len(effects))
 
 
-def decide(claim: Claim, dataset: str, effects: dict[int, float], cells: dict[str, int], missing: int) -> Verdict:
-    """The verdict on some effects: reproduced or contradicted only if its test says so; inconclusive below 3 seeds."""
+def decide(
+    claim: Claim, dataset: str, found: Mapping[int, float | Sequence[float]], cells: dict[str, int], missing: int
+) -> Verdict:
+    """The verdict on some effects: reproduced or contradicted only if its test says so; inconclusive below 3 seeds.
+
+    Of several parts the smallest is tested. Noise alone makes it small: that it is below the bound contradicts the
+    claim only where a part by itself is, adjusted for their number (Bonferroni).
+    """
+    parts = {seed: np.atleast_1d(effect) for seed, effect in found.items()}
+    effects = {seed: _worst(claim, values) for seed, values in parts.items()}
     interval = t_interval(list(effects.values())) if effects else None
     if interval is None:
         return Verdict(claim, dataset, "not run", "not run", None, interval, effects, cells, missing)
     if len(effects) < MIN_SEEDS or not math.isfinite(interval.mean):
         return Verdict(claim, dataset, "inconclusive", "inconclusive", None, interval, effects, cells, missing)
     holds, p_value = _test(claim, list(effects.values()))
+    tests = [_test(claim, values.tolist()) for values in np.array(list(parts.values())).T]
+    failing = [p for part_holds, p in tests if not part_holds]
+    if len(tests) > 1 and (failing or not holds):
+        holds, p_value = False, min(1.0, len(tests) * min(failing, default=1.0))
     decided: Outcome = "reproduced" if holds else "contradicted"
     outcome: Outcome = decided if p_value <= 1 - LEVEL else "inconclusive"
     return Verdict(claim, dataset, outcome, outcome, p_value, interval, effects, cells, missing)
+
+
+def _worst(claim: Claim, parts: np.ndarray) -> float:
+    """The part that is worst for a claim: the smallest, of an equality the one farthest from zero."""
+    return float(parts.min() if claim.within is None else parts[np.abs(parts).argmax()])
 
 
 def adjusted(verdicts: Sequence[Verdict]) -> list[Verdict]:

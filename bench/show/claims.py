@@ -28,7 +28,8 @@ READING = (
     "**inconclusive**: neither, or fewer than 3 seeds; **not run**: runs or metrics are missing. 'In most seeds': a "
     "count, which cannot lie below zero, by a sign test over the seeds. Alone: each row is a test at 5% of its own: of "
     "many, some decide wrongly. All together: what stands if the chance of any wrong decision in the whole table is 5% "
-    "(Holm). A claim in several parts is its smallest part."
+    "(Holm). A claim in several parts is its smallest part; as noise alone makes that small, it is contradicted "
+    "where a part by itself is, adjusted for their number."
 )
 
 

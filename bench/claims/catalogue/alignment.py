@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.claims.catalogue.common import DIGITS_AND_CLOTHES, smallest_step
+from bench.claims.catalogue.common import DIGITS_AND_CLOTHES, steps
 from bench.claims.verdict import Arm, Claim, Score
 
 ALIGNED = "2505.14476"
@@ -39,9 +39,9 @@ def _gap_share(of: Score, arm: str) -> float:
     return of(arm, "gamma_jsd.gap") / of(arm, "gamma_jsd.between")
 
 
-def _rise(of: Score, metric: str) -> float:
-    """Smallest step of a metric from one strength of the alignment to the next."""
-    return smallest_step([of(arm, metric) for arm in STRENGTHS])
+def _rise(of: Score, metric: str) -> list[float]:
+    """The steps of a metric from one strength of the alignment to the next."""
+    return steps([of(arm, metric) for arm in STRENGTHS])
 
 
 def _gain_left(of: Score, arm: str) -> float:
@@ -86,7 +86,7 @@ CLAIMS = (
     Claim(
         "A5b", ALIGNED, "Question: does a class go on growing alike?", "gamma JSD within classes, smallest fall",
         STRENGTH, "not said", DIGITS_AND_CLOTHES, STRENGTHS,
-        lambda of: smallest_step([-of(arm, "gamma_jsd.within") for arm in STRENGTHS]),
+        lambda of: steps([-of(arm, "gamma_jsd.within") for arm in STRENGTHS]),
     ),
     Claim(
         "A5c", ALIGNED, "Question: are rare variations lost first?", "FVU of outliers / of others, smallest step",

@@ -17,6 +17,6 @@ TOPK = Arm("topk", SAE | {"k": 10})
 """What other sparse autoencoders are compared with."""
 
 
-def smallest_step(values: list[float]) -> float:
-    """Smallest difference between neighbours; above zero if the values rise at every step."""
-    return min(after - before for before, after in pairwise(values))
+def steps(values: list[float]) -> list[float]:
+    """Differences between neighbours; all above zero if the values rise at every step."""
+    return [after - before for before, after in pairwise(values)]

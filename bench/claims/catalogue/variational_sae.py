@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.claims.catalogue.common import SAE, TOPK, smallest_step
+from bench.claims.catalogue.common import SAE, TOPK, steps
 from bench.claims.verdict import Arm, Claim, Score
 
 VSAE = "2509.22994"
@@ -55,7 +55,7 @@ CLAIMS = (
     Claim(
         "S2", VSAE, "The KL term kills features", "live units, smallest step of the order",
         "beta 1e-4 > 0.01 > 1 > 100" + SCALED, "78, 64, 50, 35%", SCALES, BETAS,
-        lambda of: smallest_step([of(arm, "live_units") for arm in reversed(BETAS)]),
+        lambda of: steps([of(arm, "live_units") for arm in reversed(BETAS)]),
     ),
     Claim(
         "S3", VSAE, "Sampling destroys reconstruction", "explained variance",

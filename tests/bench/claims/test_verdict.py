@@ -124,6 +124,33 @@ def test_of_true_nulls_the_table_rarely_decides_any() -> None:
     assert sum(any(verdict.outcome != "inconclusive" for verdict in table) for table in tables) > 40
 
 
+@pytest.mark.parametrize("n_parts", [2, 6])
+def test_a_claim_is_not_contradicted_by_the_noise_of_its_parts(n_parts: int) -> None:
+    """All parts are zero in truth; the smallest of six is below it on average in nearly every study of six seeds."""
+    rng = np.random.default_rng(0)
+    studies = rng.normal(size=(500, 6, n_parts)).tolist()
+    outcomes = [decide(claim(), "digits", dict(enumerate(study)), {}, 0).outcome for study in studies]
+    assert outcomes.count("contradicted") / 500 < 0.05
+    assert outcomes.count("reproduced") == pytest.approx(0, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("parts", "fields", "number", "outcome"),
+    [
+        ([[2.0, 1.0], [2.1, 1.2], [1.9, 0.8], [2.0, 1.0]], {}, 1.0, "reproduced"),
+        ([[2.0, -1.0], [2.1, -1.2], [1.9, -0.8], [2.0, -1.0]], {}, -1.0, "contradicted"),
+        ([[1.0, -0.9], [-0.9, 1.0], [1.1, -0.9], [-0.9, 1.1]], {}, -0.9, "inconclusive"),
+        ([[0.1, -2.0], [0.1, -2.1], [0.2, -1.9], [0.1, -2.0]], {"within": 1.0}, -2.0, "contradicted"),
+        ([[2.0, -2.1], [2.1, -2.0], [2.0, -2.1], [2.1, -2.0]], {"within": 1.0}, 0.0, "contradicted"),
+    ],
+)
+def test_all_parts_must_hold(parts: list[list[float]], fields: dict[str, float], number: float, outcome: str) -> None:
+    found = decide(claim(**fields), "digits", dict(enumerate(parts)), {}, 0)
+    assert found.interval is not None
+    assert found.interval.mean == pytest.approx(number)
+    assert found.outcome == outcome
+
+
 def test_a_claim_over_a_grid_says_where_it_holds() -> None:
     found = judged([1.0, None, 3.0], cells=lambda of: {"a": of("a", "mse") - 2, "b": of("b", "mse")})
     assert found.cells == {"a": 1, "b": 0}
