@@ -207,27 +207,24 @@ def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
     assert records["mean"].status == records["topk"].status == "done"
 
 
-def test_a_worker_that_dies_last_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[object] = []
-    real = pool._Worker._start
-    monkeypatch.setattr(pool._Worker, "_start", lambda worker: (started.append(worker), real(worker))[1])
-    plan = make(tmp_path / "runs", models=plugin(tmp_path, KILL))
-    assert pool.execute(plan.todo, helpers.job(tmp_path / "runs"), lambda _: None, n_workers=1)
-    assert len(started) == 1
-
-
 DIES_LATE = "total = self.bias.square().sum()\n        if progress > 0.5: " + KILL
 
 
-def test_the_checkpoint_of_a_run_that_was_killed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_of_a_run_that_was_killed_is_kept_and_a_worker_that_dies_last_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that is tried again, with more memory or more minutes, goes on from there."""
+    started: list[object] = []
+    real = pool._Worker._start
+    monkeypatch.setattr(pool._Worker, "_start", lambda worker: (started.append(worker), real(worker))[1])
     plan = make(tmp_path / "runs", models=plugin(tmp_path, DIES_LATE))
     folder = RunStore(tmp_path / "runs").folder(plan.specs[0].run_id)
     folder.path.mkdir(parents=True)
     folder.checkpoint_path.write_bytes(b"of an earlier attempt")
-    pool.execute(plan.todo, helpers.job(tmp_path / "runs"), lambda _: None, n_workers=1)
+    assert pool.execute(plan.todo, helpers.job(tmp_path / "runs"), lambda _: None, n_workers=1)
     assert load(RunStore(tmp_path / "runs"), plan.specs[0].run_id).status == "failed"
     assert folder.checkpoint_path.exists()
+    assert len(started) == 1
 
 
 def test_killing_the_command_leaves_its_runs_to_be_resumed(tmp_path: Path) -> None:

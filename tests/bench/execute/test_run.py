@@ -299,9 +299,11 @@ def test_a_run_held_by_another_process_is_left_to_it(tmp_path: Path) -> None:
 
 
 def test_two_commands_on_one_folder_do_each_run_once(tmp_path: Path) -> None:
+    """A pool of two, whatever the machine, and a process that does all itself: three at once."""
     command = [sys.executable, "-m", "bench", "run", "--models", "topk,mp,vsc", "--budget", "smoke", "--metrics", "fvu"]
-    command += ["--results", str(tmp_path / "runs")]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    command += ["--results", str(tmp_path / "runs"), "--executor"]
+    ways = (["pool", "--workers", "2"], ["inline"])
+    both = [subprocess.Popen([*command, *way], stdout=subprocess.PIPE, text=True) for way in ways]
     outputs = [process.communicate(timeout=500)[0] for process in both]
     scan = RunStore(tmp_path / "runs").scan()
     assert len(scan.records) == 9
