@@ -78,6 +78,7 @@ def test_atoms_by_hand() -> None:
     # Unit 1 of the table follows gate 1 with r = 0.577, unit 0 gate 0 with 1: both are found.
     assert ground_truth.features_found(UNITS > 0, GATES, true) == 1
     assert ground_truth.features_found(UNITS[:, 1:] > 0, GATES, true) == 0.5
+    assert ground_truth.features_found(UNITS[:, :1] > 0, GATES, true) == 0.5, "one unit for two features"
 
 
 def correlation_table(z: Tensor, others: Tensor) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.compare.boards import build
+from bench.compare.names import told_apart
 from bench.show import tables
 from bench.show.report.provenance import command
 from tests.bench.compare.test_boards import COLUMNS, record
@@ -37,6 +38,12 @@ def test_two_makers_are_two_rows_and_an_edit_or_a_move_is_none(
     assert [label[: len(known)] for label, known in zip(found, labels, strict=True)] == labels
     assert all(row.n_done == 3 for row in board.rows)
     assert sorted({row.model for row in board.rows}) == found, "they are models of their own in every figure"
+
+
+def test_a_run_of_a_lab_has_the_lab_in_its_name_once() -> None:
+    named = told_apart([record("Net", 0, 1.0, lab="ann"), record("Net", 1, 1.0)])
+    assert [run.spec.model for run in named] == ["Net (ann)", "Net"]
+    assert told_apart(named) == named, "as where the records of a board make another"
 
 
 def test_the_commands_of_both_are_those_of_their_files() -> None:

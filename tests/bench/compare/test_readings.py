@@ -168,6 +168,15 @@ def test_at_one_reconstruction_fewer_units_are_better() -> None:
     assert found.board.rows[0].intervals["l0"].mean == pytest.approx(math.exp(2.5), rel=0.03)
 
 
+def test_what_is_bought_with_another_price_is_read_and_not_ranked() -> None:
+    """All have one probe accuracy; what L0 they pay for their FVU is left open there."""
+    board = board_of([*runs("topk", (4, 8), line(1.0, -0.2)), *runs("mp", (4, 8), line(1.1, -0.2))])
+    found = read(board, Price("probe_accuracy", 0.5, 0.5), board.columns)
+    fvu = next(column for column in found.board.columns if column.name == "fvu")
+    assert [row.values["fvu"].keys() for row in found.board.rows] == [set(range(5)), set(range(5))]
+    assert (found.board.ties, found.ranks(fvu)) == ({}, {})
+
+
 def test_a_price_that_none_reaches_gives_rows_without_numbers() -> None:
     found = read_at([*runs("topk", (4, 8), line(1, -0.1)), *runs("mp", (4, 8), line(1, -0.2))], Price("l0", 50, 50))
     assert [(row.n_done, row.values) for row in found.board.rows] == [(0, {}), (0, {})]

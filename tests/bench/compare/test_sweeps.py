@@ -10,7 +10,7 @@ from tests.bench.show.report import factory
 
 
 def row(variant: dict[str, Any], l0: float, model: str = "topk", **spec: Any) -> Record:
-    record = factory.record(model, metrics={"fvu": 1 / l0, "l0": l0}, variant=variant)
+    record = factory.record(model, metrics={"fvu": 1 / (1 + l0), "l0": l0}, variant=variant)
     changed = record.spec.model_copy(update=spec)
     return record.model_copy(update={"spec": changed, "run_id": changed.run_id})
 
@@ -44,6 +44,22 @@ def test_the_number_that_moves_the_price_most_is_swept() -> None:
     assert {field for field, _ in found.values()} == {"k"}
     assert found["topk rate=0.3"] == ("k", ["topk k=4 rate=0.3", "topk k=32 rate=0.3"])
     assert len(found) == 4
+
+
+def test_only_what_is_a_number_in_every_row_is_swept() -> None:
+    assert curves(row({"start": "data"}, 4), row({"start": "noise"}, 8)) == {
+        "topk start=data": ("", ["topk start=data"]),
+        "topk start=noise": ("", ["topk start=noise"]),
+    }
+    assert {field for field, _ in curves(row({"mask": True}, 4), row({"mask": False}, 8)).values()} == {""}
+    assert curves(row({"cap": 3}, 10), row({"k": 4}, 4), row({"k": 8}, 8)) == {
+        "topk cap=3": ("k", ["topk cap=3"]),
+        "topk": ("k", ["topk k=4", "topk k=8"]),
+    }
+
+
+def test_a_row_that_keeps_no_unit_on_is_part_of_its_curve() -> None:
+    assert curves(row({"k": 4}, 0), row({"k": 8}, 8)) == {"topk": ("k", ["topk k=4", "topk k=8"])}
 
 
 def test_runs_of_other_lengths_are_no_curve() -> None:
