@@ -125,7 +125,7 @@ def _neighbour_sums(atoms: Tensor) -> Tensor:
     n_sums = max((r for r in SIZES.values() if r < len(atoms)), default=0)
     best = atoms.new_zeros(n_sums, dtype=torch.float64)
     unit = torch.nn.functional.normalize(atoms.double(), dim=1)
-    for start in range(0, len(unit) if n_sums else 0, BLOCK):
+    for start in range(0, len(unit), BLOCK):
         overlaps = (unit[start : start + BLOCK] @ unit.T).abs().clamp_max(1)  # of rounding
         overlaps.diagonal(start).fill_(-1)
         best = torch.maximum(best, overlaps.topk(n_sums, dim=1).values.cumsum(1).amax(0))

@@ -45,6 +45,7 @@ def test_the_share_and_the_spread_of_orientations() -> None:
     noise = RNG.standard_normal((8, SIDE, SIDE))
     found = gabor_atoms(torch.from_numpy(np.stack([*even, *noise]).reshape(16, -1)), SIDE)
     assert found == {"": 0.5, "orientations": pytest.approx(1)}
-    one = torch.from_numpy(np.stack([gabor(0.8, phase) for phase in range(8)]).reshape(8, -1))
+    upright = [gabor(0.1 * (-1) ** phase, phase) for phase in range(8)]  # at 0.1, and at pi - 0.1
+    one = torch.from_numpy(np.stack(upright).reshape(8, -1))
     assert gabor_atoms(one, SIDE) == {"": 1.0, "orientations": pytest.approx(0)}
     assert gabor_atoms(one[:3].float(), SIDE) == {"": 1.0}
