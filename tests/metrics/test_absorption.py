@@ -75,7 +75,7 @@ def test_a_class_with_two_units_is_split_and_not_absorbed() -> None:
     assert class_splitting(*planted(8)[1:3]) == 1, "none of the words adds 0.03 to F1"
 
 
-def random(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def random(n: int, seed: int, noise: float = 0.2) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Codes of three classes, in which some units fire more in one, inputs that they and noise make, and atoms."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(n) % 3)
@@ -84,7 +84,7 @@ def random(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
         rates[c, [c, c + 3, c + 6]] = 0.5, 0.5, 0.3
     z = (rng.random((n, 12)) < rates[labels]) * (0.5 + rng.random((n, 12)))
     atoms = np.random.default_rng(0).standard_normal((12, 9))
-    return 3 + z @ atoms + 0.2 * rng.standard_normal((n, 9)), z, labels, atoms
+    return 3 + z @ atoms + noise * rng.standard_normal((n, 9)), z, labels, atoms
 
 
 def main_units(z: np.ndarray, on: np.ndarray) -> list[int]:
@@ -139,8 +139,9 @@ def metric_of(test: tuple[np.ndarray, ...], train: tuple[np.ndarray, ...]) -> di
     return class_absorption(atoms, x, z, z != 0, labels, train_x, train_z, train_labels)
 
 
-def test_it_agrees_with_the_protocol_one_sample_at_a_time() -> None:
-    test, train = random(150, 1), random(300, 2)
+@pytest.mark.parametrize("noise", [0.2, 0.8], ids=["clear", "one class has no probe"])
+def test_it_agrees_with_the_protocol_one_sample_at_a_time(noise: float) -> None:
+    test, train = random(150, 1, noise), random(300, 2, noise)
     fraction, full, units = naive(test, train)
     assert min(fraction, full) > 0.01, "something is absorbed"
     assert units > 1, "something is split"

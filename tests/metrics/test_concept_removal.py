@@ -134,10 +134,12 @@ def accuracy(probe: tuple[np.ndarray, float], x: np.ndarray, on: list[np.ndarray
     return float((np.mean([seen[g].mean() for g in on]) + np.mean([(~seen[g]).mean() for g in off])) / 2)
 
 
-def test_tpp_agrees_with_the_protocol_one_class_at_a_time() -> None:
+@pytest.mark.parametrize("atoms", [ATOMS, np.random.default_rng(1).standard_normal((M, D))], ids=["true", "others"])
+def test_tpp_agrees_with_the_protocol_one_class_at_a_time(atoms: np.ndarray) -> None:
+    """With others than the true atoms, a unit that is off in a class may move its probe as those that are on do."""
     (labels, z, x), (train_labels, train_z, train_x) = classes(200, 4), classes(400, 5)
     z, train_z = z + 0.3 * z[:, ::-1], train_z + 0.3 * train_z[:, ::-1]
-    naive = Naive(train_x, train_z, ATOMS)
+    naive = Naive(train_x, train_z, atoms)
     on = {c: [train_labels == c] for c in range(4)}
     off = {c: [train_labels == other for other in range(4) if other != c] for c in range(4)}
     seen = {c: ([labels == c], [labels == other for other in range(4) if other != c]) for c in range(4)}
@@ -147,7 +149,7 @@ def test_tpp_agrees_with_the_protocol_one_class_at_a_time() -> None:
         changed = naive.removed(x, z, naive.effects(on[c], off[c], probes[c][0], signed=True), 5)
         drop = [accuracy(probes[d], x, *seen[d]) - accuracy(probes[d], changed, *seen[d]) for d in range(4)]
         gaps.append(drop[c] - np.mean([drop[d] for d in range(4) if d != c]))
-    found = tpp(z, train_z, ATOMS)
+    found = tpp(z, train_z, atoms)
     assert isinstance(found, dict)
     assert abs(np.mean(gaps)) > 0.05
     assert found["5"] == pytest.approx(np.mean(gaps), abs=1e-6)
@@ -182,6 +184,23 @@ def test_scr_agrees_with_the_protocol_one_pair_at_a_time() -> None:
     found = scr(z, train_z, ATOMS)
     assert isinstance(found, dict)
     assert found["2"] == pytest.approx(np.mean(scores), abs=1e-6)
+
+
+def test_scr_is_read_on_evenly_spaced_samples_of_each_combination(monkeypatch: pytest.MonkeyPatch) -> None:
+    (gates, x), (train_gates, train_x) = attributes(400, 2), attributes(800, 3)
+    z, train_z = gates + 0.3 * gates[:, ::-1], train_gates + 0.3 * train_gates[:, ::-1]
+
+    def score(chosen: np.ndarray) -> Any:
+        return concept_removal.spurious_correlation_removal(
+            lambda c: c @ tensor(ATOMS), tensor(x[chosen]), tensor(z[chosen]), torch.from_numpy(gates[chosen, :2]),
+            tensor(train_x), tensor(train_z), torch.from_numpy(train_gates[:, :2]),
+        )  # fmt: skip
+
+    everything, whole = np.arange(400), score(np.arange(400))
+    monkeypatch.setattr(concept_removal, "SAMPLES", 40)
+    groups = [np.flatnonzero((gates[:, :2] == pair).all(1)) for pair in ((0, 0), (0, 1), (1, 0), (1, 1))]
+    few = np.concatenate([group[np.linspace(0, len(group) - 1, 10).round().astype(int)] for group in groups])
+    assert score(np.sort(few)) == score(everything) != whole
 
 
 @pytest.mark.parametrize("bias", [torch.rand(D), torch.nn.Parameter(torch.rand(D))])
