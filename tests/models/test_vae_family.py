@@ -42,6 +42,15 @@ def test_elbo_is_below_the_importance_bound_which_tightens(
     assert bounds[0] < bounds[1] < bounds[2]
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_after_warmup_the_loss_of_a_vae_is_the_mean_of_minus_its_elbo(likelihood: str) -> None:
+    model, x = small(VAE, likelihood=likelihood), torch.rand(8, 6)
+    torch.manual_seed(1)
+    loss = model.loss(x, torch.zeros(8), progress=1.0).total
+    torch.manual_seed(1)
+    torch.testing.assert_close(loss, -model.elbo(x).mean())
+
+
 def test_importance_bound_of_vsc_converges_to_the_exact_likelihood() -> None:
     """One latent: p(x) = (1 - alpha) p(x|0) + alpha E[p(x|z)], the second term by quadrature."""
     model = VSC(VSC.Config(n_latents=1, hidden=8, alpha=0.3), 6)
@@ -211,11 +220,17 @@ def test_pseudo_inputs_bound_the_mixture_prior_from_below() -> None:
     assert bounds == sorted(bounds)
 
 
-def test_one_pseudo_input_has_no_ln_u_and_its_elbo_is_the_one_sample_bound() -> None:
-    model = small(VSC, prior="pseudo_inputs", n_pseudo_inputs=1)
+@pytest.mark.parametrize("n", [1, 4])
+def test_pseudo_inputs_that_are_all_the_same_cost_ln_u_and_nothing_else(n: int) -> None:
+    """The mixture is then its one component: the ELBO that selects it is ln U below the one-sample bound."""
+    model = small(VSC, prior="pseudo_inputs", n_pseudo_inputs=n)
+    assert isinstance(model, VSC)
+    assert model.pseudo_inputs is not None
     x = torch.rand(8, 6).repeat(5000, 1)
     with torch.no_grad():
-        assert model.elbo(x).mean().item() == pytest.approx(model.log_likelihood(x, 1).mean().item(), abs=0.05)
+        model.pseudo_inputs.inputs.copy_(model.pseudo_inputs.inputs[:1].clone())
+        bound = model.log_likelihood(x, 1).mean().item()
+        assert model.elbo(x).mean().item() == pytest.approx(bound - math.log(n), abs=0.05)
 
 
 def test_pseudo_inputs_learn_and_their_selector_too() -> None:
