@@ -163,7 +163,8 @@ def gram_matrix(atoms: Tensor) -> Tensor:
     blocks = [slice(start, start + size) for start in range(0, len(atoms), size)]
     for i, rows in enumerate(blocks):
         gram[rows, rows.start :] = linear(atoms[rows], atoms[rows.start :])
-        for others in blocks[i + 1 :]:  # tile by tile: a whole column of the matrix does not stay in cache
+        # Tile by tile where a whole column of the matrix does not stay in cache.
+        for others in blocks[i + 1 :] if gram.numel() > CACHED else [slice(rows.stop, None)]:
             gram[others, rows] = gram[rows, others].T
     return gram
 
