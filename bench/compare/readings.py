@@ -100,8 +100,10 @@ def read(board: Board, price: Price, columns: Sequence[Column], floors: Collecti
 
 def _seeds(sweep: Sweep, board: Board) -> list[int]:
     """The seeds that a sweep is read at: those of the board, or the numbers of checkpoints."""
-    imported = {record.spec.seed for record in board.records if record.spec.label in {row.label for row in sweep.rows}}
-    return sorted(imported) if sweep.rows[0].imported else board.seeds
+    if not sweep.rows[0].imported:
+        return board.seeds
+    labels = {row.label for row in sweep.rows}
+    return sorted({record.spec.seed for record in board.records if record.spec.label in labels})
 
 
 def _at_equal(column: Column, price: Column) -> Column:
