@@ -154,7 +154,7 @@ def decide(
     holds, p_value = _test(claim, list(effects.values()))
     tests = [_test(claim, values.tolist()) for values in np.array(list(parts.values())).T]
     failing = [p for part_holds, p in tests if not part_holds]
-    if len(tests) > 1 and (failing or not holds):
+    if failing or not holds:
         holds, p_value = False, min(1.0, len(tests) * min(failing, default=1.0))
     decided: Outcome = "reproduced" if holds else "contradicted"
     outcome: Outcome = decided if p_value <= 1 - LEVEL else "inconclusive"
