@@ -2,13 +2,15 @@
 
 Gram-Schmidt writes the selected atoms as A = L Q, where the rows of Q are orthonormal directions. Each step removes the
 component c_t = q_t . r of the residual along the new direction. At the end, L^T v = c gives the least-squares
-coefficients v of A. With a Gram matrix, a direction is stored as its correlations with all atoms, D q_t, and no
-residual is needed: this is Batch-OMP (Rubinstein et al. 2008) without its k solves.
+coefficients v of A. With a Gram matrix neither directions nor residuals are needed, only the correlations with all
+atoms: D q_t is the sum of its rows at the selected atoms, weighted by row t of L^-1, which grows by a row a step. This
+is Batch-OMP (Rubinstein et al. 2008) without its k solves.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.parts.hardware import block, may_wait, products_are_exact
@@ -54,7 +56,9 @@ def orthogonal_pursue(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | No
         Least-squares coefficients, of either sign, and their atoms. A coefficient is zero if its atom lies in the span
         of the earlier ones, or does not correlate with the residual.
     """
-    size = max(1, block(atoms, 4 * CACHED) // (k * (atoms if gram is None else gram).shape[1]))
+    # A sample keeps k directions; on CPU, by the Gram matrix, its correlations alone.
+    width, cached = (atoms.shape[1], 4 * CACHED) if gram is None else (len(gram), k * CACHED)
+    size = max(1, block(atoms, cached) // (k * width))
     parts = [_pursue_block(part, atoms, k, gram) for part in residual.split(size)]
     values, indices = (torch.cat(part) for part in zip(*parts, strict=True))
     return values, indices
@@ -68,45 +72,77 @@ def _pursue_block(residual: Tensor, atoms: Tensor, k: int, gram: Tensor | None) 
         result = attempt("orthogonal.by_residual", atoms, residual, atoms, *limits, k)
     elif gram is not None and len(gram) <= MOST_ATOMS:
         result = attempt("orthogonal.by_gram", atoms, residual, atoms, gram, *limits, k)
-    lower, along, indices = result or _factors(residual, atoms, gram, *limits, k)
+    lower, along, indices = result or factors(residual, atoms, gram, *limits, k)
     values = torch.linalg.solve_triangular(lower.mT, along[:, :, None], upper=True).squeeze(2)
     return values, indices
 
 
-def _factors(
+def factors(
     residual: Tensor, atoms: Tensor, gram: Tensor | None, rounding: Tensor, dependent: float, k: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """L (N, k, k), c (N, k) and the atoms (N, k); a correlation up to rounding (N,) is none, and so is a squared
     distance up to `dependent`."""
-    n_samples = len(residual)
-    correlations = residual @ atoms.T
-    rows = atoms if gram is None else gram
-    directions = residual.new_empty(n_samples, k, rows.shape[1])
-    lower = torch.eye(k, dtype=residual.dtype, device=residual.device).repeat(n_samples, 1, 1)
-    along = residual.new_zeros(n_samples, k)
-    indices = torch.zeros(n_samples, k, dtype=torch.int64, device=residual.device)
-    for step in range(k):
-        correlations.scatter_(1, indices[:, :step], 0.0)  # no atom is tried twice
-        index = argmax(correlations.abs())
-        earlier = directions[:, :step]
-        new = rows.index_select(0, index)
-        if gram is None:
-            overlaps = (earlier @ new[:, :, None]).squeeze(2)
-        else:
-            overlaps = earlier.gather(2, index[:, None, None].expand(-1, step, 1)).squeeze(2)
+    grown = _Factors(residual, rounding, dependent, k)
+    if gram is None:
+        _by_residual(grown, residual, atoms, k)
+    else:
+        _by_gram(grown, residual @ atoms.T, gram, k)
+    return grown.lower, grown.along, grown.indices
+
+
+class _Factors:
+    """L, c and the atoms, a row more with each step."""
+
+    def __init__(self, residual: Tensor, rounding: Tensor, dependent: float, k: int) -> None:
+        n_samples = len(residual)
+        self.rounding, self.dependent = rounding, dependent
+        self.lower = torch.eye(k, dtype=residual.dtype, device=residual.device).repeat(n_samples, 1, 1)
+        self.along = residual.new_zeros(n_samples, k)
+        self.indices = torch.zeros(n_samples, k, dtype=torch.int64, device=residual.device)
+
+    def best(self, step: int, correlations: Tensor) -> Tensor:
+        """The atom of each sample that correlates most, (N,); those of earlier steps get the correlation zero."""
+        correlations.scatter_(1, self.indices[:, :step], 0.0)  # no atom is tried twice
+        return argmax(correlations.abs())
+
+    def grow(self, step: int, index: Tensor, correlations: Tensor, overlaps: Tensor) -> Tensor:
+        """Take atoms (N,) whose overlaps with the earlier directions are (N, step).
+
+        The lengths of what of them is outside the span of these, (N,); infinite where an atom is refused.
+        """
         distance = 1 - overlaps.square().sum(1)
         correlation = correlations.gather(1, index[:, None]).squeeze(1)
-        lowers = ~((correlation.abs() <= rounding) | (distance <= dependent))
-        length = torch.where(lowers, distance, 1.0).sqrt()
-        rest = (new - (overlaps[:, None, :] @ earlier).squeeze(1)) / length[:, None]
-        direction = torch.where(lowers[:, None], rest, 0.0)
-        part = torch.where(lowers, correlation / length, 0.0)
-        directions[:, step], along[:, step], indices[:, step] = direction, part, index
-        lower[:, step, :step] = torch.where(lowers[:, None], overlaps, 0.0)
-        lower[:, step, step] = length
-        if gram is None:
-            residual = residual - part[:, None] * direction
-            correlations = residual @ atoms.T
-        else:
-            correlations.addcmul_(part[:, None], direction, value=-1)
-    return lower, along, indices
+        lowers = ~((correlation.abs() <= self.rounding) | (distance <= self.dependent))
+        length = torch.where(lowers, distance, torch.inf).sqrt()
+        self.lower[:, step, :step] = torch.where(lowers[:, None], overlaps, 0.0)
+        self.lower[:, step, step] = torch.where(lowers, length, 1.0)
+        self.along[:, step], self.indices[:, step] = correlation / length, index
+        return length
+
+
+def _by_residual(grown: _Factors, residual: Tensor, atoms: Tensor, k: int) -> None:
+    """Keep the directions q_t, and the residual without them."""
+    directions = residual.new_empty(len(residual), k, atoms.shape[1])
+    for step in range(k):
+        correlations = residual @ atoms.T
+        index = grown.best(step, correlations)
+        new, earlier = atoms.index_select(0, index), directions[:, :step]
+        overlaps = (earlier @ new[:, :, None]).squeeze(2)
+        length = grown.grow(step, index, correlations, overlaps)
+        directions[:, step] = (new - (overlaps[:, None, :] @ earlier).squeeze(1)) / length[:, None]
+        residual = residual - grown.along[:, step, None] * directions[:, step]
+
+
+def _by_gram(grown: _Factors, correlations: Tensor, gram: Tensor, k: int) -> None:
+    """Keep L^-1, whose rows make directions of the atoms: D q_t is a sum of rows of the Gram matrix."""
+    inverse = correlations.new_zeros(len(correlations), k, k)
+    for step in range(k):
+        index = grown.best(step, correlations)
+        earlier = inverse[:, :step, :step]
+        inner = gram[grown.indices[:, :step], index[:, None]]
+        overlaps = (earlier @ inner[:, :, None]).squeeze(2)
+        length = grown.grow(step, index, correlations, overlaps)
+        inverse[:, step, :step] = -(overlaps[:, None, :] @ earlier).squeeze(1) / length[:, None]
+        inverse[:, step, step] = 1 / length
+        weights = inverse[:, step, : step + 1] * grown.along[:, step, None]
+        correlations.sub_(F.embedding_bag(grown.indices[:, : step + 1], gram, per_sample_weights=weights, mode="sum"))

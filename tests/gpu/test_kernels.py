@@ -10,7 +10,7 @@ from torch import nn
 from models.parts import kernels
 from models.parts.atoms import normalise, project_gradient
 from models.parts.largest import top_k
-from models.parts.orthogonal_pursuit import DEPENDENT, _factors, orthogonal_pursue
+from models.parts.orthogonal_pursuit import DEPENDENT, factors, orthogonal_pursue
 from models.parts.pursuit import Choice, _pursue_block, pursue
 from models.parts.sparse import Selection
 
@@ -92,7 +92,7 @@ def test_orthogonal_pursuit(by_gram: bool, n: int, m: int, d: int, k: int) -> No
     gram = atoms @ atoms.T if by_gram else None
     values, indices = orthogonal_pursue(residual, atoms, k, gram)
     epsilon = torch.finfo(torch.float32).eps
-    lower, along, chosen = _factors(residual, atoms, gram, 10 * epsilon * residual.norm(dim=1), DEPENDENT * epsilon, k)
+    lower, along, chosen = factors(residual, atoms, gram, 10 * epsilon * residual.norm(dim=1), DEPENDENT * epsilon, k)
     expected = torch.linalg.solve_triangular(lower.mT, along[:, :, None], upper=True).squeeze(2)
     same = ((indices == chosen) | (values == 0) & (expected == 0)).all(1)
     assert same[1:-1].float().mean() > 0.9 or n < 10  # ties at rounding

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from models.parts import kernels
-from models.parts.orthogonal_pursuit import DEPENDENT, _factors
+from models.parts.orthogonal_pursuit import DEPENDENT, factors
 from models.parts.pursuit import Choice, pursue
 
 pytest.importorskip("triton")
@@ -138,7 +138,7 @@ def test_orthogonal_pursuit_takes_the_same_atoms(by_gram: bool, n: int, m: int, 
         lower, along, indices = fast.by_residual(residual, atoms, *limits, k)
     else:
         lower, along, indices = fast.by_gram(residual, atoms, gram, *limits, k)
-    expected = _factors(residual, atoms, gram, *limits, k)
+    expected = factors(residual, atoms, gram, *limits, k)
     same = torch.where(indices == m // 2, 0, indices) == torch.where(expected[2] == m // 2, 0, expected[2])
     assert same[expected[1] != 0].all()
     assert (lower.diagonal(dim1=1, dim2=2) > 0).all()
@@ -162,7 +162,7 @@ def test_pursuits_do_not_pass_over_what_is_nan(which: str, m: int) -> None:
     for _, along, indices in (
         orthogonal.by_gram(residual, atoms, gram, *limits, 3),
         orthogonal.by_residual(residual, atoms, *limits, 3),
-        _factors(residual, atoms, gram, *limits, 3),
+        factors(residual, atoms, gram, *limits, 3),
     ):
         assert torch.equal(along.isnan().all(1), expected)
         assert indices.max() < m

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings, strategies as st
 from sklearn.linear_model import orthogonal_mp
 from torch import Tensor
@@ -134,6 +135,22 @@ def test_orthogonal_pursuit_agrees_with_scikit_learn() -> None:
             values, indices = orthogonal_pursue(x, atoms, k, gram)
             codes = torch.zeros(40, 70, dtype=torch.float64).scatter_add_(1, indices, values)
             torch.testing.assert_close(codes, expected, atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("by_gram", [True, False])
+@pytest.mark.parametrize("noise", [1.0, 0.1, 0.03])
+def test_nearly_parallel_atoms_cost_orthogonal_pursuit_no_accuracy(noise: float, by_gram: bool) -> None:
+    """Atoms in eight bundles: in single precision it explains what it does in double, though it may pick a twin."""
+    bundles = F.normalize(torch.randn(8, 128), dim=1)
+    atoms = F.normalize(bundles.repeat(64, 1) + noise * torch.randn(512, 128) / 128**0.5, dim=1)
+    x = torch.randn(100, 128)
+    unexplained = []
+    for dtype in (torch.float32, torch.float64):
+        gram = gram_matrix(atoms.to(dtype)) if by_gram else None
+        values, indices = orthogonal_pursue(x.to(dtype), atoms.to(dtype), 24, gram)
+        x_hat = torch.einsum("nk,nkd->nd", values.double(), atoms.double()[indices])
+        unexplained.append(float((x - x_hat).square().sum() / x.square().sum()))
+    assert unexplained[0] == pytest.approx(unexplained[1], rel=2e-3)
 
 
 @pytest.mark.parametrize("by_gram", [True, False])
