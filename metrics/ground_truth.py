@@ -60,7 +60,7 @@ def mcc(z: Matrix, gates: Tensor) -> float | NotApplicable:
     constant. The best of many units has something by chance, the more the fewer the samples are: codes that know
     nothing have 0.15 to 0.2 with 64 to 1,000 units and 250 samples, and about 0.05 with 5,000.
     """
-    gates = gates[:, gates.any(0) & ~gates.bool().all(0)]
+    gates = gates[:, _changing(gates)]
     if gates.shape[1] == 0:
         return NO_CHANGE
     scores = correlations(z, gates.to(torch.float32)).abs().cpu().numpy()
@@ -82,13 +82,15 @@ def gate_auc(z: Matrix, gates: Tensor, train_z: Matrix, train_gates: Tensor) -> 
 
 
 @metric(label="gate F1", direction="max", range="[0, 1]", source="van Rijsbergen 1979")
-def gate_f1(active: Matrix, gates: Tensor, train_active: Matrix, train_gates: Tensor) -> float:
+def gate_f1(active: Matrix, gates: Tensor, train_active: Matrix, train_gates: Tensor) -> float | NotApplicable:
     """F1 of predicting 'the gate is on' from 'its best unit is active': mean over gates.
 
-    A unit that is always active scores 2p / (1 + p) if the gate is on in a share p of the samples.
+    A unit that is always active scores 2p / (1 + p) if the gate is on in a share p of the samples. Constant gates, of
+    which one that is always on would score 1, are left out; n/a if all are constant.
     """
     best = _f1(train_active, train_gates).argmax(0)
-    return _f1(active, gates)[best, torch.arange(gates.shape[1], device=best.device)].mean().item()
+    scores = _f1(active, gates)[best, torch.arange(gates.shape[1], device=best.device)][_changing(gates)]
+    return scores.mean().item() if len(scores) else NO_CHANGE
 
 
 @metric(label="recovered", direction="max", range="[0, 1]", source="definition", headline=True)
@@ -208,6 +210,11 @@ def _auc(z: np.ndarray, gates: np.ndarray) -> np.ndarray:
     wins = rankdata(z, axis=0).T @ gates.astype(np.float64) - on * (on + 1) / 2
     auc: np.ndarray = np.where(pairs > 0, wins / np.maximum(pairs, 1), np.nan)
     return auc
+
+
+def _changing(gates: Tensor) -> Tensor:
+    """Which gates (N, F) are on in some samples and off in others: (F,)."""
+    return gates.any(0) & ~gates.bool().all(0)
 
 
 def _f1(active: Matrix, gates: Tensor) -> Tensor:

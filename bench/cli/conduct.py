@@ -89,7 +89,7 @@ def carry_out(plan: Plan, store: RunStore, job: Job, asked: str, executor: Execu
         with reporter.showing():
             words = batch.follow(reporter)
     except KeyboardInterrupt:
-        raise Interrupted(executor.interrupted.format(n=sum(reporter.counts.values()))) from None
+        raise Interrupted(executor.interrupted.format(runs=counted(sum(reporter.counts.values()), "run"))) from None
     if words:
         print_raw(console, words)
     return True

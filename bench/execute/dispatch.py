@@ -62,7 +62,7 @@ class Executor(ABC):
 
     follows = True
     """Whether a command waits until its runs have ended."""
-    interrupted = "{n} finished runs are kept. Issue the same command to resume."
+    interrupted = "Finished, and kept: {runs}. Issue the same command to resume."
     """What Ctrl-C means."""
 
     @classmethod

@@ -252,6 +252,8 @@ def test_gates_that_do_not_change_are_left_out() -> None:
     expected = ground_truth.mcc(z, gates), ground_truth.gate_auc(z, gates, z, gates)
     stuck = torch.cat([gates, torch.zeros(120, 1).bool(), torch.ones(120, 1).bool()], 1)
     assert (ground_truth.mcc(z, stuck), ground_truth.gate_auc(z, stuck, z, stuck)) == pytest.approx(expected)
+    on = z != 0
+    assert ground_truth.gate_f1(on, stuck, on, stuck) == pytest.approx(ground_truth.gate_f1(on, gates, on, gates))
     roles = ["global", "shared", "exclusive", "global", "global", "shared"]
     recovery = ground_truth.factor_recovery(z, stuck, z, stuck, roles)
     assert recovery == ground_truth.factor_recovery(z, gates, z, gates, roles[:4])
@@ -259,6 +261,7 @@ def test_gates_that_do_not_change_are_left_out() -> None:
     assert (
         ground_truth.mcc(z, still)
         == ground_truth.gate_auc(z, still, z, still)
+        == ground_truth.gate_f1(on, still, on, still)
         == NotApplicable("no factor is present in some samples and absent in others")
     )
     assert ground_truth.factor_recovery(z, still, z, still, ["global", "global"]) == NotApplicable(
@@ -271,6 +274,7 @@ def test_no_factor_at_all_is_no_score() -> None:
     assert (
         ground_truth.mcc(z, none)
         == ground_truth.gate_auc(z, none, z, none)
+        == ground_truth.gate_f1(z > 0.5, none, z > 0.5, none)
         == NotApplicable("no factor is present in some samples and absent in others")
     )
     assert ground_truth.value_correlation(z, none, z, none) == NotApplicable("no factor has a value")
@@ -304,4 +308,6 @@ def test_auc_is_read_on_evenly_spaced_samples(monkeypatch: pytest.MonkeyPatch) -
 def test_any_small_table_has_the_f1_of_scikit_learn(on: np.ndarray, gates: np.ndarray) -> None:
     active, truth = torch.from_numpy(on), torch.from_numpy(gates)
     table = np.array([[f1_score(g, unit, zero_division=0) for g in gates.T] for unit in on.T])
-    assert ground_truth.gate_f1(active, truth, active, truth) == pytest.approx(table.max(0).mean())
+    changing = gates.any(0) & ~gates.all(0)
+    expected = pytest.approx(table.max(0)[changing].mean()) if changing.any() else ground_truth.NO_CHANGE
+    assert ground_truth.gate_f1(active, truth, active, truth) == expected

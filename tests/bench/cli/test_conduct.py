@@ -26,7 +26,7 @@ from tests.results import put
 class Scripted(Executor):
     """Notes what it is asked, in order, and does what the test says."""
 
-    interrupted = "{n} runs are kept."
+    interrupted = "Kept: {runs}."
 
     def __init__(self, follows: bool = True, pending: int = 0, words: str = "", ends: int = 0) -> None:
         self.follows, self.pending, self.words, self.ends = follows, pending, words, ends
@@ -109,7 +109,7 @@ def test_a_command_with_nothing_to_hand_over_goes_on_to_its_summary(tmp_path: Pa
 
 
 def test_ctrl_c_says_what_is_kept(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted, match=r"1 runs are kept\."):
+    with pytest.raises(Interrupted, match=r"Kept: 1 run\."):
         conducted(tmp_path, Scripted(ends=1))
 
 

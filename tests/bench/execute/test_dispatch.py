@@ -94,6 +94,6 @@ def test_a_terminal_that_goes_away_keeps_what_is_finished(tmp_path: Path) -> Non
     process.send_signal(signal.SIGHUP)
     output = process.communicate(timeout=50)[0]
     assert process.returncode == 130
-    assert "1 finished runs are kept" in output
+    assert "Finished, and kept: 1 run." in output
     assert "Traceback" not in output
     assert [record.spec.model for record in RunStore(tmp_path / "runs").scan().records] == ["mean"]
