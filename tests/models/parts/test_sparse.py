@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from models.parts.largest import argmax, top_k, top_k_linear
-from models.parts.sparse import Selection, decode, selected_preactivations, sparse_codes
+from models.parts.sparse import Selection, decode, selected_preactivations, sort_numbers, sparse_codes
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
 
@@ -102,3 +102,16 @@ def test_gradients_of_a_list_skip_its_unused_slots(n: int, m: int, d: int, may_w
     ours = torch.autograd.grad((result * weight).sum(), [entries, atoms])
     theirs = torch.autograd.grad((reference * weight).sum(), [entries, atoms])
     torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [0, 1, 700, 2**15 - 1, 2**15])
+@pytest.mark.parametrize("end", [3, 2**15 - 1, 2**15, 2**17])
+def test_numbers_are_sorted_and_equal_ones_stay_in_their_order(n: int, end: int) -> None:
+    """Whoever sorts, by as many bytes as the largest takes."""
+    numbers = torch.randint(0, end, (n,))
+    if n:
+        numbers[n // 2] = end - 1
+    ascending, order = sort_numbers(numbers, end)
+    expected = sorted(range(n), key=numbers.tolist().__getitem__)
+    assert order.tolist() == expected
+    assert ascending.tolist() == numbers[order].tolist()
