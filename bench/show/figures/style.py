@@ -138,9 +138,21 @@ def round_ticks(n: int, integer: bool = False) -> MaxNLocator:
     return MaxNLocator(n, steps=[1, 2, 2.5, 5, 10], integer=integer)
 
 
+class _RoundNumbers(LogLocator):
+    """Ticks at digits times powers of ten, or where there is no room for these, as over many powers, at some powers."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        assert self.axis is not None
+        room = max(2, self.axis.get_tick_space() * 3 // 2)  # matplotlib leaves a line's height between two labels
+        ticks = super().tick_values(vmin, vmax)
+        if 0 < sum(vmin <= tick <= vmax for tick in ticks) <= room:
+            return ticks
+        return LogLocator(10, numticks=room + 1).tick_values(vmin, vmax)
+
+
 def log_ticks(axis: Axis, digits: Sequence[int] = (1, 2, 5)) -> None:
     """Ticks at 1, 2 and 5 times the powers of ten, or at other digits times these, written out."""
-    axis.set_major_locator(LogLocator(10, subs=digits))
+    axis.set_major_locator(_RoundNumbers(10, subs=digits))
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 
