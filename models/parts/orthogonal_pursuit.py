@@ -108,7 +108,7 @@ class _Factors:
     def grow(self, step: int, index: Tensor, correlations: Tensor, overlaps: Tensor) -> Tensor:
         """Take atoms (N,) whose overlaps with the earlier directions are (N, step).
 
-        The lengths of what of them is outside the span of these, (N,); infinite where an atom is refused.
+        Returns the length of each atom's part outside the span of these, (N,); infinite where the atom is refused.
         """
         distance = 1 - overlaps.square().sum(1)
         correlation = correlations.gather(1, index[:, None]).squeeze(1)
