@@ -129,6 +129,8 @@ def _by_residual(grown: _Factors, residual: Tensor, atoms: Tensor, k: int) -> No
         new, earlier = atoms.index_select(0, index), directions[:, :step]
         overlaps = (earlier @ new[:, :, None]).squeeze(2)
         length = grown.grow(step, index, correlations, overlaps)
+        if step == k - 1:
+            break
         directions[:, step] = (new - (overlaps[:, None, :] @ earlier).squeeze(1)) / length[:, None]
         residual = residual - grown.along[:, step, None] * directions[:, step]
 
@@ -142,6 +144,8 @@ def _by_gram(grown: _Factors, correlations: Tensor, gram: Tensor, k: int) -> Non
         inner = gram[grown.indices[:, :step], index[:, None]]
         overlaps = (earlier @ inner[:, :, None]).squeeze(2)
         length = grown.grow(step, index, correlations, overlaps)
+        if step == k - 1:
+            break
         inverse[:, step, :step] = -(overlaps[:, None, :] @ earlier).squeeze(1) / length[:, None]
         inverse[:, step, step] = 1 / length
         weights = inverse[:, step, : step + 1] * grown.along[:, step, None]

@@ -139,14 +139,14 @@ def round_ticks(n: int, integer: bool = False) -> MaxNLocator:
 
 
 class _RoundNumbers(LogLocator):
-    """Ticks at digits times powers of ten, or where there is no room for these, as over many powers, at some powers."""
+    """Ticks at digits times powers of ten; where these have no room, at 1 and 3 times them, or at some powers alone."""
 
     def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
         assert self.axis is not None
         room = max(2, self.axis.get_tick_space() * 3 // 2)  # matplotlib leaves a line's height between two labels
-        ticks = super().tick_values(vmin, vmax)
-        if 0 < sum(vmin <= tick <= vmax for tick in ticks) <= room:
-            return ticks
+        for ticks in (super().tick_values(vmin, vmax), LogLocator(10, subs=(1, 3)).tick_values(vmin, vmax)):
+            if 0 < sum(vmin <= tick <= vmax for tick in ticks) <= room:
+                return ticks
         return LogLocator(10, numticks=room + 1).tick_values(vmin, vmax)
 
 

@@ -139,4 +139,4 @@ def test_a_rounding_error_is_not_of_the_scale() -> None:
     low, high = axes.get_ylim()
     assert low == pytest.approx(0.4e-4)
     assert 0.4 < high < 0.8
-    assert len([tick for tick in axes.get_yticks() if low <= tick <= high]) >= 4
+    assert len([tick for tick in axes.get_yticks() if low <= tick <= high]) > 5
